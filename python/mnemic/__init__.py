@@ -1,0 +1,1 @@
+"""Mnemic: a memory service for AI agents."""

@@ -1,0 +1,238 @@
+"""The Rust core: one in-memory index per process. Bindings only; `rust_core/retrieval` has the logic.
+
+Every call releases the GIL while it works, and a search never waits for a write. Nothing here is part of the public
+API: use `mnemic.Memory` or a client.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+from mnemic.model.memory import Memory, MetadataValue
+from mnemic.model.scope import PartitionKey, Scope
+
+__version__: str
+
+class CoreError(Exception):
+    """A refusal of the core. `args` are (reason, field, message): the name of a `Reason`, a path and words."""
+
+def build_info() -> dict[str, str]:
+    """How the core was built and what it runs on: `version`, `profile`, `simd` (the path in use), `target`."""
+
+def simd_paths() -> list[str]:
+    """The SIMD paths that this CPU can run, best first; `portable` is always last."""
+
+def tokenize(text: str) -> list[str]:
+    """The terms under which a text is indexed, in order, repeats kept; stop words are left out."""
+
+def find_entities(text: str) -> list[str]:
+    """The names that the core itself finds in a text, as written, in order of first appearance."""
+
+@final
+class Filter:
+    """A compiled condition on memories; see `mnemic.v1.Filter` for the meaning."""
+
+    @staticmethod
+    def comparison(field: str, operator: int, values: Sequence[MetadataValue]) -> Filter:
+        """One comparison; `operator` is a number of `mnemic.model.filters.Operator`."""
+
+    @staticmethod
+    def all_of(filters: Sequence[Filter]) -> Filter:
+        """Every one of them holds."""
+
+    @staticmethod
+    def any_of(filters: Sequence[Filter]) -> Filter:
+        """At least one of them holds."""
+
+    @staticmethod
+    def negation(filter: Filter) -> Filter:
+        """It does not hold."""
+
+    def matches(self, memory: Memory) -> bool:
+        """Whether a memory fulfils it: the definition that searches and listings share."""
+
+@final
+class Weights:
+    """How much each signal counts, 0 to 1; not all 0."""
+
+    def __new__(cls, *, vector: float, lexical: float, entity: float, recency: float) -> Weights: ...
+
+@final
+class Close:
+    """Ends a version of a memory within `Index.apply`."""
+
+    def __new__(cls, memory_id: str, version: int, valid_to_micros: int | None) -> Close:
+        """`valid_to_micros` None takes every version of the memory out of the index (a deletion)."""
+
+@final
+class SignalScore:
+    """One signal of one hit; see `mnemic.v1.SignalScore`."""
+
+    @property
+    def raw(self) -> float: ...
+    @property
+    def normalized(self) -> float: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def rank(self) -> int: ...
+
+@final
+class Hit:
+    """One memory found."""
+
+    @property
+    def memory_id(self) -> str: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def parts(self) -> dict[str, SignalScore]:
+        """By signal; empty unless the search asked to explain. A signal that took no part is absent."""
+
+    def fields(
+        self,
+    ) -> tuple[
+        str,  # memory_id
+        tuple[str | None, str | None, str | None, str | None],  # user, agent, session, app id
+        int,  # kind
+        str,  # body
+        int,  # role
+        str,  # name
+        int | None,  # event_time_micros
+        int | None,  # event_time_end_micros
+        int,  # event_time_precision
+        int,  # create_time_micros
+        int,  # update_time_micros
+        int,  # valid_from_micros
+        int | None,  # valid_to_micros
+        int | None,  # expire_time_micros
+        dict[str, MetadataValue],  # metadata; lists as tuples
+        tuple[str, ...],  # categories
+        tuple[str, ...],  # source_ids
+        tuple[str, ...],  # entities
+        str,  # slot
+        str,  # slot_value
+        str | None,  # superseded_by
+        float,  # confidence
+        float,  # importance
+        bool,  # pinned
+        int,  # trust
+        int,  # version
+        int,  # revision
+    ]:
+        """The memory's fields in the order of `mnemic.model.memory.Memory`, without vector and model."""
+
+@final
+class SearchOutcome:
+    """What one search found."""
+
+    @property
+    def hits(self) -> list[Hit]: ...
+    @property
+    def considered(self) -> int:
+        """How many rows the scope, time and filter let through."""
+
+@final
+class PartitionStats:
+    """What one partition (or all of them) holds. Sizes in bytes."""
+
+    @property
+    def partitions(self) -> int: ...
+    @property
+    def rows(self) -> int:
+        """All rows, ended ones included."""
+    @property
+    def current(self) -> int:
+        """Rows that are neither deleted nor superseded."""
+    @property
+    def vectors(self) -> int: ...
+    @property
+    def terms(self) -> int: ...
+    @property
+    def entities(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+@final
+class Index:
+    """All partitions of a node that are in memory."""
+
+    def __new__(cls, dimension: int, *, simd: str | None = None) -> Index:
+        """An empty index for vectors of `dimension` (1 to 8,192). `simd` forces a path of `simd_paths` (for tests)."""
+
+    @property
+    def dimension(self) -> int: ...
+    def load(self, key: PartitionKey, rows: Sequence[tuple[Memory, bytes | None]]) -> None:
+        """Makes the partition from these rows, replacing what was there.
+
+        Args:
+            key: The partition.
+            rows: Versions of memories with their vectors (little-endian float32, `dimension * 4` bytes, or None), in
+                the order in which they were written. A version with `valid_to_micros` has ended then.
+
+        Raises:
+            CoreError: A vector has the wrong length, is not finite or all zeros; a memory id is not a UUID.
+        """
+
+    def apply(
+        self,
+        key: PartitionKey,
+        rows: Sequence[tuple[Memory, bytes | None]],
+        closes: Sequence[Close],
+    ) -> None:
+        """Adds rows and ends versions at one moment: a search sees all of it or nothing.
+
+        A row whose id and version are there already replaces that row (a vector that came late). Closing what is not
+        there does nothing. The partition is made if it is not there.
+        """
+
+    def drop(self, key: PartitionKey) -> bool:
+        """Takes the partition out of memory; whether it was there."""
+
+    def contains(self, key: PartitionKey) -> bool:
+        """Whether the partition is in memory."""
+
+    def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
+        """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""
+
+    def search(
+        self,
+        partitions: Sequence[PartitionKey],
+        scope: Scope,
+        match: int,
+        *,
+        text: str,
+        vector: bytes | None,
+        filter: Filter | None,
+        now_micros: int,
+        as_of_micros: int | None,
+        include_superseded: bool,
+        top_k: int,
+        weights: Weights,
+        min_score: float,
+        explain: bool,
+    ) -> SearchOutcome:
+        """Searches partitions of one tenant; those that are not in memory count as empty.
+
+        Candidates are the union of the best by vector, by words and by entities; each candidate gets every signal.
+
+        Args:
+            partitions: Where to look.
+            scope: The ids asked for.
+            match: A number of `ScopeMatch`.
+            text: The query in words; empty leaves the lexical and entity signals out.
+            vector: The query's embedding; None leaves the vector signal out.
+            filter: Narrows further.
+            now_micros: The time against which expiry, ends and recency are judged.
+            as_of_micros: Versions that held at this time instead of those that hold.
+            include_superseded: Also versions that have ended by supersession.
+            top_k: How many hits at most, 1 to 1,000.
+            weights: How much each signal counts.
+            min_score: Hits below are left out.
+            explain: Whether to keep the parts of each score.
+
+        Raises:
+            CoreError: The vector has the wrong length or is not finite; the tenants differ.
+        """
+
+    def stats(self, key: PartitionKey | None = None) -> PartitionStats:
+        """Of one partition, or of all."""

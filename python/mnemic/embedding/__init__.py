@@ -1,0 +1,1 @@
+"""Embedding providers: local models and OpenAI-compatible services."""

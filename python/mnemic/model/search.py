@@ -1,0 +1,120 @@
+"""What a search asks and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mnemic.model.filters import Filter
+from mnemic.model.memory import Memory, Role, from_micros
+from mnemic.model.scope import Scope, ScopeMatch
+
+DEFAULT_TOP_K = 10
+MAX_TOP_K = 1000
+DEFAULT_PROFILE = "balanced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalWeights:
+    """How much each signal counts; None takes the profile's weight. See `mnemic.v1.SignalWeights`."""
+
+    vector: float | None = None
+    lexical: float | None = None
+    entity: float | None = None
+    time: float | None = None
+    actor: float | None = None
+    recency: float | None = None
+    context: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """One search; the fields of `mnemic.v1.SearchMemoriesRequest`, times in microseconds."""
+
+    scope: Scope
+    match: ScopeMatch = ScopeMatch.VISIBLE
+    query: str = ""
+    vector: bytes | None = None
+    filter: Filter | None = None
+    as_of_micros: int | None = None
+    top_k: int = DEFAULT_TOP_K
+    profile: str = DEFAULT_PROFILE
+    weights: SignalWeights = field(default_factory=SignalWeights)
+    min_score: float = 0.0
+    min_revision: int = 0
+    explain: bool = False
+    include_superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalScore:
+    """One signal of one hit; see `mnemic.v1.SignalScore`."""
+
+    raw: float
+    normalized: float
+    weight: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One memory found.
+
+    Attributes:
+        memory: The memory, without its vector.
+        score: 0 to 1, comparable within one answer.
+        score_parts: By the signal's name (`vector`, `lexical`, `entity` …); empty unless explained.
+    """
+
+    memory: Memory
+    score: float
+    score_parts: Mapping[str, SignalScore] = field(default_factory=dict)
+
+    @property
+    def memory_id(self) -> str:
+        """The memory's id."""
+        return self.memory.memory_id
+
+    @property
+    def body(self) -> str:
+        """The memory's text."""
+        return self.memory.body
+
+    @property
+    def name(self) -> str:
+        """The speaker's name, or empty."""
+        return self.memory.name
+
+    @property
+    def role(self) -> Role:
+        """Who spoke."""
+        return self.memory.role
+
+    @property
+    def event_time(self) -> datetime | None:
+        """When it happened, in UTC, or None."""
+        micros = self.memory.event_time_micros
+        return None if micros is None else from_micros(micros)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimings:
+    """Where the time of a search went, in microseconds; see `mnemic.v1.StageTimings`."""
+
+    prepare: int = 0
+    embed: int = 0
+    load: int = 0
+    search: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search answers; see `mnemic.v1.SearchMemoriesResponse`."""
+
+    hits: tuple[SearchHit, ...]
+    revision: int
+    timings: StageTimings = field(default_factory=StageTimings)
+    considered: int = 0
+    vector_skipped: bool = False

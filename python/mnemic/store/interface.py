@@ -1,0 +1,309 @@
+"""The source of truth, as the engine sees it. One interface; SQLite is behind it, PostgreSQL will be."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
+from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+
+
+@dataclass(frozen=True, slots=True)
+class VersionWrite:
+    """One version of a memory to insert.
+
+    Attributes:
+        memory: The version; its `revision` is ignored, the store sets it. Its `vector` (or None) is stored for the
+            active embedding model.
+        change: What kind of change it is.
+        content_hash: Hex digest of the normalised body, for deduplication.
+        reason: Why, for automatic changes.
+    """
+
+    memory: Memory
+    change: ChangeKind
+    content_hash: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionEnd:
+    """Ends the current version of a memory.
+
+    Attributes:
+        memory_id: Whose.
+        version: The version that must be current; else the whole write fails with VERSION_CONFLICT.
+        valid_to_micros: Closes its validity interval then.
+        deleted: The memory is deleted: no version of it is current any more, a history entry DELETED is written.
+    """
+
+    memory_id: str
+    version: int
+    valid_to_micros: int
+    deleted: bool = False
+
+
+class OutboxKind(StrEnum):
+    """What is to be done behind a write."""
+
+    EMBED = "embed"
+    EXTRACT = "extract"
+
+
+class OutboxState(StrEnum):
+    """How far a piece of work is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxWrite:
+    """A piece of work to enqueue in the transaction of the write that needs it."""
+
+    kind: OutboxKind
+    memory_ids: tuple[str, ...]
+    payload: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """A piece of work that was claimed."""
+
+    item_id: int
+    tenant: str
+    kind: OutboxKind
+    memory_ids: tuple[str, ...]
+    payload: Mapping[str, str]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """An answered mutation, for replay.
+
+    Attributes:
+        method: The RPC's name.
+        request_id: The caller's UUID.
+        fingerprint: Hex digest of the request's contents; a replay must have the same.
+        response: JSON of the answer, without the revision.
+        revision: The revision that the answer carried; ignored on write, the store sets it.
+    """
+
+    method: str
+    request_id: str
+    fingerprint: str
+    response: str
+    revision: int = 0
+
+
+class RequestIdTaken(Exception):
+    """A write carried a request id that was used before; nothing was written."""
+
+    def __init__(self, record: RequestRecord) -> None:
+        super().__init__(record.request_id)
+        self.record = record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteBatch:
+    """One transaction: all of it or nothing.
+
+    Attributes:
+        tenant: Whose.
+        ends: Versions that end, applied first.
+        inserts: Versions that begin.
+        outbox: Work to do behind it.
+        request: The answer to keep for replay.
+        now_micros: The time of the write.
+    """
+
+    tenant: str
+    inserts: Sequence[VersionWrite] = ()
+    ends: Sequence[VersionEnd] = ()
+    outbox: Sequence[OutboxWrite] = ()
+    request: RequestRecord | None = None
+    now_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """An embedding model that the store knows.
+
+    Attributes:
+        identity: See `EmbeddingProvider.identity`.
+        dimension: The length of its vectors.
+        active: Whether searches use it; at most one is. A reembed fills an inactive one and then switches.
+    """
+
+    identity: str
+    dimension: int
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStats:
+    """What the store holds; sizes in bytes."""
+
+    tenants: int
+    scopes: int
+    memories: int
+    versions: int
+    vectors: int
+    outbox_pending: int
+    outbox_failed: int
+    revision: int
+    bytes_on_disk: int
+
+
+class Store(ABC):
+    """Everything that Mnemic knows, durable. Safe to call from many threads.
+
+    Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
+    CORRUPT_DATA when it finds damage. Reads never wait for writes.
+    """
+
+    @abstractmethod
+    def revision(self) -> int:
+        """The sequence number of the last commit, 0 for an empty store; one more with each commit, without gaps."""
+
+    @abstractmethod
+    def write(self, batch: WriteBatch) -> int:
+        """Commits a batch durably (it survives a power cut).
+
+        Returns:
+            The revision of the commit.
+
+        Raises:
+            RequestIdTaken: The batch's request id is there already.
+            MnemicError: VERSION_CONFLICT when an end's version is not the current one; MEMORY_NOT_FOUND when the
+                memory is not the tenant's or is deleted.
+        """
+
+    @abstractmethod
+    def find_request(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
+        """The kept answer to a request id."""
+
+    @abstractmethod
+    def forget_requests(self, before_micros: int) -> int:
+        """Drops kept answers that are older; how many."""
+
+    @abstractmethod
+    def get(self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, Memory]:
+        """The latest versions of those that exist in the tenant and are not deleted, superseded ones included."""
+
+    @abstractmethod
+    def history(self, tenant: str, memory_id: str) -> list[MemoryRevision]:
+        """All versions, oldest first, also of a deleted memory (its last entry is DELETED); empty if there is none."""
+
+    @abstractmethod
+    def list_memories(
+        self,
+        tenant: str,
+        scope: Scope,
+        match: ScopeMatch,
+        *,
+        limit: int,
+        now_micros: int,
+        before_id: str | None = None,
+        as_of_micros: int | None = None,
+        include_superseded: bool = False,
+        include_expired: bool = False,
+        with_vectors: bool = False,
+    ) -> list[Memory]:
+        """Memories of a scope, newest first (by memory id, descending), at most `limit`.
+
+        Args:
+            tenant: Whose.
+            scope: The ids asked for.
+            match: How they select.
+            limit: How many at most.
+            now_micros: The time against which expiry is judged.
+            before_id: Only ids below this one (the last of the page before).
+            as_of_micros: The versions that held then (valid_from <= as_of < valid_to), instead of the current ones.
+            include_superseded: Also versions of undeleted memories that ended by supersession or update.
+            include_expired: Also those past their expiry.
+            with_vectors: Whether to read the active model's vectors.
+        """
+
+    @abstractmethod
+    def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:
+        """Distinct scopes with current memories that carry the ids of `scope`, ordered by user, agent, app, session
+        id (absent first), after the given one.
+        """
+
+    @abstractmethod
+    def partitions(self, tenant: str, scope: Scope, match: ScopeMatch) -> list[PartitionKey]:
+        """The partitions that hold, or held, memories that the scope selects."""
+
+    @abstractmethod
+    def all_partitions(self) -> list[PartitionKey]:
+        """Every partition of every tenant, for checks and migrations."""
+
+    @abstractmethod
+    def partition_rows(self, key: PartitionKey) -> tuple[list[tuple[Memory, bytes | None]], int]:
+        """All versions of the partition's undeleted memories, in the order written, with the active model's vectors,
+        and the revision at which they were read (one consistent snapshot).
+        """
+
+    @abstractmethod
+    def partition_changes(self, key: PartitionKey, after_revision: int) -> bool:
+        """Whether any version of the partition was written, ended or embedded after the revision."""
+
+    @abstractmethod
+    def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
+        """Takes due work (pending, or running past its lease), oldest first, and marks it running with one more
+        attempt until the lease ends.
+        """
+
+    @abstractmethod
+    def finish_outbox(self, item_ids: Sequence[int]) -> None:
+        """Removes work that is done."""
+
+    @abstractmethod
+    def retry_outbox(self, item_id: int, *, error: str, next_attempt_micros: int | None) -> None:
+        """Puts work back for later; None gives it up (state failed)."""
+
+    @abstractmethod
+    def models(self) -> list[StoredModel]:
+        """The embedding models that the store knows."""
+
+    @abstractmethod
+    def register_model(self, identity: str, dimension: int, *, active: bool) -> None:
+        """Makes a model known (again: no change). Making one active makes the others inactive, in one commit."""
+
+    @abstractmethod
+    def put_vectors(self, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> int:
+        """Stores vectors of (memory id, version) for a model, replacing older ones; commits. Returns the revision.
+        Versions that are no longer there are passed over.
+        """
+
+    @abstractmethod
+    def versions_without_vector(self, identity: str, *, limit: int) -> list[Memory]:
+        """Versions of undeleted memories that have no vector of this model, oldest first: what a reembed, or a
+        caught-up provider, has to do.
+        """
+
+    @abstractmethod
+    def count_without_vector(self, identity: str) -> int:
+        """How many `versions_without_vector` would give without a limit."""
+
+    @abstractmethod
+    def drop_model(self, identity: str) -> None:
+        """Removes an inactive model and its vectors."""
+
+    @abstractmethod
+    def stats(self, tenant: str | None = None) -> StoreStats:
+        """Counts, of one tenant or of all."""
+
+    @abstractmethod
+    def check(self) -> list[str]:
+        """Looks for damage (the database's own integrity check, foreign keys, revision counter); what it found."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Releases files and locks."""
