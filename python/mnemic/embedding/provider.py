@@ -22,11 +22,16 @@ class EmbeddingProvider(Protocol):
     """
 
     @property
-    def identity(self) -> str: ...
+    def identity(self) -> str:
+        """Names the model."""
+
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """The length of a vector."""
+
     @property
-    def is_local(self) -> bool: ...
+    def is_local(self) -> bool:
+        """Whether it works without a network."""
 
     def embed(self, texts: Sequence[str], *, timeout_seconds: float | None = None) -> Vectors:
         """Embeds texts.

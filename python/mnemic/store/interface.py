@@ -101,7 +101,7 @@ class RequestRecord:
     revision: int = 0
 
 
-class RequestIdTaken(Exception):
+class RequestIdTakenError(Exception):
     """A write carried a request id that was used before; nothing was written."""
 
     def __init__(self, record: RequestRecord) -> None:
@@ -179,7 +179,7 @@ class Store(ABC):
             The revision of the commit.
 
         Raises:
-            RequestIdTaken: The batch's request id is there already.
+            RequestIdTakenError: The batch's request id is there already.
             MnemicError: VERSION_CONFLICT when an end's version is not the current one; MEMORY_NOT_FOUND when the
                 memory is not the tenant's or is deleted.
         """

@@ -1,0 +1,1 @@
+//! Words: segmentation, stemming and BM25.

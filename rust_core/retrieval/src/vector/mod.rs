@@ -1,0 +1,1 @@
+//! Vectors: quantisation, SIMD kernels and the exact scan.
