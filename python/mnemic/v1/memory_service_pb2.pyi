@@ -80,38 +80,6 @@ WAIT_FOR_EXTRACTED: WaitFor.ValueType  # 2
 """The facts drawn from them are, too."""
 Global___WaitFor: _TypeAlias = WaitFor  # noqa: Y015
 
-class _OperationState:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _OperationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OperationState.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    OPERATION_STATE_UNSPECIFIED: _OperationState.ValueType  # 0
-    """Never sent."""
-    OPERATION_STATE_PENDING: _OperationState.ValueType  # 1
-    """Waiting for a worker, or for the next try."""
-    OPERATION_STATE_RUNNING: _OperationState.ValueType  # 2
-    """A worker has it."""
-    OPERATION_STATE_DONE: _OperationState.ValueType  # 3
-    """Done."""
-    OPERATION_STATE_FAILED: _OperationState.ValueType  # 4
-    """Given up after the last try; it can be replayed."""
-
-class OperationState(_OperationState, metaclass=_OperationStateEnumTypeWrapper):
-    """How far a piece of background work is."""
-
-OPERATION_STATE_UNSPECIFIED: OperationState.ValueType  # 0
-"""Never sent."""
-OPERATION_STATE_PENDING: OperationState.ValueType  # 1
-"""Waiting for a worker, or for the next try."""
-OPERATION_STATE_RUNNING: OperationState.ValueType  # 2
-"""A worker has it."""
-OPERATION_STATE_DONE: OperationState.ValueType  # 3
-"""Done."""
-OPERATION_STATE_FAILED: OperationState.ValueType  # 4
-"""Given up after the last try; it can be replayed."""
-Global___OperationState: _TypeAlias = OperationState  # noqa: Y015
-
 @_typing.final
 class MemoryInput(_message.Message):
     """One thing to remember."""
@@ -461,15 +429,23 @@ class IngestError(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    VIOLATIONS_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_MICROS_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """The google.rpc.Code."""
     message: _builtins.str
     """In words."""
     reason: _builtins.str
     """The name of an ErrorReason, without its prefix."""
+    retry_after_micros: _builtins.int
+    """How long to wait before another try, in microseconds; 0 when that is not known or would not help."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What varies in the message."""
+
+    @_builtins.property
+    def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngestFieldViolation]:
+        """The fields at fault, for bad arguments."""
 
     def __init__(
         self,
@@ -478,14 +454,42 @@ class IngestError(_message.Message):
         message: _builtins.str = ...,
         reason: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        violations: _abc.Iterable[Global___IngestFieldViolation] | None = ...,
+        retry_after_micros: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "metadata", b"metadata", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "metadata", b"metadata", "reason", b"reason", "retry_after_micros", b"retry_after_micros", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IngestError: _TypeAlias = IngestError  # noqa: Y015
+
+@_typing.final
+class IngestFieldViolation(_message.Message):
+    """One field of an ingest step that was not acceptable; the same facts as google.rpc.BadRequest.FieldViolation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Its path in the step's AddMemoriesRequest, such as `memories[2].body`."""
+    description: _builtins.str
+    """Why, and what would be accepted."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestFieldViolation: _TypeAlias = IngestFieldViolation  # noqa: Y015
 
 @_typing.final
 class SearchMemoriesRequest(_message.Message):
@@ -670,7 +674,7 @@ class SearchHit(_message.Message):
     valid_to_micros: _builtins.int
     """Until when it held, microseconds, exclusive; absent while it holds; with mask `validity`."""
     group_id: _builtins.str
-    """Which of several things found it was grouped with: hits with the same sources share a group."""
+    """Hits that say the same from the same sources share a group: the id of its best hit; empty for a hit alone."""
     @_builtins.property
     def score_parts(self) -> _query_pb2.ScoreParts:
         """What the score is made of; with `explain`."""
@@ -1401,8 +1405,11 @@ class RestoreMemoryResponse(_message.Message):
 
     MEMORY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The store's revision after the write."""
+    replayed: _builtins.bool
+    """As for AddMemories."""
     @_builtins.property
     def memory(self) -> _resources_pb2.Memory:
         """The memory as it is again."""
@@ -1412,10 +1419,11 @@ class RestoreMemoryResponse(_message.Message):
         *,
         memory: _resources_pb2.Memory | None = ...,
         revision: _builtins.int = ...,
+        replayed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "replayed", b"replayed", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1652,16 +1660,24 @@ class GetOperationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OPERATION_ID_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     """The id from an add's answer."""
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """Answer only when the work is done or given up, but at latest after this (and within the deadline); at once
+        when absent, 60 s at most (longer is lowered).
+        """
+
     def __init__(
         self,
         *,
         operation_id: _builtins.str = ...,
+        wait: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation_id", b"operation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation_id", b"operation_id", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1679,7 +1695,7 @@ class GetOperationResponse(_message.Message):
     MEMORY_IDS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
-    state: Global___OperationState.ValueType
+    state: _resources_pb2.OperationState.ValueType
     """How far it is."""
     attempts: _builtins.int
     """How many tries it has had."""
@@ -1698,7 +1714,7 @@ class GetOperationResponse(_message.Message):
     def __init__(
         self,
         *,
-        state: Global___OperationState.ValueType = ...,
+        state: _resources_pb2.OperationState.ValueType = ...,
         attempts: _builtins.int = ...,
         last_error: _builtins.str = ...,
         memory_ids: _abc.Iterable[_builtins.str] | None = ...,

@@ -232,6 +232,38 @@ CHANGE_KIND_MERGED: ChangeKind.ValueType  # 7
 """Another memory that says the same merged its sources into it."""
 Global___ChangeKind: _TypeAlias = ChangeKind  # noqa: Y015
 
+class _OperationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OperationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OperationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OPERATION_STATE_UNSPECIFIED: _OperationState.ValueType  # 0
+    """Never sent."""
+    OPERATION_STATE_PENDING: _OperationState.ValueType  # 1
+    """Waiting for a worker, or for the next try."""
+    OPERATION_STATE_RUNNING: _OperationState.ValueType  # 2
+    """A worker has it."""
+    OPERATION_STATE_DONE: _OperationState.ValueType  # 3
+    """Done."""
+    OPERATION_STATE_FAILED: _OperationState.ValueType  # 4
+    """Given up after the last try; it can be replayed."""
+
+class OperationState(_OperationState, metaclass=_OperationStateEnumTypeWrapper):
+    """How far a piece of background work is."""
+
+OPERATION_STATE_UNSPECIFIED: OperationState.ValueType  # 0
+"""Never sent."""
+OPERATION_STATE_PENDING: OperationState.ValueType  # 1
+"""Waiting for a worker, or for the next try."""
+OPERATION_STATE_RUNNING: OperationState.ValueType  # 2
+"""A worker has it."""
+OPERATION_STATE_DONE: OperationState.ValueType  # 3
+"""Done."""
+OPERATION_STATE_FAILED: OperationState.ValueType  # 4
+"""Given up after the last try; it can be replayed."""
+Global___OperationState: _TypeAlias = OperationState  # noqa: Y015
+
 @_typing.final
 class Scope(_message.Message):
     """Whose memory it is. A memory carries at least one id. Ids are opaque: 1 to 256 bytes of UTF-8 without
