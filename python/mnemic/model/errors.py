@@ -145,6 +145,16 @@ class MnemicError(Exception):
         """The gRPC code."""
         return self.reason.code
 
+    def within(self, path: str) -> MnemicError:
+        """The same failure, of a part of a larger request: `path` is put before its fields."""
+        return MnemicError(
+            self.reason,
+            f"{path}.{self.message}",
+            metadata=self.metadata | {"within": path},
+            violations=[FieldViolation(f"{path}.{item.field}", item.description) for item in self.violations],
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
 

@@ -225,7 +225,8 @@ class Store(ABC):
             now_micros: The time against which expiry is judged.
             before_id: Only ids below this one (the last of the page before).
             as_of_micros: The versions that held then (valid_from <= as_of < valid_to), instead of the current ones.
-            include_superseded: Also versions of undeleted memories that ended by supersession or update.
+            include_superseded: Also memories that another one superseded (each memory once, as its latest version; the
+                versions before an update are in its history).
             include_expired: Also those past their expiry.
             with_vectors: Whether to read the active model's vectors.
         """

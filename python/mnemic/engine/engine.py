@@ -1,0 +1,295 @@
+"""The engine: every use case of Mnemic, where store, index and embedding meet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from mnemic import _core
+from mnemic.embedding.factory import open_provider
+from mnemic.embedding.install import pull_model
+from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.catching_up import EmbeddingCatchUp
+from mnemic.engine.embedder import Embedder
+from mnemic.engine.live_index import LiveIndex
+from mnemic.engine.reading import Reader
+from mnemic.engine.searching import Searcher
+from mnemic.engine.settings import Settings
+from mnemic.engine.writing import Writer
+from mnemic.model.deadline import NO_DEADLINE, Deadline
+from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
+from mnemic.model.requests import (
+    AddMode,
+    DeleteResult,
+    ListRequest,
+    MemoryPage,
+    MemoryUpdate,
+    ScopePage,
+    UpdateResult,
+    WaitFor,
+)
+from mnemic.model.scope import Scope
+from mnemic.model.search import SearchRequest, SearchResult
+from mnemic.store.interface import Store, StoreStats
+from mnemic.store.sqlite import open_sqlite
+
+_log = structlog.get_logger("mnemic.engine")
+_HOUR_MICROS = 3_600_000_000
+_UPKEEP_SECONDS = 3600.0
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """What a node holds.
+
+    Attributes:
+        store: The store's counts.
+        index: What is in memory.
+        model: The embedding model's identity.
+        dimension: The length of its vectors.
+    """
+
+    store: StoreStats
+    index: _core.PartitionStats
+    model: str
+    dimension: int
+
+
+class Engine:
+    """One node's memory. Safe to call from many threads; every method raises `MnemicError`."""
+
+    def __init__(self, settings: Settings, store: Store, provider: EmbeddingProvider) -> None:
+        """Ties the parts together; use `Engine.open` unless you bring your own.
+
+        Raises:
+            MnemicError: MODEL_MISMATCH when the store's vectors are another model's.
+        """
+        self.settings = settings
+        self._store = store
+        self._provider = provider
+        _require_model(store, provider)
+        embedder = Embedder(provider, settings.limits.embedding_queue)
+        self._index = LiveIndex(store, provider.dimension)
+        self._writer = Writer(store, self._index, embedder, settings.limits)
+        self._reader = Reader(store, settings.limits)
+        self._searcher = Searcher(store, self._index, embedder, settings.limits)
+        self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
+        self._stopping = threading.Event()
+        self._upkeep = threading.Thread(target=self._keep_up, name="mnemic-upkeep", daemon=True)
+        self._catch_up.start()
+        self._upkeep.start()
+
+    @classmethod
+    def open(
+        cls, settings: Settings, *, holder: str = "", pull_missing_model: bool = False, progress: Progress | None = None
+    ) -> Engine:
+        """Opens the data directory and the embedding model that the settings name.
+
+        Args:
+            settings: Where and what.
+            holder: What a second process is told about this one when it wants the same directory, such as an address.
+            pull_missing_model: Fetch and convert the model's files if they are not installed.
+            progress: Told (step, fraction from 0 to 1) while that is done.
+
+        Raises:
+            MnemicError: STORE_UNAVAILABLE when another process has the directory; MODEL_NOT_INSTALLED; MODEL_MISMATCH.
+        """
+        provider = open_model(settings, pull_missing=pull_missing_model, progress=progress)
+        try:
+            store = open_sqlite(settings.data_directory, holder=holder)
+        except BaseException:
+            provider.close()
+            raise
+        try:
+            return cls(settings, store, provider)
+        except BaseException:
+            store.close()
+            provider.close()
+            raise
+
+    def add(
+        self,
+        tenant: str,
+        scope: Scope,
+        inputs: Sequence[MemoryInput],
+        *,
+        mode: AddMode = AddMode.VERBATIM,
+        wait: WaitFor = WaitFor.INDEXED,
+        request_id: str = "",
+        deadline: Deadline = NO_DEADLINE,
+    ) -> AddResult:
+        """Adds memories: all of them or none. Durable and visible to the next search when it returns."""
+        return self._writer.add(tenant, scope, inputs, mode=mode, wait=wait, request_id=request_id, deadline=deadline)
+
+    def search(self, tenant: str, request: SearchRequest, *, deadline: Deadline = NO_DEADLINE) -> SearchResult:
+        """Finds what matters to a query within a scope, best first."""
+        return self._searcher.search(tenant, request, deadline)
+
+    def batch_search(
+        self, tenant: str, requests: Sequence[SearchRequest], *, deadline: Deadline = NO_DEADLINE
+    ) -> list[SearchResult]:
+        """Several searches, answered in order; one bad search fails the call."""
+        limit = self.settings.limits.searches_per_batch
+        if not 1 <= len(requests) <= limit:
+            raise invalid_field("searches", f"has {len(requests)} entries; 1 to {limit} are accepted")
+        results = []
+        for position, request in enumerate(requests):
+            try:
+                results.append(self._searcher.search(tenant, request, deadline))
+            except MnemicError as error:
+                raise error.within(f"searches[{position}]") from error
+        return results
+
+    def get(self, tenant: str, memory_id: str, *, scope: Scope | None = None, with_vector: bool = False) -> Memory:
+        """One memory by its id."""
+        return self._reader.get(tenant, memory_id, scope=scope, with_vector=with_vector)
+
+    def batch_get(
+        self, tenant: str, memory_ids: Sequence[str], *, scope: Scope | None = None, with_vectors: bool = False
+    ) -> tuple[list[Memory], list[str]]:
+        """Memories by their ids in the order asked, and the ids that are not there."""
+        return self._reader.batch_get(tenant, memory_ids, scope=scope, with_vectors=with_vectors)
+
+    def list_memories(self, tenant: str, request: ListRequest) -> MemoryPage:
+        """One page of a scope's memories, newest first."""
+        return self._reader.list_memories(tenant, request)
+
+    def update(
+        self,
+        tenant: str,
+        memory_id: str,
+        changes: MemoryUpdate,
+        *,
+        expected_version: int = 0,
+        request_id: str = "",
+        scope: Scope | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> UpdateResult:
+        """Writes a new version; the older stays in the history."""
+        return self._writer.update(
+            tenant,
+            memory_id,
+            changes,
+            expected_version=expected_version,
+            request_id=request_id,
+            scope=scope,
+            deadline=deadline,
+        )
+
+    def delete(
+        self,
+        tenant: str,
+        memory_id: str,
+        *,
+        expected_version: int = 0,
+        request_id: str = "",
+        scope: Scope | None = None,
+    ) -> DeleteResult:
+        """Takes a memory out of every search; its history stays."""
+        return self._writer.delete(
+            tenant, memory_id, expected_version=expected_version, request_id=request_id, scope=scope
+        )
+
+    def delete_all(self, tenant: str, scope: Scope) -> int:
+        """Deletes every memory that carries the ids of a scope; how many."""
+        return self._writer.delete_all(tenant, scope)
+
+    def history(self, tenant: str, memory_id: str, *, scope: Scope | None = None) -> list[MemoryRevision]:
+        """All versions of a memory, oldest first."""
+        return self._reader.history(tenant, memory_id, scope=scope)
+
+    def list_scopes(
+        self, tenant: str, scope: Scope | None = None, *, page_size: int = 0, page_token: str = ""
+    ) -> ScopePage:
+        """The distinct scopes that hold memories, with counts."""
+        return self._reader.list_scopes(tenant, scope or Scope(), size=page_size, token=page_token)
+
+    def revision(self) -> int:
+        """The last revision that searches see."""
+        return self._index.revision
+
+    def stats(self, tenant: str | None = None) -> EngineStats:
+        """What the node holds, of one tenant's store or of all."""
+        return EngineStats(
+            self._store.stats(tenant), self._index.core.stats(), self._provider.identity, self._provider.dimension
+        )
+
+    def check(self) -> list[str]:
+        """Looks for damage in the store and for differences between index and store; what it found, in words.
+
+        Loads every partition.
+        """
+        found = self._store.check()
+        partitions = self._store.all_partitions()
+        self._index.ensure_loaded(partitions, NO_DEADLINE)
+        return found + self._index.disagreements(partitions)
+
+    def drop_index(self) -> None:
+        """Forgets the index; it is rebuilt from the store as searches come."""
+        self._index.drop_all()
+
+    def close(self) -> None:
+        """Stops the background work and releases the data directory."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._upkeep.join()
+        self._catch_up.stop()
+        self._store.close()
+        self._provider.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep_up(self) -> None:
+        """Drops answers that are kept for replay longer than promised."""
+        kept = self.settings.limits.request_id_hours * _HOUR_MICROS
+        while True:
+            try:
+                self._store.forget_requests(time.time_ns() // 1000 - kept)
+            except MnemicError as error:
+                _log.warning("upkeep_failed", error=str(error))
+            if self._stopping.wait(_UPKEEP_SECONDS):
+                return
+
+
+def open_model(settings: Settings, *, pull_missing: bool, progress: Progress | None) -> EmbeddingProvider:
+    """The embedding model that the settings name.
+
+    Raises:
+        MnemicError: MODEL_NOT_INSTALLED when its files are missing and are not to be pulled.
+    """
+    try:
+        return open_provider(settings.embedding)
+    except MnemicError as error:
+        if error.reason is not Reason.MODEL_NOT_INSTALLED or not pull_missing:
+            raise
+    pull_model(settings.embedding.provider, models_directory=settings.embedding.models_directory, progress=progress)
+    return open_provider(settings.embedding)
+
+
+def _require_model(store: Store, provider: EmbeddingProvider) -> None:
+    active = next((model for model in store.models() if model.active), None)
+    if active is None:
+        store.register_model(provider.identity, provider.dimension, active=True)
+    elif active.identity != provider.identity:
+        raise MnemicError(
+            Reason.MODEL_MISMATCH,
+            f"the store was embedded with {active.identity} ({active.dimension} dimensions) and the settings name "
+            f"{provider.identity} ({provider.dimension}); run `mnemic reembed` to migrate, or set the model back",
+            metadata={"stored_model": active.identity, "configured_model": provider.identity},
+        )

@@ -1,0 +1,207 @@
+"""Searches: from a request to hits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from mnemic import _core
+from mnemic.engine.embedder import Embedder
+from mnemic.engine.live_index import LiveIndex
+from mnemic.engine.profiles import resolve_weights, wants_vector
+from mnemic.engine.settings import Limits
+from mnemic.engine.validation import check_search, check_vector
+from mnemic.model.deadline import Deadline
+from mnemic.model.errors import FieldViolation, MnemicError, Reason
+from mnemic.model.filters import AllOf, AnyOf, Comparison, Filter
+from mnemic.model.memory import Memory, MemoryKind, Role, TimePrecision, TrustLevel
+from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+from mnemic.model.search import SearchHit, SearchRequest, SearchResult, SignalScore, StageTimings
+from mnemic.store.interface import Store
+
+
+class Searcher:
+    """Answers searches from the live index."""
+
+    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, limits: Limits) -> None:
+        self._store = store
+        self._index = index
+        self._embedder = embedder
+        self._limits = limits
+
+    def search(self, tenant: str, request: SearchRequest, deadline: Deadline) -> SearchResult:
+        """One search; see `mnemic.v1.MemoryService.SearchMemories`."""
+        begin = time.perf_counter_ns()
+        check_search(request, self._limits)
+        weights = resolve_weights(request)
+        compiled = None if request.filter is None else compile_filter(request.filter)
+        vector = request.vector
+        if vector is not None:
+            vector = check_vector(vector, self._embedder.provider.dimension, "vector")
+        deadline.check()
+        if request.min_revision > self._index.revision:
+            self._index.wait_for(request.min_revision, deadline, self._limits.revision_wait_seconds)
+        prepared = time.perf_counter_ns()
+        vector_skipped = False
+        if vector is None and request.query.strip() and wants_vector(request):
+            vector = self._embed_query(request.query, deadline)
+            vector_skipped = vector is None
+        embedded = time.perf_counter_ns()
+        partitions = self.partitions(tenant, request.scope, request.match)
+        self._index.ensure_loaded(partitions, deadline)
+        loaded = time.perf_counter_ns()
+        deadline.check()
+        # Read before the search: what it reports is then a lower bound of what the hits reflect.
+        revision = self._index.revision
+        try:
+            outcome = self._index.core.search(
+                partitions,
+                request.scope,
+                int(request.match),
+                text=request.query,
+                vector=vector,
+                filter=compiled,
+                now_micros=time.time_ns() // 1000,
+                as_of_micros=request.as_of_micros,
+                include_superseded=request.include_superseded,
+                top_k=request.top_k,
+                weights=weights,
+                min_score=request.min_score,
+                explain=request.explain,
+            )
+        except _core.CoreError as error:
+            raise from_core_error(error) from error
+        hits = tuple(_hit(found, explain=request.explain) for found in outcome.hits)
+        end = time.perf_counter_ns()
+        return SearchResult(
+            hits=hits,
+            revision=revision,
+            timings=StageTimings(
+                prepare=(prepared - begin) // 1000,
+                embed=(embedded - prepared) // 1000,
+                load=(loaded - embedded) // 1000,
+                search=(end - loaded) // 1000,
+                total=(end - begin) // 1000,
+            ),
+            considered=outcome.considered,
+            vector_skipped=vector_skipped,
+        )
+
+    def _embed_query(self, query: str, deadline: Deadline) -> bytes | None:
+        try:
+            return self._embedder.embed([query], deadline)[0]
+        except MnemicError as error:
+            # A provider that is away costs the meaning of the query, not its words: the answer says so.
+            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
+                return None
+            raise
+
+    def partitions(self, tenant: str, scope: Scope, match: ScopeMatch) -> Sequence[PartitionKey]:
+        """Where the memories of a scope can be. Only a search without an owner has to ask the store."""
+        if match is ScopeMatch.VISIBLE:
+            return [PartitionKey(tenant, kind, value) for kind, value in scope.owners()]
+        if match is ScopeMatch.EXACT and scope.user_id is not None:
+            return [scope.partition(tenant)]
+        return self._store.partitions(tenant, scope, match)
+
+
+def compile_filter(node: Filter) -> _core.Filter:
+    """The core's form of a filter.
+
+    Raises:
+        MnemicError: INVALID_FILTER naming the comparison at fault.
+    """
+    try:
+        return _compile(node)
+    except _core.CoreError as error:
+        raise from_core_error(error) from error
+    except RecursionError:
+        raise MnemicError(Reason.INVALID_FILTER, "filter: is nested too deeply; at most 8 levels") from None
+
+
+def _compile(node: Filter) -> _core.Filter:
+    if isinstance(node, Comparison):
+        return _core.Filter.comparison(node.field, int(node.operator), node.values)
+    if isinstance(node, AllOf):
+        return _core.Filter.all_of([_compile(child) for child in node.filters])
+    if isinstance(node, AnyOf):
+        return _core.Filter.any_of([_compile(child) for child in node.filters])
+    return _core.Filter.negation(_compile(node.filter))
+
+
+def from_core_error(error: _core.CoreError) -> MnemicError:
+    """The taxonomy's error for a refusal of the core."""
+    reason, field, message = error.args
+    violations = (FieldViolation(field, message),) if field else ()
+    words = f"{field}: {message}" if field else message
+    return MnemicError(Reason(reason), words, metadata={"field": field} if field else {}, violations=violations)
+
+
+def _hit(found: _core.Hit, *, explain: bool) -> SearchHit:
+    parts = {}
+    if explain:
+        parts = {
+            name: SignalScore(part.raw, part.normalized, part.weight, part.rank) for name, part in found.parts.items()
+        }
+    return SearchHit(memory=_memory(found), score=found.score, score_parts=parts)
+
+
+def _memory(found: _core.Hit) -> Memory:
+    (
+        memory_id,
+        scope,
+        kind,
+        body,
+        role,
+        name,
+        event_time,
+        event_time_end,
+        precision,
+        create_time,
+        update_time,
+        valid_from,
+        valid_to,
+        expire_time,
+        metadata,
+        categories,
+        source_ids,
+        entities,
+        slot,
+        slot_value,
+        superseded_by,
+        confidence,
+        importance,
+        pinned,
+        trust,
+        version,
+        revision,
+    ) = found.fields()
+    return Memory(
+        memory_id=memory_id,
+        scope=Scope(*scope),
+        kind=MemoryKind(kind),
+        body=body,
+        role=Role(role),
+        name=name,
+        event_time_micros=event_time,
+        event_time_end_micros=event_time_end,
+        event_time_precision=TimePrecision(precision),
+        create_time_micros=create_time,
+        update_time_micros=update_time,
+        valid_from_micros=valid_from,
+        valid_to_micros=valid_to,
+        expire_time_micros=expire_time,
+        metadata=metadata,
+        categories=categories,
+        source_ids=source_ids,
+        entities=entities,
+        slot=slot,
+        slot_value=slot_value,
+        superseded_by=superseded_by,
+        confidence=confidence,
+        importance=importance,
+        pinned=pinned,
+        trust=TrustLevel(trust),
+        version=version,
+        revision=revision,
+    )

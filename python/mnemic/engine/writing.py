@@ -1,0 +1,388 @@
+"""Writes: adds, updates and deletions, each one commit, each safe to retry by its request id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from mnemic import _core
+from mnemic.engine.embedder import Embedder
+from mnemic.engine.identifiers import IdentifierSource
+from mnemic.engine.live_index import LiveIndex, PartitionChange
+from mnemic.engine.settings import Limits
+from mnemic.engine.validation import (
+    check_inputs,
+    check_memory_id,
+    check_request_id,
+    check_scope,
+    check_times,
+    check_update,
+    check_vector,
+)
+from mnemic.model.deadline import Deadline
+from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
+from mnemic.model.memory import (
+    AddedMemory,
+    AddResult,
+    ChangeKind,
+    Memory,
+    MemoryInput,
+    MemoryKind,
+    Role,
+    embedding_text,
+)
+from mnemic.model.requests import AddMode, DeleteResult, MemoryUpdate, UpdateResult, WaitFor
+from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+from mnemic.store.interface import (
+    OutboxKind,
+    OutboxWrite,
+    RequestIdTakenError,
+    RequestRecord,
+    Store,
+    VersionEnd,
+    VersionWrite,
+    WriteBatch,
+)
+
+# Updates that name no version and meet another writer are tried again so often before they give up.
+_UPDATE_TRIES = 5
+# One transaction of `delete_all` takes so many.
+_DELETE_BATCH = 1000
+
+
+class Writer:
+    """Carries out mutations."""
+
+    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, limits: Limits) -> None:
+        self._store = store
+        self._index = index
+        self._embedder = embedder
+        self._limits = limits
+        self._identifiers = IdentifierSource()
+
+    def add(
+        self,
+        tenant: str,
+        scope: Scope,
+        inputs: Sequence[MemoryInput],
+        *,
+        mode: AddMode,
+        wait: WaitFor,
+        request_id: str,
+        deadline: Deadline,
+    ) -> AddResult:
+        """Adds memories: all of them or none; see `mnemic.v1.MemoryService.AddMemories`."""
+        if mode is not AddMode.VERBATIM or wait is not WaitFor.INDEXED:
+            field, value = ("mode", mode.name) if mode is not AddMode.VERBATIM else ("wait_for", wait.name)
+            raise MnemicError(
+                Reason.NOT_IMPLEMENTED,
+                f"{field}: {value} is not in this version; use mode VERBATIM and wait for INDEXED",
+                metadata={"field": field},
+            )
+        now = _now()
+        check_scope(scope)
+        check_request_id(request_id)
+        check_inputs(inputs, self._limits, now_micros=now)
+        self._require_sources(tenant, inputs)
+        fingerprint = _fingerprint("add", scope, tuple(inputs)) if request_id else ""
+        replay = self._find_replay(tenant, "AddMemories", request_id, fingerprint)
+        if replay is not None:
+            return _replayed_add(replay)
+        vectors = self._vectors(inputs, deadline)
+        deadline.check()
+        memories = [
+            _new_memory(self._identifiers.next(), scope, item, vector, self._embedder.provider.identity, now)
+            for item, vector in zip(inputs, vectors, strict=True)
+        ]
+        added = tuple(AddedMemory(memory.memory_id, embedding_pending=memory.vector is None) for memory in memories)
+        batch = WriteBatch(
+            tenant=tenant,
+            inserts=[VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body)) for memory in memories],
+            outbox=_embedding_work(memories),
+            request=_record(
+                "AddMemories", request_id, fingerprint, [[item.memory_id, item.embedding_pending] for item in added]
+            ),
+            now_micros=now,
+        )
+        change = PartitionChange(rows=[(memory, memory.vector) for memory in memories])
+        try:
+            revision = self._index.commit(batch, {scope.partition(tenant): change})
+        except RequestIdTakenError as taken:
+            return _replayed_add(_same_contents(taken.record, fingerprint))
+        return AddResult(added, revision)
+
+    def _vectors(self, inputs: Sequence[MemoryInput], deadline: Deadline) -> list[bytes | None]:
+        """The caller's vectors checked, the rest embedded; None for all of the rest while a remote provider is away."""
+        vectors: list[bytes | None] = []
+        dimension = self._embedder.provider.dimension
+        for position, item in enumerate(inputs):
+            given = item.vector
+            vectors.append(None if given is None else check_vector(given, dimension, f"memories[{position}].vector"))
+        missing = [position for position, vector in enumerate(vectors) if vector is None]
+        texts = [embedding_text(inputs[position].name, inputs[position].body) for position in missing]
+        for position, vector in zip(missing, self._embed(texts, deadline), strict=True):
+            vectors[position] = vector
+        return vectors
+
+    def _embed(self, texts: Sequence[str], deadline: Deadline) -> Sequence[bytes | None]:
+        try:
+            return self._embedder.embed(texts, deadline)
+        except MnemicError as error:
+            # The write does not wait for a provider that is away: what is written is found by its words at once and
+            # by its meaning when the provider is back.
+            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
+                return [None] * len(texts)
+            raise
+
+    def _require_sources(self, tenant: str, inputs: Sequence[MemoryInput]) -> None:
+        wanted = {source for item in inputs for source in item.source_ids}
+        if not wanted:
+            return
+        found = self._store.get(tenant, sorted(wanted))
+        for source in sorted(wanted - found.keys()):
+            raise memory_not_found(source)
+
+    def update(
+        self,
+        tenant: str,
+        memory_id: str,
+        changes: MemoryUpdate,
+        *,
+        expected_version: int,
+        request_id: str,
+        scope: Scope | None,
+        deadline: Deadline,
+    ) -> UpdateResult:
+        """Writes a new version; see `mnemic.v1.MemoryService.UpdateMemory`."""
+        now = _now()
+        memory_id = check_memory_id(memory_id, "memory.memory_id")
+        _check_expected_version(expected_version)
+        check_request_id(request_id)
+        check_update(changes, self._limits, now_micros=now)
+        fingerprint = _fingerprint("update", memory_id, changes, expected_version) if request_id else ""
+        for attempt in range(_UPDATE_TRIES):
+            replay = self._find_replay(tenant, "UpdateMemory", request_id, fingerprint)
+            if replay is not None:
+                return self._replayed_update(tenant, memory_id, replay)
+            old = self._current(tenant, memory_id, expected_version, scope)
+            new = self._changed(old, changes, deadline, max(_now(), old.update_time_micros + 1))
+            try:
+                return self._commit_update(tenant, old, new, request_id, fingerprint)
+            except RequestIdTakenError as taken:
+                return self._replayed_update(tenant, memory_id, _same_contents(taken.record, fingerprint))
+            except MnemicError as error:
+                lost_race = error.reason is Reason.VERSION_CONFLICT and not expected_version
+                if not lost_race or attempt == _UPDATE_TRIES - 1:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _changed(self, old: Memory, changes: MemoryUpdate, deadline: Deadline, now: int) -> Memory:
+        values: dict[str, Any] = {name: getattr(changes, name) for name in changes.fields if name != "vector"}
+        for name in ("categories", "entities"):
+            if name in values:
+                values[name] = tuple(values[name])
+        new = replace(
+            old, **values, version=old.version + 1, update_time_micros=now, valid_from_micros=now, valid_to_micros=None
+        )
+        check_times(new.event_time_micros, new.event_time_end_micros, "memory.event_time")
+        return replace(new, vector=self._vector_after(old, new, changes, deadline), embedding_model=None)
+
+    def _vector_after(self, old: Memory, new: Memory, changes: MemoryUpdate, deadline: Deadline) -> bytes | None:
+        if "vector" in changes.fields and changes.vector is not None:
+            return check_vector(changes.vector, self._embedder.provider.dimension, "memory.vector")
+        text = embedding_text(new.name, new.body)
+        if text == embedding_text(old.name, old.body) and old.vector is not None and "vector" not in changes.fields:
+            return old.vector
+        return self._embed([text], deadline)[0]
+
+    def _commit_update(self, tenant: str, old: Memory, new: Memory, request_id: str, fingerprint: str) -> UpdateResult:
+        ended_at = new.update_time_micros
+        batch = WriteBatch(
+            tenant=tenant,
+            ends=[VersionEnd(old.memory_id, old.version, ended_at)],
+            inserts=[VersionWrite(new, ChangeKind.UPDATED, content_hash(new.body))],
+            outbox=_embedding_work([new]),
+            request=_record("UpdateMemory", request_id, fingerprint, new.version),
+            now_micros=ended_at,
+        )
+        change = PartitionChange(rows=[(new, new.vector)], closes=[_core.Close(old.memory_id, old.version, ended_at)])
+        revision = self._index.commit(batch, {new.scope.partition(tenant): change})
+        return UpdateResult(replace(new, revision=revision, vector=None), revision)
+
+    def delete(
+        self, tenant: str, memory_id: str, *, expected_version: int, request_id: str, scope: Scope | None
+    ) -> DeleteResult:
+        """Takes a memory out of every search; see `mnemic.v1.MemoryService.DeleteMemory`."""
+        memory_id = check_memory_id(memory_id)
+        _check_expected_version(expected_version)
+        check_request_id(request_id)
+        fingerprint = _fingerprint("delete", memory_id, expected_version) if request_id else ""
+        for attempt in range(_UPDATE_TRIES):
+            replay = self._find_replay(tenant, "DeleteMemory", request_id, fingerprint)
+            if replay is not None:
+                return DeleteResult(replay.revision, replayed=True)
+            old = self._current(tenant, memory_id, expected_version, scope)
+            record = _record("DeleteMemory", request_id, fingerprint, None)
+            try:
+                return DeleteResult(self._commit_deletions(tenant, [old], record))
+            except RequestIdTakenError as taken:
+                return DeleteResult(_same_contents(taken.record, fingerprint).revision, replayed=True)
+            except MnemicError as error:
+                lost_race = error.reason is Reason.VERSION_CONFLICT and not expected_version
+                if not lost_race or attempt == _UPDATE_TRIES - 1:
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def delete_all(self, tenant: str, scope: Scope) -> int:
+        """Deletes every memory that carries the ids of a scope, in transactions of up to 1,000; how many."""
+        check_scope(scope, ScopeMatch.EXACT)
+        total = 0
+        while True:
+            found = self._store.list_memories(
+                tenant,
+                scope,
+                ScopeMatch.EXACT,
+                limit=_DELETE_BATCH,
+                now_micros=_now(),
+                include_superseded=True,
+                include_expired=True,
+            )
+            if not found:
+                return total
+            try:
+                self._commit_deletions(tenant, found, None)
+                total += len(found)
+            except MnemicError as error:
+                # Another writer came between; look again at what is left.
+                if error.reason not in {Reason.VERSION_CONFLICT, Reason.MEMORY_NOT_FOUND}:
+                    raise
+
+    def _commit_deletions(self, tenant: str, memories: Sequence[Memory], record: RequestRecord | None) -> int:
+        now = _now()
+        changes: dict[PartitionKey, PartitionChange] = {}
+        for memory in memories:
+            change = changes.setdefault(memory.scope.partition(tenant), PartitionChange())
+            change.closes.append(_core.Close(memory.memory_id, memory.version, None))
+        ends = [VersionEnd(memory.memory_id, memory.version, now, deleted=True) for memory in memories]
+        return self._index.commit(WriteBatch(tenant=tenant, ends=ends, request=record, now_micros=now), changes)
+
+    def _current(self, tenant: str, memory_id: str, expected_version: int, scope: Scope | None) -> Memory:
+        old = self._store.get(tenant, [memory_id], with_vectors=True).get(memory_id)
+        if old is None or (scope is not None and not scope.selects(old.scope, ScopeMatch.EXACT)):
+            raise memory_not_found(memory_id)
+        if expected_version and old.version != expected_version:
+            raise MnemicError(
+                Reason.VERSION_CONFLICT,
+                f"expected_version: the memory is at version {old.version}, not {expected_version}; read it again",
+                metadata={"current_version": str(old.version), "expected_version": str(expected_version)},
+            )
+        return old
+
+    def _replayed_update(self, tenant: str, memory_id: str, record: RequestRecord) -> UpdateResult:
+        version = json.loads(record.response)
+        for entry in self._store.history(tenant, memory_id):
+            if entry.memory.version == version and entry.change is not ChangeKind.DELETED:
+                return UpdateResult(entry.memory, record.revision, replayed=True)
+        raise memory_not_found(memory_id)
+
+    def _find_replay(self, tenant: str, method: str, request_id: str, fingerprint: str) -> RequestRecord | None:
+        if not request_id:
+            return None
+        record = self._store.find_request(tenant, method, request_id)
+        return None if record is None else _same_contents(record, fingerprint)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _new_memory(memory_id: str, scope: Scope, item: MemoryInput, vector: bytes | None, model: str, now: int) -> Memory:
+    role = item.role
+    if role is None:
+        role = Role.USER if item.kind is MemoryKind.MESSAGE else Role.NONE
+    event_time = item.event_time_micros
+    return Memory(
+        memory_id=memory_id,
+        scope=scope,
+        kind=item.kind,
+        body=item.body,
+        role=role,
+        name=item.name,
+        event_time_micros=event_time,
+        event_time_end_micros=item.event_time_end_micros,
+        event_time_precision=item.event_time_precision,
+        create_time_micros=now,
+        update_time_micros=now,
+        # What is said about the future holds from when it is said.
+        valid_from_micros=now if event_time is None else min(now, event_time),
+        expire_time_micros=item.expire_time_micros,
+        metadata=dict(item.metadata),
+        categories=tuple(item.categories),
+        source_ids=tuple(item.source_ids),
+        entities=tuple(item.entities),
+        importance=item.importance,
+        pinned=item.pinned,
+        trust=item.trust,
+        vector=vector,
+        embedding_model=model if vector is not None else None,
+    )
+
+
+def content_hash(body: str) -> str:
+    """SHA-256 of the text without regard to case, white space and Unicode's compatibility forms."""
+    normalised = " ".join(unicodedata.normalize("NFKC", body).casefold().split())
+    return hashlib.sha256(normalised.encode()).hexdigest()
+
+
+def _embedding_work(memories: Sequence[Memory]) -> list[OutboxWrite]:
+    pending = tuple(memory.memory_id for memory in memories if memory.vector is None)
+    return [OutboxWrite(OutboxKind.EMBED, pending)] if pending else []
+
+
+def _fingerprint(*parts: object) -> str:
+    return hashlib.sha256(repr([_canonical(part) for part in parts]).encode()).hexdigest()
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, Mapping):
+        return sorted((key, _canonical(item)) for key, item in value.items())
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, tuple | list):
+        return [_canonical(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return [(name, _canonical(getattr(value, name))) for name in value.__dataclass_fields__]
+    return value
+
+
+def _record(method: str, request_id: str, fingerprint: str, response: object) -> RequestRecord | None:
+    if not request_id:
+        return None
+    return RequestRecord(method, request_id, fingerprint, json.dumps(response))
+
+
+def _same_contents(record: RequestRecord, fingerprint: str) -> RequestRecord:
+    if record.fingerprint != fingerprint:
+        raise MnemicError(
+            Reason.REQUEST_ID_REUSED,
+            f"request_id: {record.request_id} was used before with other contents; make a new one per logical call",
+            metadata={"request_id": record.request_id},
+        )
+    return record
+
+
+def _replayed_add(record: RequestRecord) -> AddResult:
+    memories = tuple(
+        AddedMemory(memory_id, embedding_pending=pending) for memory_id, pending in json.loads(record.response)
+    )
+    return AddResult(memories, record.revision, replayed=True)
+
+
+def _check_expected_version(expected: int) -> None:
+    if expected < 0:
+        raise invalid_field("expected_version", "is negative; give a version that was read, or 0 for any")
