@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+
 import structlog
 
 from mnemic.engine.embedder import Embedder

@@ -84,7 +84,7 @@ class LiveIndex:
         rows = [(replace(memory, revision=revision), vector) for memory, vector in change.rows]
         try:
             self.core.apply(key, rows, change.closes)
-        except Exception:
+        except Exception:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
             # The commit stands. Without the partition in memory the next search reads it from the store.
             _log.exception("partition_dropped", partition=_shown(key), revision=revision)
             self._loaded.discard(key)

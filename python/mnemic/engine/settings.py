@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, *file)
 
 
-def load_settings(*, config: Path | None = None, **overrides: Any) -> Settings:
+def load_settings(*, config: Path | None = None, **overrides: object) -> Settings:
     """Reads the settings.
 
     Args:
