@@ -1,1 +1,50 @@
 //! Vectors: quantisation, SIMD kernels and the exact scan.
+//!
+//! A partition keeps every vector twice: as unit length `f32` for exact scores, and as int8 codes with one scale a row
+//! for the scan, which reads a quarter of the bytes. Rows lie one after another at a stride of [`padded`]`(dimension)`
+//! elements; the padding contributes nothing to any product.
+//!
+//! # Exactness
+//!
+//! A search for the best `k` scans the codes for `max(2 k, k + 16)` candidates and rescores those from their `f32`
+//! rows. The result is certainly the exact top `k` if the `k`-th exact score is at least the worst int8 score that the
+//! scan kept ([`TopK::threshold`]) plus [`score_error_bound`]: every row left out has an exact score below that sum.
+//! Otherwise scan again for more candidates.
+//!
+//! Every path computes the same integer products and the same float operations after them, so that [`scan`] and
+//! [`score_codes`] give bit-identical scores whichever path runs.
+
+mod aligned;
+mod kernels;
+mod path;
+mod quantize;
+mod query;
+mod scan;
+mod top_k;
+
+pub use aligned::Aligned;
+pub use path::SimdPath;
+pub use quantize::{VectorError, decode_f32_le, normalize, quantize};
+pub use query::{Query, score_error_bound};
+pub use scan::{dot, scan, score_codes};
+pub use top_k::{Candidate, TopK};
+
+/// How many elements a row's length is a multiple of: one cache line of codes, four AVX-512 registers of `f32`.
+pub const LANE: usize = 64;
+
+/// The longest row that the integer kernels sum without overflow: 65,536 * 255 * 127 < 2^31.
+pub const MAX_STRIDE: usize = 65_536;
+
+/// The code of zero, and so of the padding.
+pub const ZERO_CODE: u8 = 128;
+
+/// The row stride, in elements, of codes and `f32` rows of a dimension: the next multiple of 64.
+///
+/// ```
+/// assert_eq!(mnemic_retrieval::vector::padded(384), 384);
+/// assert_eq!(mnemic_retrieval::vector::padded(385), 448);
+/// ```
+#[must_use]
+pub const fn padded(dimension: usize) -> usize {
+    dimension.next_multiple_of(LANE)
+}
