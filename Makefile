@@ -1,0 +1,76 @@
+# The one task runner. `make` alone lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The release profile everywhere: what is tested and measured is what is shipped.
+CARGO_PROFILE := --release
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-rust test-python lint format generate lock clean
+
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Mnemic needs Python 3.11 or newer (set PYTHON=...)" if sys.version_info < (3, 11) else 0)'
+	@command -v cargo >/dev/null || { echo "Mnemic needs a Rust toolchain to build from source: install cargo and rustc 1.89 or newer"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --group dev --group bench
+	@touch $@
+
+build: $(VENV)/.installed ## Build the Rust core (release) and install the package into .venv, editable
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop $(CARGO_PROFILE) --locked --quiet
+
+setup: build ## Everything that the other tasks need: .venv, the release build, the default model
+	$(BIN)/mnemic models pull minilm --quiet
+	$(BIN)/mnemic models pull static --quiet
+
+demo: setup ## Start a server, feed it a real conversation, ask it questions, check the answers
+	$(BIN)/python examples/demo.py
+
+test: setup test-rust test-python ## Run all tests of both languages
+
+test-rust: ## Run the Rust tests
+	cargo test --workspace --locked --quiet
+
+test-python: ## Run the Python tests (after `make setup`)
+	$(BIN)/pytest -q
+
+lint: build ## Check formatting, lints, types, stubs, the contract and the import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest mnemic._core --mypy-config-file pyproject.toml
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/python scripts/generate_stubs.py --check
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+format: $(VENV)/.installed ## Format all code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/buf format --write
+	cargo fmt --all
+
+generate: $(VENV)/.installed ## Generate the Python stubs from proto/
+	$(BIN)/python scripts/generate_stubs.py
+
+bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
+	$(BIN)/python -m bench.service
+
+bench-locomo: setup ## Measure recall on a LoCoMo conversation through the server (LOCOMO=path/to/locomo.json)
+	$(BIN)/python -m bench.locomo $(LOCOMO)
+
+bench-embedding: setup ## Measure the local embedding models
+	$(BIN)/python -m bench.embedding
+
+bench-core: ## Measure the kernels of the Rust core (criterion)
+	cargo bench --workspace --locked
+
+lock: $(VENV)/.installed ## Renew constraints.txt from what is installed now
+	$(BIN)/pip freeze --exclude-editable --exclude mnemic > constraints.txt
+
+clean: ## Remove everything that the tasks made
+	rm -rf $(VENV) target bench/results dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
