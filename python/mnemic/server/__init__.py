@@ -1,0 +1,1 @@
+"""The gRPC server: an adapter from the wire to the engine. `mnemic.server.server` builds and runs it."""

@@ -1,0 +1,244 @@
+"""What surrounds every call: parsing, deadline, limits, errors and the log.
+
+A service is a plain object with a method for each RPC that works, `AddMemories` as `add_memories`: it takes a request
+and a `Call` and gives the response, or an iterator of responses for a stream. What it does not have answers
+UNIMPLEMENTED. Methods raise `MnemicError`; anything else is a defect, which the caller sees as INTERNAL with an id and
+the log in full.
+
+Services are bound here, from their descriptors, and not through grpcio's interceptors: so the parsing of a request
+is part of the call, and bytes that are no message answer INVALID_ARGUMENT, where grpcio says INTERNAL.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import structlog
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from mnemic.model.deadline import Deadline
+from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.scope import DEFAULT_TENANT
+from mnemic.server.status import grpc_status
+
+REQUEST_ID_HEADER = "x-request-id"
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+# Without a deadline grpcio reports a remaining time of centuries.
+_FOREVER_SECONDS = 10 * 365 * 86_400.0
+_STREAM_RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger("mnemic.server")
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, as a service sees it.
+
+    Attributes:
+        method: Its full name, such as `/mnemic.v1.MemoryService/AddMemories`.
+        call_id: The caller's `x-request-id`, or a new id; in the log, and in the answer's trailing metadata.
+        tenant: Whose memories it is about.
+        deadline: Until when the caller waits.
+        draining: Set once the server is shutting down.
+    """
+
+    method: str
+    call_id: str
+    tenant: str
+    deadline: Deadline
+    draining: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What all calls of a server share.
+
+    Attributes:
+        streams: One permit for each stream that may be served at once.
+        draining: Set once the server is shutting down.
+    """
+
+    streams: threading.Semaphore
+    draining: threading.Event = field(default_factory=threading.Event)
+
+
+def tenant_of(context: grpc.ServicerContext) -> str:  # noqa: ARG001 (the credential will be read from it)
+    """The tenant that the credential of a call belongs to: without authentication, the default one."""
+    return DEFAULT_TENANT
+
+
+def parse(message_class: type[M], data: bytes) -> M:
+    """A message of its bytes.
+
+    Raises:
+        MnemicError: MALFORMED_MESSAGE when they are none, or a text in them is not UTF-8.
+    """
+    try:
+        return message_class.FromString(data)
+    except DecodeError:
+        name = message_class.DESCRIPTOR.full_name
+        raise MnemicError(
+            Reason.MALFORMED_MESSAGE,
+            f"the request is not a valid {name}: its bytes are no protobuf message, or a text in it is not UTF-8",
+            metadata={"message": name},
+        ) from None
+
+
+def bind_service(server: grpc.Server, descriptor: ServiceDescriptor, service: object, limits: CallLimits) -> None:
+    """Makes a server answer the RPCs of a service.
+
+    Args:
+        server: Where.
+        descriptor: The service of the contract.
+        service: Has a method for each RPC that works. Those of client streams get an iterator of bytes to `parse`, so
+            that they decide what a bad message means for the rest of the stream.
+        limits: What all calls share.
+    """
+    handlers = {
+        method.name: _handler(
+            method, getattr(service, python_name(method.name), None) or _not_implemented(method), limits
+        )
+        for method in descriptor.methods
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(descriptor.full_name, handlers),))
+    server.add_registered_method_handlers(descriptor.full_name, handlers)
+
+
+def python_name(method_name: str) -> str:
+    """The name under which a service has an RPC: `AddMemories` is `add_memories`."""
+    return _WORD_START.sub("_", method_name).lower()
+
+
+def _not_implemented(method: MethodDescriptor) -> Callable[[Any, Call], NoReturn]:
+    name = f"{method.containing_service.name}.{method.name}"
+
+    def refuse(_request: object, _call: Call) -> NoReturn:
+        raise MnemicError(
+            Reason.NOT_IMPLEMENTED,
+            f"{name} is part of the contract but not of this version; docs/contract.md lists what works",
+            metadata={"method": name},
+        )
+
+    return refuse
+
+
+def _handler(
+    method: MethodDescriptor, behaviour: Callable[..., Any], limits: CallLimits
+) -> grpc.RpcMethodHandler[Any, Any]:
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    serialize = GetMessageClass(method.output_type).SerializeToString
+    read: Callable[[Any], Any] = iter if method.client_streaming else partial(parse, GetMessageClass(method.input_type))
+
+    def answer(received: bytes, context: grpc.ServicerContext) -> Message:
+        with _surrounded(path, context, limits) as call:
+            response: Message = behaviour(read(received), call)
+        return response
+
+    def answer_stream(received: bytes | Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
+        with _surrounded(path, context, limits) as call, _stream_permit(limits):
+            yield from behaviour(read(received), call)
+
+    match (method.client_streaming, method.server_streaming):
+        case (False, False):
+            return grpc.unary_unary_rpc_method_handler(answer, None, serialize)
+        case (False, True):
+            return grpc.unary_stream_rpc_method_handler(answer_stream, None, serialize)
+        case (True, True):
+            return grpc.stream_stream_rpc_method_handler(answer_stream, None, serialize)
+        case _:
+            raise NotImplementedError(f"{path}: the contract has no RPC with a client stream and one answer")
+
+
+@contextmanager
+def _stream_permit(limits: CallLimits) -> Generator[None]:
+    """Each stream holds a thread while it lasts, so they are few: unary calls never wait for them."""
+    if not limits.streams.acquire(blocking=False):
+        raise MnemicError(
+            Reason.OVERLOADED,
+            "as many streams are open as the server serves at once (server.max_concurrent_streams); try again later",
+            retry_after_seconds=_STREAM_RETRY_SECONDS,
+        )
+    try:
+        yield
+    finally:
+        limits.streams.release()
+
+
+@contextmanager
+def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) -> Generator[Call]:
+    """The life of one call: whatever its body raises becomes a status, and one line of the log says how it ended."""
+    started = time.perf_counter()
+    call = Call(path, _call_id(context), tenant_of(context), _deadline(context), limits.draining)
+    context.set_trailing_metadata(((REQUEST_ID_HEADER, call.call_id),))
+    code = "OK"
+    try:
+        call.deadline.check()
+        yield call
+    except MnemicError as error:
+        code = error.code.value
+        _abort(context, error, call)
+    except GeneratorExit:
+        code = "CANCELLED"
+        raise
+    except Exception as error:
+        if not context.is_active():
+            # The caller is gone; what its absence broke is no defect.
+            code = "CANCELLED"
+            raise
+        code = "INTERNAL"
+        _log.exception("unexpected error", method=path, call_id=call.call_id)
+        _abort(context, _internal(call), call, cause=error)
+    finally:
+        duration = (time.perf_counter() - started) * 1000
+        _log.info("call", method=path, code=code, duration_ms=round(duration, 3), call_id=call.call_id)
+
+
+def _internal(call: Call) -> MnemicError:
+    return MnemicError(
+        Reason.INTERNAL,
+        f"internal error {call.call_id}; the server's log has the details under this id",
+        metadata={"call_id": call.call_id},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Status(grpc.Status):
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def _abort(context: grpc.ServicerContext, error: MnemicError, call: Call, *, cause: Exception | None = None) -> None:
+    """Ends the call with the error's status; always raises, since that is how grpcio aborts."""
+    status = grpc_status(error)
+    # Aborting replaces the trailing metadata that was set before.
+    trailing = (*(status.trailing_metadata or ()), (REQUEST_ID_HEADER, call.call_id))
+    try:
+        context.abort_with_status(_Status(status.code, status.details, trailing))
+    except Exception as aborted:
+        raise aborted from cause
+
+
+def _call_id(context: grpc.ServicerContext) -> str:
+    for key, value in context.invocation_metadata():
+        if key == REQUEST_ID_HEADER and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    return secrets.token_hex(8)
+
+
+def _deadline(context: grpc.ServicerContext) -> Deadline:
+    remaining = context.time_remaining()
+    return Deadline.after(None if remaining is None or remaining > _FOREVER_SECONDS else remaining)

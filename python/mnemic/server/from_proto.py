@@ -1,0 +1,250 @@
+"""Requests of the wire as domain types.
+
+Only what the wire alone can have wrong is refused here: enum numbers that nobody defined, oneofs that are not set,
+timestamps out of range, field masks, and parts of the contract that this version does not carry out. Everything
+about values is refused by the engine, so that callers in process get the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Filter, Not, Operator
+from mnemic.model.memory import MemoryInput, MemoryKind, MetadataValue, Role, TimePrecision, TrustLevel
+from mnemic.model.requests import AddMode, ListRequest, WaitFor
+from mnemic.model.scope import Scope, ScopeMatch
+from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchRequest, SignalWeights
+from mnemic.server.masks import read_mask
+from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
+
+# The range of google.protobuf.Timestamp: years 1 to 9999.
+_MIN_SECONDS, _MAX_SECONDS = -62_135_596_800, 253_402_300_799
+_MAX_NANOS = 999_999_999
+
+E = TypeVar("E", bound=IntEnum)
+
+
+def not_implemented(field: str, description: str) -> MnemicError:
+    """A field that the contract has and this version does not carry out: refused rather than ignored."""
+    return MnemicError(Reason.NOT_IMPLEMENTED, f"{field}: {description}", metadata={"field": field})
+
+
+def enum_value(kind: type[E], number: int, field: str, *, unspecified: E) -> E:
+    """The member of a domain enum; 0 means what the contract says for it."""
+    if number == 0:
+        return unspecified
+    return _known(kind, number, field, Reason.INVALID_FIELD)
+
+
+def _known(kind: type[E], number: int, field: str, reason: Reason) -> E:
+    try:
+        return kind(number)
+    except ValueError:
+        known = ", ".join(f"{member.value} ({member.name})" for member in kind)
+        raise invalid_field(field, f"has the unknown value {number}; known are {known}", reason=reason) from None
+
+
+def scope(message: resources_pb2.Scope) -> Scope:
+    """The ids that are present, empty ones included: those are for the engine to refuse, not to read as "any"."""
+    return Scope(
+        user_id=message.user_id if message.HasField("user_id") else None,
+        agent_id=message.agent_id if message.HasField("agent_id") else None,
+        session_id=message.session_id if message.HasField("session_id") else None,
+        app_id=message.app_id if message.HasField("app_id") else None,
+    )
+
+
+def scope_match(number: int) -> ScopeMatch:
+    """How the ids select."""
+    return enum_value(ScopeMatch, number, "match", unspecified=ScopeMatch.VISIBLE)
+
+
+def micros(timestamp: Timestamp, field: str) -> int:
+    """Microseconds since 1970-01-01 UTC; finer parts are cut off."""
+    if not (_MIN_SECONDS <= timestamp.seconds <= _MAX_SECONDS and 0 <= timestamp.nanos <= _MAX_NANOS):
+        raise invalid_field(
+            field, "is not a valid timestamp; years 1 to 9999 with 0 to 999,999,999 nanoseconds are accepted"
+        )
+    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
+
+
+def metadata_value(message: resources_pb2.MetadataValue, field: str) -> MetadataValue:
+    """The one value that is set."""
+    match message.WhichOneof("kind"):
+        case "string_value":
+            return message.string_value
+        case "integer_value":
+            return message.integer_value
+        case "number_value":
+            return message.number_value
+        case "boolean_value":
+            return message.boolean_value
+        case "string_list":
+            return tuple(message.string_list.values)
+        case _:
+            names = "string_value, integer_value, number_value, boolean_value and string_list"
+            raise invalid_field(field, f"has no value; set exactly one of {names}")
+
+
+def metadata(messages: Mapping[str, resources_pb2.MetadataValue], field: str) -> dict[str, MetadataValue]:
+    """The caller's own fields."""
+    return {key: metadata_value(value, f"{field}[{key!r}]") for key, value in messages.items()}
+
+
+def filter_condition(message: query_pb2.Filter, field: str = "filter", depth: int = 1) -> Filter:
+    """A condition; the engine checks fields and values.
+
+    Raises:
+        MnemicError: INVALID_FILTER for a node without contents, an unknown operator, or one that is too deep.
+    """
+    if depth > MAX_FILTER_DEPTH:
+        raise invalid_field(field, f"is nested deeper than {MAX_FILTER_DEPTH} levels", reason=Reason.INVALID_FILTER)
+    match message.WhichOneof("node"):
+        case "comparison":
+            return _comparison(message.comparison, f"{field}.comparison")
+        case "all_of":
+            return AllOf(_conditions(message.all_of.filters, f"{field}.all_of.filters", depth))
+        case "any_of":
+            return AnyOf(_conditions(message.any_of.filters, f"{field}.any_of.filters", depth))
+        case "negation":
+            return Not(filter_condition(message.negation, f"{field}.negation", depth + 1))
+        case _:
+            description = "is empty; set exactly one of comparison, all_of, any_of and negation"
+            raise invalid_field(field, description, reason=Reason.INVALID_FILTER)
+
+
+def _conditions(messages: Iterable[query_pb2.Filter], field: str, depth: int) -> tuple[Filter, ...]:
+    return tuple(
+        filter_condition(message, f"{field}[{position}]", depth + 1) for position, message in enumerate(messages)
+    )
+
+
+def _comparison(message: query_pb2.Comparison, field: str) -> Comparison:
+    operator = _known(Operator, message.operator, f"{field}.operator", Reason.INVALID_FILTER)
+    values = [metadata_value(value, f"{field}.values[{position}]") for position, value in enumerate(message.values)]
+    return Comparison(message.field, operator, tuple(values))
+
+
+def add_inputs(request: memory_service_pb2.AddMemoriesRequest) -> list[MemoryInput]:
+    """What an add brings, from either of its two forms."""
+    if request.memories and request.texts:
+        raise invalid_field("texts", "cannot be given together with memories; give one of them")
+    if request.extraction_instructions:
+        raise not_implemented("extraction_instructions", "this version draws no facts; leave it out")
+    if request.texts:
+        return [MemoryInput(body=text) for text in request.texts]
+    return [_memory_input(item, f"memories[{position}]") for position, item in enumerate(request.memories)]
+
+
+def _memory_input(message: memory_service_pb2.MemoryInput, field: str) -> MemoryInput:
+    for name in ("slot", "slot_value", "supersedes"):
+        if getattr(message, name):
+            raise not_implemented(f"{field}.{name}", "this version does not supersede by slots; leave it out")
+    return MemoryInput(
+        body=message.body,
+        kind=enum_value(MemoryKind, message.kind, f"{field}.kind", unspecified=MemoryKind.MESSAGE),
+        role=enum_value(Role, message.role, f"{field}.role", unspecified=Role.NONE) or None,
+        name=message.name,
+        event_time_micros=(
+            micros(message.event_time, f"{field}.event_time") if message.HasField("event_time") else None
+        ),
+        event_time_end_micros=(
+            micros(message.event_time_end, f"{field}.event_time_end") if message.HasField("event_time_end") else None
+        ),
+        event_time_precision=time_precision(message.event_time_precision, f"{field}.event_time_precision"),
+        expire_time_micros=(
+            micros(message.expire_time, f"{field}.expire_time") if message.HasField("expire_time") else None
+        ),
+        metadata=metadata(message.metadata, f"{field}.metadata"),
+        categories=tuple(message.categories),
+        entities=tuple(message.entities),
+        vector=message.vector or None,
+        source_ids=tuple(message.source_ids),
+        importance=message.importance if message.HasField("importance") else 0.5,
+        pinned=message.pinned,
+        trust=trust_level(message.trust, f"{field}.trust"),
+    )
+
+
+def time_precision(number: int, field: str) -> TimePrecision:
+    """How exactly a time is known."""
+    return enum_value(TimePrecision, number, field, unspecified=TimePrecision.UNSPECIFIED)
+
+
+def trust_level(number: int, field: str) -> TrustLevel:
+    """How far a memory may be trusted; there are no tenant policies yet, so unspecified is normal."""
+    return enum_value(TrustLevel, number, field, unspecified=TrustLevel.NORMAL)
+
+
+def add_mode(number: int) -> AddMode:
+    """How much to make of an add; the engine refuses modes of later versions."""
+    return enum_value(AddMode, number, "mode", unspecified=AddMode.VERBATIM)
+
+
+def wait_for(number: int) -> WaitFor:
+    """What an add waits for; the engine refuses what later versions bring."""
+    return enum_value(WaitFor, number, "wait_for", unspecified=WaitFor.INDEXED)
+
+
+def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchRequest:
+    """One search."""
+    _refuse_later_search_fields(request)
+    return SearchRequest(
+        scope=scope(request.scope),
+        match=scope_match(request.match),
+        query=request.query,
+        vector=request.vector or None,
+        filter=filter_condition(request.filter) if request.HasField("filter") else None,
+        as_of_micros=micros(request.as_of, "as_of") if request.HasField("as_of") else None,
+        top_k=request.top_k if request.HasField("top_k") else DEFAULT_TOP_K,
+        profile=request.profile or DEFAULT_PROFILE,
+        weights=_weights(request.weights) if request.HasField("weights") else _NO_WEIGHTS,
+        min_score=request.min_score if request.HasField("min_score") else 0.0,
+        min_revision=request.min_revision,
+        explain=request.explain,
+        include_superseded=request.include_superseded,
+    )
+
+
+_NO_WEIGHTS = SignalWeights()
+
+
+def _refuse_later_search_fields(request: memory_service_pb2.SearchMemoriesRequest) -> None:
+    if request.rerank:
+        raise not_implemented("rerank", "this version has no reranker; leave it out")
+    if request.context_window:
+        raise not_implemented("context_window", "this version sends no neighbouring messages; leave it out")
+    if request.HasField("reference_time"):
+        raise not_implemented("reference_time", "this version reads no times in queries; leave it out")
+
+
+def _weights(message: query_pb2.SignalWeights) -> SignalWeights:
+    return SignalWeights(
+        vector=message.vector if message.HasField("vector") else None,
+        lexical=message.lexical if message.HasField("lexical") else None,
+        entity=message.entity if message.HasField("entity") else None,
+        time=message.time if message.HasField("time") else None,
+        actor=message.actor if message.HasField("actor") else None,
+        recency=message.recency if message.HasField("recency") else None,
+        context=message.context if message.HasField("context") else None,
+    )
+
+
+def list_request(request: memory_service_pb2.ListMemoriesRequest) -> ListRequest:
+    """One page of a listing."""
+    return ListRequest(
+        scope=scope(request.scope),
+        match=scope_match(request.match),
+        filter=filter_condition(request.filter) if request.HasField("filter") else None,
+        page_size=request.page_size,
+        page_token=request.page_token,
+        as_of_micros=micros(request.as_of, "as_of") if request.HasField("as_of") else None,
+        include_superseded=request.include_superseded,
+        include_expired=request.include_expired,
+        with_vectors=read_mask(request.read_mask).with_vector,
+    )

@@ -1,0 +1,147 @@
+"""MemoryService: what the contract says of it, over the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mnemic.engine.engine import Engine
+from mnemic.model.errors import MnemicError, Reason
+from mnemic.server import from_proto, to_proto
+from mnemic.server.calls import Call, parse
+from mnemic.server.masks import hit_parts, read_mask
+from mnemic.server.status import ingest_error
+from mnemic.server.updates import memory_update
+from mnemic.v1 import memory_service_pb2 as pb
+
+
+class MemoryService:
+    """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_memories(self, request: pb.AddMemoriesRequest, call: Call) -> pb.AddMemoriesResponse:
+        """Adds messages or texts: all of them or none."""
+        result = self._engine.add(
+            call.tenant,
+            from_proto.scope(request.scope),
+            from_proto.add_inputs(request),
+            mode=from_proto.add_mode(request.mode),
+            wait=from_proto.wait_for(request.wait_for),
+            request_id=request.request_id,
+            deadline=call.deadline,
+        )
+        return to_proto.add_response(result)
+
+    def ingest_memories(self, requests: Iterator[bytes], call: Call) -> Iterator[pb.IngestMemoriesResponse]:
+        """Adds step by step. The next step is read when the last is durable: flow control holds back the client."""
+        for sequence, data in enumerate(requests):
+            if call.draining.is_set():
+                raise MnemicError(
+                    Reason.SHUTTING_DOWN,
+                    "the server is shutting down; send the steps that were not answered again, elsewhere or later",
+                    metadata={"answered_steps": str(sequence)},
+                )
+            call.deadline.check()
+            try:
+                added = self.add_memories(parse(pb.IngestMemoriesRequest, data).add, call)
+            except MnemicError as error:
+                if error.reason is Reason.DEADLINE_EXCEEDED:
+                    raise
+                yield pb.IngestMemoriesResponse(sequence=sequence, error=ingest_error(error))
+            else:
+                yield pb.IngestMemoriesResponse(sequence=sequence, added=added)
+
+    def search_memories(self, request: pb.SearchMemoriesRequest, call: Call) -> pb.SearchMemoriesResponse:
+        """Finds what matters to a query within a scope."""
+        parts = hit_parts(request.read_mask)
+        result = self._engine.search(call.tenant, from_proto.search_request(request), deadline=call.deadline)
+        return to_proto.search_response(result, parts)
+
+    def batch_search_memories(
+        self, request: pb.BatchSearchMemoriesRequest, call: Call
+    ) -> pb.BatchSearchMemoriesResponse:
+        """Several searches in one call."""
+        searches, parts = [], []
+        for position, search in enumerate(request.searches):
+            try:
+                searches.append(from_proto.search_request(search))
+                parts.append(hit_parts(search.read_mask))
+            except MnemicError as error:
+                raise error.within(f"searches[{position}]") from error
+        results = self._engine.batch_search(call.tenant, searches, deadline=call.deadline)
+        return pb.BatchSearchMemoriesResponse(
+            results=[to_proto.search_response(result, asked) for result, asked in zip(results, parts, strict=True)]
+        )
+
+    def get_memory(self, request: pb.GetMemoryRequest, call: Call) -> pb.GetMemoryResponse:
+        """One memory by its id."""
+        mask = read_mask(request.read_mask)
+        scope = from_proto.scope(request.scope) if request.HasField("scope") else None
+        memory = self._engine.get(call.tenant, request.memory_id, scope=scope, with_vector=mask.with_vector)
+        return pb.GetMemoryResponse(memory=mask.apply(to_proto.memory(memory)))
+
+    def batch_get_memories(self, request: pb.BatchGetMemoriesRequest, call: Call) -> pb.BatchGetMemoriesResponse:
+        """Several memories by their ids."""
+        mask = read_mask(request.read_mask)
+        scope = from_proto.scope(request.scope) if request.HasField("scope") else None
+        memories, missing = self._engine.batch_get(
+            call.tenant, list(request.memory_ids), scope=scope, with_vectors=mask.with_vector
+        )
+        return pb.BatchGetMemoriesResponse(
+            memories=[mask.apply(to_proto.memory(memory)) for memory in memories], missing_ids=missing
+        )
+
+    def list_memories(self, request: pb.ListMemoriesRequest, call: Call) -> pb.ListMemoriesResponse:
+        """One page of a scope's memories."""
+        mask = read_mask(request.read_mask)
+        page = self._engine.list_memories(call.tenant, from_proto.list_request(request))
+        return pb.ListMemoriesResponse(
+            memories=[mask.apply(to_proto.memory(memory)) for memory in page.memories],
+            next_page_token=page.next_page_token,
+            revision=page.revision,
+        )
+
+    def update_memory(self, request: pb.UpdateMemoryRequest, call: Call) -> pb.UpdateMemoryResponse:
+        """Writes a new version."""
+        result = self._engine.update(
+            call.tenant,
+            request.memory.memory_id,
+            memory_update(request),
+            expected_version=request.expected_version,
+            request_id=request.request_id,
+            scope=from_proto.scope(request.scope) if request.HasField("scope") else None,
+            deadline=call.deadline,
+        )
+        return pb.UpdateMemoryResponse(
+            memory=to_proto.memory(result.memory), revision=result.revision, replayed=result.replayed
+        )
+
+    def delete_memory(self, request: pb.DeleteMemoryRequest, call: Call) -> pb.DeleteMemoryResponse:
+        """Takes a memory out of every search."""
+        result = self._engine.delete(
+            call.tenant,
+            request.memory_id,
+            expected_version=request.expected_version,
+            request_id=request.request_id,
+            scope=from_proto.scope(request.scope) if request.HasField("scope") else None,
+        )
+        return pb.DeleteMemoryResponse(revision=result.revision, replayed=result.replayed)
+
+    def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
+        """All versions of a memory."""
+        scope = from_proto.scope(request.scope) if request.HasField("scope") else None
+        revisions = self._engine.history(call.tenant, request.memory_id, scope=scope)
+        return pb.GetMemoryHistoryResponse(revisions=[to_proto.memory_revision(entry) for entry in revisions])
+
+    def list_scopes(self, request: pb.ListScopesRequest, call: Call) -> pb.ListScopesResponse:
+        """One page of the scopes that hold memories."""
+        page = self._engine.list_scopes(
+            call.tenant,
+            from_proto.scope(request.scope),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListScopesResponse(
+            scopes=[to_proto.scope_summary(item) for item in page.scopes], next_page_token=page.next_page_token
+        )

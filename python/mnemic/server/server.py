@@ -1,0 +1,219 @@
+"""Builds the gRPC server over an engine, and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Semaphore
+from types import FrameType, TracebackType
+from typing import Self
+
+import grpc
+import structlog
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from mnemic.engine.engine import Engine, Progress
+from mnemic.engine.settings import ServerSettings, Settings
+from mnemic.model.errors import invalid_field
+from mnemic.server.admin_service import AdminService
+from mnemic.server.calls import Call, CallLimits, bind_service, parse
+from mnemic.server.logs import configure_logs
+from mnemic.server.memory_service import MemoryService
+from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_pb2
+
+_log = structlog.get_logger("mnemic.server")
+_HEALTH_THREADS = 2
+_LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:", "unix:")
+
+
+class MnemicServer:
+    """One listening server. Start it, or use it as a context manager; the engine stays the caller's to close.
+
+    Attributes:
+        address: Where it listens, with the port that was taken; empty before `start`.
+    """
+
+    def __init__(self, engine: Engine, settings: ServerSettings | None = None) -> None:
+        self.address = ""
+        self._settings = settings or engine.settings.server
+        self._workers = ThreadPoolExecutor(self._settings.max_workers, thread_name_prefix="mnemic-call")
+        # Health has threads of its own: it must answer when all others are busy.
+        self._health_workers = ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="mnemic-health")
+        self._limits = CallLimits(Semaphore(_stream_count(self._settings)))
+        self._server = grpc.server(
+            self._workers,
+            options=_options(self._settings),
+            maximum_concurrent_rpcs=self._settings.max_workers + self._settings.max_pending_calls,
+        )
+        services: dict[ServiceDescriptor, object] = {
+            memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: MemoryService(engine),
+            lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
+            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine),
+        }
+        for descriptor, service in services.items():
+            bind_service(self._server, descriptor, service, self._limits)
+        self._names = [descriptor.full_name for descriptor in services]
+        self._health = self._bind_health()
+        if self._settings.reflection:
+            self._bind_reflection()
+
+    def _bind_health(self) -> health.HealthServicer:
+        servicer = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._health_workers)
+        for name in ("", *self._names):
+            servicer.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
+        return servicer
+
+    def _bind_reflection(self) -> None:
+        descriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+        names = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        bind_service(self._server, descriptor, _Reflection(names), self._limits)
+
+    def start(self) -> str:
+        """Listens and serves.
+
+        Returns:
+            The address, with the port that was taken.
+
+        Raises:
+            MnemicError: INVALID_FIELD when the address cannot be listened on.
+        """
+        asked = self._settings.address
+        if not asked.startswith(_LOOPBACK):
+            _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
+        try:
+            port = self._server.add_insecure_port(asked)
+        except RuntimeError as error:
+            description = f"cannot listen on {asked}: it is in use, not this machine's, or not permitted"
+            raise invalid_field("server.address", description) from error
+        self._server.start()
+        self.address = asked if asked.startswith("unix:") else f"{asked.rpartition(':')[0]}:{port}"
+        for name in ("", *self._names):
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return self.address
+
+    def stop(self, drain_seconds: float | None = None) -> None:
+        """Takes no new calls, lets those in flight finish, and returns when none is left.
+
+        Args:
+            drain_seconds: After this, calls in flight are cancelled; the settings' value when None.
+        """
+        self._limits.draining.set()
+        self._health.enter_graceful_shutdown()
+        grace = self._settings.drain_seconds if drain_seconds is None else drain_seconds
+        self._server.stop(grace).wait()
+        # A cancelled call's thread may still be at work: the engine must outlive it.
+        self._workers.shutdown(wait=True)
+        self._health_workers.shutdown(wait=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Reflection:
+    """Server reflection under the same limits as every other stream, since each holds a thread."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._servicer = reflection.ReflectionServicer(names)
+
+    def server_reflection_info(self, requests: Iterator[bytes], _call: Call) -> Iterator[Message]:
+        """Answers questions about the contract."""
+        messages = (parse(reflection_pb2.ServerReflectionRequest, data) for data in requests)
+        answers: Iterator[Message] = self._servicer.ServerReflectionInfo(messages, None)
+        return answers
+
+
+def _stream_count(settings: ServerSettings) -> int:
+    """How many streams at once: fewer than threads, so that unary calls always find one."""
+    return max(1, min(settings.max_concurrent_streams, settings.max_workers - 1))
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        # What a caller asks for may be larger than what it may send: a thousand memories of the longest kind.
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_metadata_size", settings.max_metadata_bytes),
+        ("grpc.absolute_max_metadata_size", settings.max_metadata_bytes),
+        # A second server on a port must fail rather than take half of its calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", settings.max_workers + settings.max_pending_calls),
+        # Finds connections whose other end is gone, and allows clients to do the same, but not more often.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.max_ping_strikes", 2),
+    ]
+
+
+def serve(
+    settings: Settings,
+    *,
+    pull_missing_model: bool = True,
+    progress: Progress | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Opens the engine, serves until SIGTERM or SIGINT, and drains. A second signal ends the process at once.
+
+    When it is ready it prints `mnemic serving on HOST:PORT` on standard output, a line for programs to wait for.
+
+    Args:
+        settings: Everything.
+        pull_missing_model: Fetch the embedding model's files if they are not installed.
+        progress: Told (step, fraction from 0 to 1) while that is done.
+        on_ready: Told the address once it serves.
+
+    Raises:
+        MnemicError: It could not start: the data directory is another process's, the address is in use, the model is
+            missing or another than the store's.
+    """
+    configure_logs(settings.server)
+    address = settings.server.address
+    with Engine.open(settings, holder=address, pull_missing_model=pull_missing_model, progress=progress) as engine:
+        server = MnemicServer(engine)
+        with _stop_signals() as signals:
+            address = server.start()
+            _log.info("serving", address=address, data_directory=str(settings.data_directory))
+            sys.stdout.write(f"mnemic serving on {address}\n")
+            sys.stdout.flush()
+            if on_ready is not None:
+                on_ready(address)
+            received = signals.get()
+            _log.info("draining", signal=signal.Signals(received).name, seconds=settings.server.drain_seconds)
+            server.stop()
+    _log.info("stopped")
+
+
+@contextmanager
+def _stop_signals() -> Generator[SimpleQueue[int]]:
+    """Receives SIGTERM and SIGINT, each once: the second one has its ordinary effect, so that a drain can be cut."""
+    # SimpleQueue may be written from a signal handler; an Event may not, for its lock is not reentrant.
+    received: SimpleQueue[int] = SimpleQueue()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def receive(number: int, _frame: FrameType | None) -> None:
+        for known in previous:
+            signal.signal(known, signal.SIG_DFL)
+        received.put(number)
+
+    for number in previous:
+        signal.signal(number, receive)
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,189 @@
+"""Answers of the engine as messages. Each is built once, by keywords: that is the cheapest way to build one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mnemic.model.memory import AddResult, Memory, MemoryRevision, Metadata, MetadataValue, ScopeSummary
+from mnemic.model.scope import Scope
+from mnemic.model.search import SearchHit, SearchResult, SignalScore
+from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
+
+# Numbers of the domain's enums typed as the wire's; at run time each is `int`.
+_MemoryKind = resources_pb2.MemoryKind.ValueType
+_Role = resources_pb2.Role.ValueType
+_TimePrecision = resources_pb2.TimePrecision.ValueType
+_TrustLevel = resources_pb2.TrustLevel.ValueType
+_ChangeKind = resources_pb2.ChangeKind.ValueType
+
+
+def timestamp(micros: int | None) -> Timestamp | None:
+    """The timestamp of microseconds since 1970-01-01 UTC."""
+    if micros is None:
+        return None
+    seconds, rest = divmod(micros, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def scope(value: Scope) -> resources_pb2.Scope:
+    """The ids that are carried."""
+    return resources_pb2.Scope(
+        user_id=value.user_id, agent_id=value.agent_id, session_id=value.session_id, app_id=value.app_id
+    )
+
+
+def metadata_value(value: MetadataValue) -> resources_pb2.MetadataValue:
+    """One value with its type."""
+    if isinstance(value, str):
+        return resources_pb2.MetadataValue(string_value=value)
+    if isinstance(value, bool):
+        return resources_pb2.MetadataValue(boolean_value=value)
+    if isinstance(value, int):
+        return resources_pb2.MetadataValue(integer_value=value)
+    if isinstance(value, float):
+        return resources_pb2.MetadataValue(number_value=value)
+    return resources_pb2.MetadataValue(string_list=resources_pb2.StringList(values=value))
+
+
+def metadata(values: Metadata) -> dict[str, resources_pb2.MetadataValue]:
+    """The caller's own fields."""
+    return {key: metadata_value(value) for key, value in values.items()}
+
+
+def memory(value: Memory) -> resources_pb2.Memory:
+    """A memory with everything that the engine read of it."""
+    return resources_pb2.Memory(
+        memory_id=value.memory_id,
+        scope=scope(value.scope),
+        kind=_MemoryKind(value.kind),
+        body=value.body,
+        role=_Role(value.role),
+        name=value.name,
+        event_time=timestamp(value.event_time_micros),
+        event_time_end=timestamp(value.event_time_end_micros),
+        event_time_precision=_TimePrecision(value.event_time_precision),
+        create_time=timestamp(value.create_time_micros),
+        update_time=timestamp(value.update_time_micros),
+        valid_from=timestamp(value.valid_from_micros),
+        valid_to=timestamp(value.valid_to_micros),
+        expire_time=timestamp(value.expire_time_micros),
+        metadata=metadata(value.metadata),
+        categories=value.categories,
+        source_ids=value.source_ids,
+        entities=value.entities,
+        slot=value.slot,
+        slot_value=value.slot_value,
+        superseded_by=value.superseded_by or "",
+        confidence=value.confidence,
+        importance=value.importance,
+        pinned=value.pinned,
+        trust=_TrustLevel(value.trust),
+        version=value.version,
+        revision=value.revision,
+        vector=value.vector or b"",
+        embedding_model=value.embedding_model or "",
+    )
+
+
+def memory_revision(value: MemoryRevision) -> resources_pb2.MemoryRevision:
+    """One entry of a history."""
+    return resources_pb2.MemoryRevision(
+        change=_ChangeKind(value.change),
+        memory=memory(value.memory),
+        change_time=timestamp(value.change_time_micros),
+        revision=value.revision,
+        reason=value.reason,
+    )
+
+
+def scope_summary(value: ScopeSummary) -> memory_service_pb2.ScopeSummary:
+    """One scope with its count."""
+    return memory_service_pb2.ScopeSummary(
+        scope=scope(value.scope),
+        memory_count=value.memory_count,
+        first_create_time=timestamp(value.first_create_time_micros),
+        last_create_time=timestamp(value.last_create_time_micros),
+    )
+
+
+def add_response(result: AddResult) -> memory_service_pb2.AddMemoriesResponse:
+    """What became of an add."""
+    return memory_service_pb2.AddMemoriesResponse(
+        memories=[
+            memory_service_pb2.AddedMemory(
+                memory_id=item.memory_id,
+                version=item.version,
+                duplicate=item.duplicate,
+                embedding_pending=item.embedding_pending,
+            )
+            for item in result.memories
+        ],
+        revision=result.revision,
+        operation_id=result.operation_id,
+        replayed=result.replayed,
+    )
+
+
+def search_response(result: SearchResult, parts: frozenset[str]) -> memory_service_pb2.SearchMemoriesResponse:
+    """What a search found, with the optional parts of each hit that were asked for."""
+    timings = result.timings
+    return memory_service_pb2.SearchMemoriesResponse(
+        hits=[search_hit(hit, parts) for hit in result.hits],
+        revision=result.revision,
+        timings=memory_service_pb2.StageTimings(
+            prepare_micros=timings.prepare,
+            embed_micros=timings.embed,
+            load_micros=timings.load,
+            search_micros=timings.search,
+            total_micros=timings.total,
+        ),
+        considered=result.considered,
+        vector_skipped=result.vector_skipped,
+    )
+
+
+def search_hit(hit: SearchHit, parts: frozenset[str]) -> memory_service_pb2.SearchHit:
+    """One hit."""
+    found = hit.memory
+    message = memory_service_pb2.SearchHit(
+        memory_id=found.memory_id,
+        body=found.body,
+        score=hit.score,
+        kind=_MemoryKind(found.kind),
+        role=_Role(found.role),
+        name=found.name,
+        event_time_micros=found.event_time_micros,
+        create_time_micros=found.create_time_micros,
+        version=found.version,
+        score_parts=score_parts(hit.score_parts) if hit.score_parts else None,
+    )
+    if parts:
+        message.MergeFrom(_hit_parts(found, parts))
+    return message
+
+
+def _hit_parts(found: Memory, parts: frozenset[str]) -> memory_service_pb2.SearchHit:
+    with_slot, with_validity = "slot" in parts, "validity" in parts
+    return memory_service_pb2.SearchHit(
+        scope=scope(found.scope) if "scope" in parts else None,
+        metadata=metadata(found.metadata) if "metadata" in parts else None,
+        categories=found.categories if "categories" in parts else None,
+        source_ids=found.source_ids if "source_ids" in parts else None,
+        entities=found.entities if "entities" in parts else None,
+        slot=found.slot if with_slot else "",
+        slot_value=found.slot_value if with_slot else "",
+        valid_from_micros=found.valid_from_micros if with_validity else None,
+        valid_to_micros=found.valid_to_micros if with_validity else None,
+    )
+
+
+def score_parts(parts: Mapping[str, SignalScore]) -> query_pb2.ScoreParts:
+    """What a score is made of, by signal."""
+    return query_pb2.ScoreParts(
+        **{
+            name: query_pb2.SignalScore(raw=part.raw, normalized=part.normalized, weight=part.weight, rank=part.rank)
+            for name, part in parts.items()
+        }
+    )
