@@ -19,11 +19,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
+
+from bench.harness import Report, console, running_server
 from mnemic.v1 import memory_service_pb2 as messages
 from mnemic.v1 import memory_service_pb2_grpc as service
 from mnemic.v1 import query_pb2, resources_pb2
-
-from bench.harness import Report, console, running_server
 
 CUTS = (1, 5, 10, 20, 50)
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop"}

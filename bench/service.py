@@ -13,6 +13,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 import psutil
+
+from bench.harness import Latency, Report, carried_texts, console, many_texts, measure, running_server
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 from mnemic.model.memory import MemoryInput
@@ -21,8 +23,6 @@ from mnemic.model.search import SearchRequest, SignalWeights
 from mnemic.v1 import memory_service_pb2 as messages
 from mnemic.v1 import memory_service_pb2_grpc as service
 from mnemic.v1 import query_pb2, resources_pb2
-
-from bench.harness import Latency, Report, carried_texts, console, many_texts, measure, running_server
 
 TENANT = "default"
 SIZES = (1_000, 10_000)
