@@ -210,12 +210,13 @@ class Store(ABC):
         limit: int,
         now_micros: int,
         before_id: str | None = None,
+        before_version: int | None = None,
         as_of_micros: int | None = None,
         include_superseded: bool = False,
         include_expired: bool = False,
         with_vectors: bool = False,
     ) -> list[Memory]:
-        """Memories of a scope, newest first (by memory id, descending), at most `limit`.
+        """Memories of a scope, newest first (by memory id, then version, descending), at most `limit`.
 
         Args:
             tenant: Whose.
@@ -224,6 +225,8 @@ class Store(ABC):
             limit: How many at most.
             now_micros: The time against which expiry is judged.
             before_id: Only ids below this one (the last of the page before).
+            before_version: With `before_id`: also that memory's versions below this one (the last of the page before).
+                Only listings by `as_of_micros` or with superseded versions can show more than one of a memory.
             as_of_micros: The versions that held then (valid_from <= as_of < valid_to), instead of the current ones.
             include_superseded: Also memories that another one superseded (each memory once, as its latest version; the
                 versions before an update are in its history).

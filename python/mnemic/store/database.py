@@ -1,0 +1,82 @@
+"""Connections and transactions: many readers, one writer at a time, and one kind of error."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from mnemic.model.errors import MnemicError, Reason, invalid_field
+
+ErrorTranslator = Callable[[DBAPIError], MnemicError]
+
+
+class Database:
+    """Hands out transactions.
+
+    Args:
+        readers: Pooled connections on which a transaction sees one snapshot.
+        writer: The connection that writes; its transactions take the database's write lock when they begin.
+        translate: What an error of the driver means.
+    """
+
+    def __init__(self, *, readers: Engine, writer: Engine, translate: ErrorTranslator) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._translate = translate
+        self._write_lock = threading.Lock()
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one consistent snapshot and never waits for a writer."""
+        self._refuse_when_closed()
+        with self._one_kind_of_error(), self._readers.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is committed durably at the end of the block, or rolled back when the block raises."""
+        with self._write_lock:
+            self._refuse_when_closed()
+            with self._one_kind_of_error(), self._writer.begin() as connection:
+                yield connection
+
+    def close(self) -> None:
+        """Waits for the writer, then closes the connections; a second call does nothing."""
+        with self._write_lock:
+            self._closed = True
+            self._readers.dispose()
+            self._writer.dispose()
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise MnemicError(Reason.STORE_UNAVAILABLE, "the store is closed; open it again")
+
+    @contextmanager
+    def _one_kind_of_error(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._translate(error) from error
+        except PoolTimeoutError as error:
+            raise MnemicError(
+                Reason.STORE_UNAVAILABLE,
+                "every connection to the database is in use; try again",
+                retry_after_seconds=0.1,
+            ) from error
+        except SQLAlchemyError as error:
+            raise MnemicError(Reason.INTERNAL, f"the store failed: {error}") from error
+        except json.JSONDecodeError as error:
+            raise MnemicError(
+                Reason.CORRUPT_DATA, f"a row of the database holds JSON that cannot be read: {error}"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise invalid_field("text", "holds a lone surrogate; valid Unicode is accepted") from error
+        except OverflowError as error:
+            raise invalid_field("integer", "is beyond 64 bits; -2^63 to 2^63-1 is accepted") from error

@@ -1,0 +1,214 @@
+"""Embedding models and their vectors. Vectors of two models coexist while a reembed fills the second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.memory import Memory
+from mnemic.store.interface import StoredModel
+from mnemic.store.rows import MEMORY_COLUMNS, chunks, load_scopes, memory_of
+from mnemic.store.tables import embedding_models, embeddings, memory_versions, pending_vectors
+
+FLOAT_BYTES = 4
+
+_VERSION = memory_versions.c
+
+_MODELS = select(
+    embedding_models.c.id, embedding_models.c.identity, embedding_models.c.dimension, embedding_models.c.is_active
+).order_by(embedding_models.c.id)
+_FIND_VERSIONS = select(_VERSION.id, _VERSION.memory_id, _VERSION.version, _VERSION.partition_id).where(
+    _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True))
+)
+_REMOVE_VECTOR = delete(embeddings).where(
+    embeddings.c.version_id == bindparam("version"), embeddings.c.model_id == bindparam("model")
+)
+_REMOVE_PENDING = delete(pending_vectors).where(
+    pending_vectors.c.version_id == bindparam("version"), pending_vectors.c.model_id == bindparam("model")
+)
+_WITHOUT_VECTOR = (
+    select(*MEMORY_COLUMNS)
+    .select_from(pending_vectors.join(memory_versions, _VERSION.id == pending_vectors.c.version_id))
+    .where(pending_vectors.c.model_id == bindparam("model"))
+    .order_by(pending_vectors.c.version_id)
+    .limit(bindparam("limit"))
+)
+_COUNT_WITHOUT_VECTOR = select(func.count()).where(pending_vectors.c.model_id == bindparam("model"))
+_ALL_PENDING = insert(pending_vectors).from_select(
+    ["version_id", "model_id"], select(_VERSION.id, bindparam("model")).where(~_VERSION.is_deleted)
+)
+_IN_RANGE = (
+    embeddings.c.version_id > bindparam("after"),
+    embeddings.c.version_id <= bindparam("last"),
+    embeddings.c.model_id == bindparam("model"),
+)
+_DROP_RANGE = delete(embeddings).where(*_IN_RANGE)
+_PENDING_AGAIN = insert(pending_vectors).from_select(
+    ["version_id", "model_id"],
+    select(embeddings.c.version_id, embeddings.c.model_id)
+    .join(memory_versions, _VERSION.id == embeddings.c.version_id)
+    .where(*_IN_RANGE, ~_VERSION.is_deleted),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """An embedding model with its row id."""
+
+    row_id: int
+    identity: str
+    dimension: int
+    is_active: bool
+
+
+def known_models(connection: Connection) -> list[ModelRow]:
+    """All models, in the order in which they became known."""
+    return [ModelRow(*row) for row in connection.execute(_MODELS)]
+
+
+def active_model(connection: Connection) -> ModelRow | None:
+    """The model that searches use."""
+    return next((model for model in known_models(connection) if model.is_active), None)
+
+
+def stored_models(connection: Connection) -> list[StoredModel]:
+    """See `Store.models`."""
+    return [StoredModel(model.identity, model.dimension, model.is_active) for model in known_models(connection)]
+
+
+def _require(connection: Connection, identity: str) -> ModelRow:
+    for model in known_models(connection):
+        if model.identity == identity:
+            return model
+    raise MnemicError(
+        Reason.MODEL_MISMATCH,
+        f"the store does not know the embedding model {identity!r}; register it first",
+        metadata={"identity": identity},
+    )
+
+
+def checked_vector(model: ModelRow | None, vector: bytes, identity: str | None = None) -> tuple[ModelRow, bytes]:
+    """The vector with its model, if it can be one of the model's.
+
+    Raises:
+        MnemicError: MODEL_MISMATCH when there is no model or `identity` names another; DIMENSION_MISMATCH when the
+            length is not the model's.
+    """
+    if model is None:
+        raise MnemicError(
+            Reason.MODEL_MISMATCH, "a vector was given, but no embedding model is active; make one active first"
+        )
+    if identity is not None and identity != model.identity:
+        raise MnemicError(
+            Reason.MODEL_MISMATCH,
+            f"the vector comes from {identity!r}, but the store's vectors come from {model.identity!r}; "
+            "vectors of two models cannot be compared",
+            metadata={"identity": identity, "active_identity": model.identity},
+        )
+    if len(vector) != model.dimension * FLOAT_BYTES:
+        raise invalid_field(
+            "vector",
+            f"has {len(vector)} bytes; {model.identity!r} makes {model.dimension} float32, "
+            f"{model.dimension * FLOAT_BYTES} bytes",
+            reason=Reason.DIMENSION_MISMATCH,
+            expected_dimension=model.dimension,
+            actual_bytes=len(vector),
+        )
+    return model, vector
+
+
+def vector_row(version_id: int, model: ModelRow, vector: bytes) -> dict[str, object]:
+    """The columns of a vector."""
+    return {"version_id": version_id, "model_id": model.row_id, "vector": vector}
+
+
+def register_model(connection: Connection, identity: str, dimension: int, *, active: bool) -> None:
+    """See `Store.register_model`."""
+    model = next((model for model in known_models(connection) if model.identity == identity), None)
+    if model is not None and model.dimension != dimension:
+        raise MnemicError(
+            Reason.MODEL_MISMATCH,
+            f"the store knows {identity!r} with dimension {model.dimension}, not {dimension}; "
+            "a model that changed needs another identity",
+            metadata={"identity": identity, "known_dimension": str(model.dimension), "dimension": str(dimension)},
+        )
+    if model is None:
+        values = {"identity": identity, "dimension": dimension, "is_active": False}
+        connection.execute(insert(embedding_models), values)
+        model = _require(connection, identity)
+        connection.execute(_ALL_PENDING, {"model": model.row_id})
+    if active and not model.is_active:
+        connection.execute(update(embedding_models).values(is_active=False).where(embedding_models.c.is_active))
+        connection.execute(update(embedding_models).values(is_active=True).where(embedding_models.c.id == model.row_id))
+
+
+def store_vectors(connection: Connection, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> set[int]:
+    """Stores vectors, replacing older ones, and passes over versions that are not there.
+
+    Returns:
+        The partitions that changed; empty when nothing was stored.
+    """
+    model = _require(connection, identity)
+    wanted = {(memory_id, version): checked_vector(model, vector)[1] for memory_id, version, vector in vectors}
+    stored: list[dict[str, object]] = []
+    keys: list[dict[str, object]] = []
+    changed: set[int] = set()
+    for memory_ids in chunks(sorted({memory_id for memory_id, _ in wanted})):
+        for row in connection.execute(_FIND_VERSIONS, {"memory_ids": memory_ids}):
+            vector = wanted.get((row.memory_id, row.version))
+            if vector is not None:
+                stored.append(vector_row(row.id, model, vector))
+                keys.append({"version": row.id, "model": model.row_id})
+                changed.add(row.partition_id)
+    if stored:
+        connection.execute(_REMOVE_VECTOR, keys)
+        connection.execute(_REMOVE_PENDING, keys)
+        connection.execute(insert(embeddings), stored)
+    return changed
+
+
+def versions_without_vector(connection: Connection, identity: str, limit: int) -> list[Memory]:
+    """See `Store.versions_without_vector`."""
+    model = _require(connection, identity)
+    rows = connection.execute(_WITHOUT_VECTOR, {"model": model.row_id, "limit": limit}).all()
+    scope_of = load_scopes(connection, (row[0] for row in rows))
+    return [memory_of(row, scope_of) for row in rows]
+
+
+def count_without_vector(connection: Connection, identity: str) -> int:
+    """See `Store.count_without_vector`."""
+    model = _require(connection, identity)
+    return int(connection.execute(_COUNT_WITHOUT_VECTOR, {"model": model.row_id}).scalar_one())
+
+
+def find_inactive(connection: Connection, identity: str) -> ModelRow | None:
+    """The model to drop, or None when the store does not know it.
+
+    Raises:
+        MnemicError: MODEL_MISMATCH when the model is active.
+    """
+    model = next((model for model in known_models(connection) if model.identity == identity), None)
+    if model is not None and model.is_active:
+        raise MnemicError(
+            Reason.MODEL_MISMATCH,
+            f"{identity!r} is the active embedding model; make another active before dropping it",
+            metadata={"identity": identity},
+        )
+    return model
+
+
+def drop_vectors(connection: Connection, model: ModelRow, after: int, last: int) -> None:
+    """Removes a model's vectors of the versions with row ids in (after, last]; they are missing then, and listed so."""
+    span = {"after": after, "last": last, "model": model.row_id}
+    connection.execute(_PENDING_AGAIN, span)
+    connection.execute(_DROP_RANGE, span)
+
+
+def forget_model(connection: Connection, model: ModelRow) -> None:
+    """Removes the model and the list of what it has not embedded."""
+    connection.execute(delete(pending_vectors).where(pending_vectors.c.model_id == model.row_id))
+    connection.execute(delete(embeddings).where(embeddings.c.model_id == model.row_id))
+    connection.execute(delete(embedding_models).where(embedding_models.c.id == model.row_id))

@@ -1,0 +1,173 @@
+"""Reading memories by id and by partition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, select
+
+from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
+from mnemic.model.scope import OwnerKind, PartitionKey
+from mnemic.store.interface import StoreStats
+from mnemic.store.models import active_model
+from mnemic.store.rows import (
+    MEMORY_COLUMNS,
+    MEMORY_WIDTH,
+    SCOPE_COLUMNS,
+    chunks,
+    load_scopes,
+    memory_of,
+    scope_of_row,
+)
+from mnemic.store.tables import (
+    embeddings,
+    memory_versions,
+    outbox,
+    partitions,
+    scopes,
+    store_state,
+    tenants,
+)
+
+_VERSION = memory_versions.c
+_LATEST = memory_versions.alias("latest")
+
+_REVISION = select(store_state.c.revision)
+_BY_ROW_ID = select(*MEMORY_COLUMNS, _VERSION.id).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
+_VECTORS = select(embeddings.c.version_id, embeddings.c.vector).where(
+    embeddings.c.version_id.in_(bindparam("ids", expanding=True)), embeddings.c.model_id == bindparam("model")
+)
+_LATEST_OF = select(_VERSION.id).where(
+    _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    _VERSION.tenant == bindparam("tenant"),
+    ~_VERSION.is_deleted,
+    _VERSION.version
+    == select(func.max(_LATEST.c.version))
+    .where(_LATEST.c.memory_id == _VERSION.memory_id)
+    .correlate(memory_versions)
+    .scalar_subquery(),
+)
+_HISTORY = (
+    select(*MEMORY_COLUMNS, _VERSION.change, _VERSION.reason, _VERSION.delete_time_micros, _VERSION.delete_revision)
+    .where(_VERSION.memory_id == bindparam("memory_id"), _VERSION.tenant == bindparam("tenant"))
+    .order_by(_VERSION.version)
+)
+_PARTITION = select(partitions.c.id, partitions.c.changed_revision).where(
+    partitions.c.tenant == bindparam("tenant"),
+    partitions.c.owner_kind == bindparam("owner_kind"),
+    partitions.c.owner_id == bindparam("owner_id"),
+)
+_SCOPES_OF_PARTITION = select(*SCOPE_COLUMNS).where(scopes.c.partition_id == bindparam("partition"))
+_IN_PARTITION = (_VERSION.partition_id == bindparam("partition"), ~_VERSION.is_deleted)
+_PARTITION_ROWS = select(*MEMORY_COLUMNS).where(*_IN_PARTITION).order_by(_VERSION.id)
+_PARTITION_ROWS_WITH_VECTORS: Select[*tuple[Any, ...]] = (
+    select(*MEMORY_COLUMNS, embeddings.c.vector)
+    .select_from(
+        memory_versions.outerjoin(
+            embeddings, and_(embeddings.c.version_id == _VERSION.id, embeddings.c.model_id == bindparam("model"))
+        )
+    )
+    .where(*_IN_PARTITION)
+    .order_by(_VERSION.id)
+)
+
+
+def read_revision(connection: Connection) -> int:
+    """The sequence number of the last commit."""
+    return int(connection.execute(_REVISION).scalar_one())
+
+
+def load_rows(connection: Connection, row_ids: Sequence[int], *, with_vectors: bool) -> dict[int, Memory]:
+    """Memories by the row ids of their versions, with the active model's vectors if asked."""
+    rows: list[Row[*tuple[Any, ...]]] = []
+    vectors: dict[int, bytes] = {}
+    model = active_model(connection) if with_vectors else None
+    for ids in chunks(row_ids):
+        rows.extend(connection.execute(_BY_ROW_ID, {"ids": ids}))
+        if model is not None:
+            found = connection.execute(_VECTORS, {"ids": ids, "model": model.row_id})
+            vectors.update({row.version_id: row.vector for row in found})
+    scope_of = load_scopes(connection, (row[0] for row in rows))
+    identity = None if model is None else model.identity
+    return {row[MEMORY_WIDTH]: memory_of(row, scope_of, vectors.get(row[MEMORY_WIDTH]), identity) for row in rows}
+
+
+def get(connection: Connection, tenant: str, memory_ids: Iterable[str], *, with_vectors: bool) -> dict[str, Memory]:
+    """See `Store.get`."""
+    row_ids: list[int] = []
+    for ids in chunks(list(dict.fromkeys(memory_ids))):
+        row_ids.extend(connection.execute(_LATEST_OF, {"memory_ids": ids, "tenant": tenant}).scalars())
+    return {memory.memory_id: memory for memory in load_rows(connection, row_ids, with_vectors=with_vectors).values()}
+
+
+def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryRevision]:
+    """See `Store.history`."""
+    rows = connection.execute(_HISTORY, {"memory_id": memory_id, "tenant": tenant}).all()
+    scope_of = load_scopes(connection, (row[0] for row in rows))
+    entries: list[MemoryRevision] = []
+    for row in rows:
+        memory = memory_of(row, scope_of)
+        change, reason, delete_time_micros, delete_revision = row[MEMORY_WIDTH:]
+        entries.append(MemoryRevision(ChangeKind(change), memory, memory.update_time_micros, memory.revision, reason))
+        if delete_revision is not None:
+            entries.append(MemoryRevision(ChangeKind.DELETED, memory, delete_time_micros, delete_revision))
+    return entries
+
+
+def partition_rows(connection: Connection, key: PartitionKey) -> tuple[list[tuple[Memory, bytes | None]], int]:
+    """See `Store.partition_rows`."""
+    revision = read_revision(connection)
+    partition = connection.execute(_PARTITION, _key_values(key)).one_or_none()
+    if partition is None:
+        return [], revision
+    place = {"partition": partition.id}
+    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(_SCOPES_OF_PARTITION, place)}
+    model = active_model(connection)
+    if model is None:
+        return [(memory_of(row, scope_of), None) for row in connection.execute(_PARTITION_ROWS, place)], revision
+    rows = connection.execute(_PARTITION_ROWS_WITH_VECTORS, place | {"model": model.row_id})
+    return [(memory_of(row, scope_of), row[MEMORY_WIDTH]) for row in rows], revision
+
+
+def partition_changes(connection: Connection, key: PartitionKey, after_revision: int) -> bool:
+    """See `Store.partition_changes`."""
+    partition = connection.execute(_PARTITION, _key_values(key)).one_or_none()
+    return partition is not None and partition.changed_revision > after_revision
+
+
+def all_partitions(connection: Connection) -> list[PartitionKey]:
+    """See `Store.all_partitions`."""
+    rows = connection.execute(
+        select(partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).order_by(partitions.c.id)
+    )
+    return [PartitionKey(tenant, OwnerKind(owner_kind), owner_id) for tenant, owner_kind, owner_id in rows]
+
+
+def stats(connection: Connection, tenant: str | None, bytes_on_disk: int) -> StoreStats:
+    """See `Store.stats`."""
+
+    def count(table: Table, tenant_column: Column[str], *conditions: ColumnElement[bool]) -> int:
+        statement = select(func.count()).select_from(table).where(*conditions)
+        if tenant is not None:
+            statement = statement.where(tenant_column == tenant)
+        return int(connection.execute(statement).scalar_one())
+
+    vectors = select(func.count()).select_from(embeddings)
+    if tenant is not None:
+        vectors = vectors.join(memory_versions, _VERSION.id == embeddings.c.version_id).where(_VERSION.tenant == tenant)
+    return StoreStats(
+        tenants=count(tenants, tenants.c.tenant),
+        scopes=count(scopes, scopes.c.tenant),
+        memories=count(memory_versions, _VERSION.tenant, _VERSION.valid_to_micros.is_(None)),
+        versions=count(memory_versions, _VERSION.tenant),
+        vectors=int(connection.execute(vectors).scalar_one()),
+        outbox_pending=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_not(None)),
+        outbox_failed=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_(None)),
+        revision=read_revision(connection),
+        bytes_on_disk=bytes_on_disk,
+    )
+
+
+def _key_values(key: PartitionKey) -> dict[str, object]:
+    return {"tenant": key.tenant, "owner_kind": int(key.owner_kind), "owner_id": key.owner_id}

@@ -1,0 +1,214 @@
+"""The store on a relational database, for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import select
+
+from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
+from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+from mnemic.store import checking, listing, models, outbox, reading, requests, writing
+from mnemic.store.database import Database
+from mnemic.store.interface import (
+    OutboxItem,
+    OutboxKind,
+    RequestRecord,
+    Store,
+    StoredModel,
+    StoreStats,
+    WriteBatch,
+)
+from mnemic.store.tables import store_state
+
+_DROPPED_AT_ONCE = 20_000
+
+
+class SqlStore(Store):
+    """Implements `Store`, which says what each method does; what differs between databases comes in from outside.
+
+    Args:
+        database: Transactions of a database whose schema is the current one.
+        bytes_on_disk: The size of the database.
+        find_damage: The database's own checks.
+        release: What to do last when the store is closed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        bytes_on_disk: Callable[[], int],
+        find_damage: Callable[[], list[str]],
+        release: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._bytes_on_disk = bytes_on_disk
+        self._find_damage = find_damage
+        self._release = release
+
+    def revision(self) -> int:
+        """See `Store.revision`."""
+        with self._database.reading() as connection:
+            return reading.read_revision(connection)
+
+    def write(self, batch: WriteBatch) -> int:
+        """See `Store.write`."""
+        with self._database.writing() as connection:
+            return writing.apply_batch(connection, batch)
+
+    def find_request(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
+        """See `Store.find_request`."""
+        with self._database.reading() as connection:
+            return requests.find_request(connection, tenant, method, request_id)
+
+    def forget_requests(self, before_micros: int) -> int:
+        """See `Store.forget_requests`."""
+        with self._database.writing() as connection:
+            return requests.forget_requests(connection, before_micros)
+
+    def get(self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, Memory]:
+        """See `Store.get`."""
+        with self._database.reading() as connection:
+            return reading.get(connection, tenant, memory_ids, with_vectors=with_vectors)
+
+    def history(self, tenant: str, memory_id: str) -> list[MemoryRevision]:
+        """See `Store.history`."""
+        with self._database.reading() as connection:
+            return reading.history(connection, tenant, memory_id)
+
+    def list_memories(
+        self,
+        tenant: str,
+        scope: Scope,
+        match: ScopeMatch,
+        *,
+        limit: int,
+        now_micros: int,
+        before_id: str | None = None,
+        before_version: int | None = None,
+        as_of_micros: int | None = None,
+        include_superseded: bool = False,
+        include_expired: bool = False,
+        with_vectors: bool = False,
+    ) -> list[Memory]:
+        """See `Store.list_memories`."""
+        query = listing.ListQuery(
+            tenant=tenant,
+            scope=scope,
+            match=match,
+            limit=limit,
+            now_micros=now_micros,
+            before_id=before_id,
+            before_version=before_version,
+            as_of_micros=as_of_micros,
+            include_superseded=include_superseded,
+            include_expired=include_expired,
+        )
+        with self._database.reading() as connection:
+            return listing.list_memories(connection, query, with_vectors=with_vectors)
+
+    def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:
+        """See `Store.list_scopes`."""
+        with self._database.reading() as connection:
+            return listing.list_scopes(connection, tenant, scope, limit=limit, after=after)
+
+    def partitions(self, tenant: str, scope: Scope, match: ScopeMatch) -> list[PartitionKey]:
+        """See `Store.partitions`."""
+        with self._database.reading() as connection:
+            return listing.select_partitions(connection, tenant, scope, match)
+
+    def all_partitions(self) -> list[PartitionKey]:
+        """See `Store.all_partitions`."""
+        with self._database.reading() as connection:
+            return reading.all_partitions(connection)
+
+    def partition_rows(self, key: PartitionKey) -> tuple[list[tuple[Memory, bytes | None]], int]:
+        """See `Store.partition_rows`."""
+        with self._database.reading() as connection:
+            return reading.partition_rows(connection, key)
+
+    def partition_changes(self, key: PartitionKey, after_revision: int) -> bool:
+        """See `Store.partition_changes`."""
+        with self._database.reading() as connection:
+            return reading.partition_changes(connection, key, after_revision)
+
+    def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
+        """See `Store.claim_outbox`."""
+        with self._database.writing() as connection:
+            return outbox.claim(connection, kind, limit=limit, now_micros=now_micros, lease_micros=lease_micros)
+
+    def finish_outbox(self, item_ids: Sequence[int]) -> None:
+        """See `Store.finish_outbox`."""
+        with self._database.writing() as connection:
+            outbox.finish(connection, item_ids)
+
+    def retry_outbox(self, item_id: int, *, error: str, next_attempt_micros: int | None) -> None:
+        """See `Store.retry_outbox`."""
+        with self._database.writing() as connection:
+            outbox.retry(connection, item_id, error=error, next_attempt_micros=next_attempt_micros)
+
+    def models(self) -> list[StoredModel]:
+        """See `Store.models`."""
+        with self._database.reading() as connection:
+            return models.stored_models(connection)
+
+    def register_model(self, identity: str, dimension: int, *, active: bool) -> None:
+        """See `Store.register_model`."""
+        with self._database.writing() as connection:
+            models.register_model(connection, identity, dimension, active=active)
+
+    def put_vectors(self, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> int:
+        """See `Store.put_vectors`; when nothing is stored, nothing is committed and the revision stays."""
+        with self._database.writing() as connection:
+            changed = models.store_vectors(connection, identity, vectors)
+            if not changed:
+                return reading.read_revision(connection)
+            revision, _ = writing.advance(connection)
+            writing.touch_partitions(connection, changed, revision)
+            return revision
+
+    def versions_without_vector(self, identity: str, *, limit: int) -> list[Memory]:
+        """See `Store.versions_without_vector`."""
+        with self._database.reading() as connection:
+            return models.versions_without_vector(connection, identity, max(limit, 0))
+
+    def count_without_vector(self, identity: str) -> int:
+        """See `Store.count_without_vector`."""
+        with self._database.reading() as connection:
+            return models.count_without_vector(connection, identity)
+
+    def drop_model(self, identity: str) -> None:
+        """See `Store.drop_model`. In several commits, so that other writes need not wait for all of it; what was
+        interrupted is finished by another call.
+        """
+        after = 0
+        while True:
+            with self._database.writing() as connection:
+                model = models.find_inactive(connection, identity)
+                if model is None:
+                    return
+                last = connection.execute(select(store_state.c.last_version_id)).scalar_one()
+                models.drop_vectors(connection, model, after, after + _DROPPED_AT_ONCE)
+                after += _DROPPED_AT_ONCE
+                if after >= last:
+                    models.forget_model(connection, model)
+                    return
+
+    def stats(self, tenant: str | None = None) -> StoreStats:
+        """See `Store.stats`; the size on disk is always that of the whole store."""
+        with self._database.reading() as connection:
+            return reading.stats(connection, tenant, self._bytes_on_disk())
+
+    def check(self) -> list[str]:
+        """See `Store.check`."""
+        damage = self._find_damage()
+        if damage:
+            return damage  # Rows of a damaged file prove nothing.
+        with self._database.reading() as connection:
+            return checking.contradictions(connection)
+
+    def close(self) -> None:
+        """See `Store.close`; a second call does nothing."""
+        self._database.close()
+        self._release()
