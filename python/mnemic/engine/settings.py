@@ -53,8 +53,8 @@ class ServerSettings(_Section):
     max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, le=256 * 1024 * 1024, description="one message")
     max_metadata_bytes: int = Field(16 * 1024, ge=1024, le=1024 * 1024, description="the metadata of one call")
     drain_seconds: float = Field(10.0, ge=0, le=600, description="time for calls in flight at a shutdown")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
+    log_format: Literal["console", "json"] = Field("console", description="console for people, json for programs")
     reflection: bool = Field(default=True, description="let clients ask for the contract")
 
 
