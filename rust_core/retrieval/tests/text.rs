@@ -6,7 +6,7 @@ use proptest::prelude::*;
 fn positions(text: &str) -> Vec<(String, u32)> {
     let mut found = Vec::new();
     analyze(text, &mut |term, position| {
-        found.push((term.to_owned(), position))
+        found.push((term.to_owned(), position));
     });
     found
 }

@@ -104,8 +104,8 @@ enum Joint {
 
 fn joint(text: &str, at: usize) -> Joint {
     let after = &text[at..];
-    if after.starts_with(',') {
-        return if groups_thousands(&text[..at], &after[1..]) {
+    if let Some(behind) = after.strip_prefix(',') {
+        return if groups_thousands(&text[..at], behind) {
             Joint::Through(1)
         } else {
             Joint::End

@@ -29,6 +29,10 @@ const EVERY_ROW: [u8; BLOCK] = {
 /// # Panics
 ///
 /// If the lengths do not agree as said, or the CPU cannot run `path`.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of a segment; a struct would be built for every call only to be taken apart"
+)]
 pub fn scan(
     path: SimdPath,
     codes: &[u8],
@@ -65,16 +69,9 @@ pub fn scan(
             Some(mask) => pick(mask[block], scales.len(), &mut picked),
         };
         let codes = &codes[block * BLOCK * stride..][..scales.len() * stride];
-        kernels::integer_dots(
-            path,
-            Rows {
-                codes,
-                stride,
-                picks,
-            },
-            query.codes(),
-            &mut dots,
-        );
+        // SAFETY: the path runs here, `codes` are whole rows of the query's stride, one a scale, and the picks lie below
+        // the number of scales.
+        unsafe { kernels::integer_dots(path, Rows { codes, picks }, query, &mut dots) };
         let first = base_row + (block * BLOCK) as u32;
         offer(picks, &dots, scales, query, first, best);
     }
@@ -119,7 +116,7 @@ fn offer(
 /// The score of an integer product; the same operations in the same order everywhere.
 #[inline]
 fn score(dot: i32, scale: f32, query: &Query) -> f32 {
-    (dot - query.correction()) as f32 * query.scale() * scale
+    dot as f32 * query.scale() * scale
 }
 
 /// The int8 score of one row, bit for bit that of [`scan`].
@@ -141,10 +138,10 @@ pub fn score_codes(path: SimdPath, codes_row: &[u8], scale: f32, query: &Query) 
     let mut dots = [0; BLOCK];
     let rows = Rows {
         codes: codes_row,
-        stride: codes_row.len(),
         picks: &EVERY_ROW[..1],
     };
-    kernels::integer_dots(path, rows, query.codes(), &mut dots);
+    // SAFETY: the path runs here, and the one row has the query's stride.
+    unsafe { kernels::integer_dots(path, rows, query, &mut dots) };
     score(dots[0], scale, query)
 }
 
@@ -162,7 +159,8 @@ pub fn dot(path: SimdPath, a: &[f32], b: &[f32]) -> f32 {
         a.len(),
         b.len()
     );
-    kernels::dot(path, a, b)
+    // SAFETY: the path runs here, and the lengths are as the kernels need them.
+    unsafe { kernels::dot(path, a, b) }
 }
 
 /// The kernels trust that their instructions exist.

@@ -13,7 +13,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Best first: by score descending, then by row ascending.
-    fn order(&self, other: &Self) -> Ordering {
+    fn order(self, other: Self) -> Ordering {
         other
             .score
             .partial_cmp(&self.score)
@@ -85,7 +85,8 @@ impl TopK {
     pub fn as_slice(&mut self) -> &[Candidate] {
         if self.k > SORTED_UP_TO {
             self.select();
-            self.entries.sort_unstable_by(Candidate::order);
+            self.entries
+                .sort_unstable_by(|one, other| one.order(*other));
         }
         &self.entries
     }
@@ -119,7 +120,7 @@ impl TopK {
             && self
                 .entries
                 .last()
-                .is_none_or(|worst| candidate.order(worst).is_ge())
+                .is_none_or(|worst| candidate.order(*worst).is_ge())
         {
             return;
         }
@@ -128,7 +129,7 @@ impl TopK {
         }
         let place = self
             .entries
-            .partition_point(|entry| entry.order(&candidate).is_lt());
+            .partition_point(|entry| entry.order(candidate).is_lt());
         self.entries.insert(place, candidate);
         if self.entries.len() == self.k {
             self.threshold = self.entries[self.k - 1].score;
@@ -142,7 +143,7 @@ impl TopK {
         }
         let (_, worst, _) = self
             .entries
-            .select_nth_unstable_by(self.k - 1, Candidate::order);
+            .select_nth_unstable_by(self.k - 1, |one, other| one.order(*other));
         self.threshold = worst.score;
         self.entries.truncate(self.k);
     }

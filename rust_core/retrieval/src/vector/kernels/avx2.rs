@@ -1,0 +1,90 @@
+//! AVX2 and FMA.
+
+use std::arch::x86_64::{
+    __m128i, __m256i, _MM_HINT_T0, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm_set1_epi32, _mm_storeu_si128, _mm_sub_epi32,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castps256_ps128,
+    _mm256_castsi256_si128, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16,
+    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+};
+
+use super::{BLOCK, GROUP, Query, Rows};
+use crate::vector::LANE;
+
+/// The bytes of a register.
+const STEP: usize = 32;
+
+/// `vpmaddubsw` would saturate: two products of 255 * 127 exceed 16 bits. So the even and the odd bytes are widened to
+/// 16 bits in place (a mask, a shift) and multiplied by `vpmaddwd`, whose sums of two fit 32 bits.
+///
+/// # Safety
+///
+/// As [`super::integer_dots`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
+    let stride = query.stride();
+    let correction = _mm_set1_epi32(query.correction());
+    let low_bytes = _mm256_set1_epi16(0xFF);
+    let codes = query.codes().as_ptr();
+    rows.for_each_group(stride, |place, rows, ahead| {
+        let mut sums = [_mm256_setzero_si256(); GROUP];
+        for offset in (0..stride).step_by(STEP) {
+            // SAFETY: the query has `stride` codes, a multiple of STEP, and so has each row, all within the slices.
+            unsafe {
+                let query = _mm256_loadu_si256(codes.add(offset).cast());
+                let even_query = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(query));
+                let odd_query = _mm256_srai_epi16::<8>(query);
+                for member in 0..GROUP {
+                    if offset % LANE == 0 {
+                        _mm_prefetch::<_MM_HINT_T0>(ahead[member].wrapping_add(offset).cast());
+                    }
+                    let row = _mm256_loadu_si256(rows[member].add(offset).cast());
+                    let even = _mm256_madd_epi16(_mm256_and_si256(row, low_bytes), even_query);
+                    let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(row), odd_query);
+                    sums[member] = _mm256_add_epi32(sums[member], _mm256_add_epi32(even, odd));
+                }
+            }
+        }
+        let products = _mm_sub_epi32(reduce(sums), correction);
+        // SAFETY: `place` is a multiple of 4 below BLOCK, so that four values fit.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().add(place).cast(), products) };
+    });
+}
+
+/// The sums of four registers, by a transposition of 4 x 4 within each 128 bits.
+#[target_feature(enable = "avx2,fma")]
+fn reduce([a, b, c, d]: [__m256i; GROUP]) -> __m128i {
+    let ab = _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+    let cd = _mm256_add_epi32(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+    let all = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+    _mm_add_epi32(
+        _mm256_castsi256_si128(all),
+        _mm256_extracti128_si256::<1>(all),
+    )
+}
+
+/// # Safety
+///
+/// As [`super::dot`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [_mm256_setzero_ps(); 8];
+    for offset in (0..a.len()).step_by(LANE) {
+        for (part, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: LANE elements from `offset` lie within both slices, 8 to a register.
+            *sum = unsafe {
+                let a = _mm256_loadu_ps(a.as_ptr().add(offset + 8 * part));
+                let b = _mm256_loadu_ps(b.as_ptr().add(offset + 8 * part));
+                _mm256_fmadd_ps(a, b, *sum)
+            };
+        }
+    }
+    let sum = sums
+        .into_iter()
+        .fold(_mm256_setzero_ps(), |total, sum| _mm256_add_ps(total, sum));
+    let four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}

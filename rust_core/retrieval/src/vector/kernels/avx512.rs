@@ -1,0 +1,107 @@
+//! AVX-512 with VNNI: 64 products of bytes an instruction.
+
+use std::arch::x86_64::{
+    __m128i, __m512i, _MM_HINT_T0, _mm_add_epi32, _mm_prefetch, _mm_set1_epi32, _mm_storeu_si128,
+    _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_extracti128_si256,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_castsi512_si256, _mm512_dpbusd_epi32,
+    _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_reduce_add_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+};
+
+use super::{BLOCK, GROUP, Query, Rows};
+use crate::vector::LANE;
+
+/// # Safety
+///
+/// As [`super::integer_dots`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
+    // The number of steps as a constant lets the compiler keep the query in registers.
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match query.stride() / LANE {
+            6 => integer_dots_of::<6>(rows, query, out),
+            12 => integer_dots_of::<12>(rows, query, out),
+            16 => integer_dots_of::<16>(rows, query, out),
+            24 => integer_dots_of::<24>(rows, query, out),
+            _ => integer_dots_of::<0>(rows, query, out),
+        }
+    }
+}
+
+/// For rows of `LANES` registers, or of any length if it is 0.
+///
+/// # Safety
+///
+/// As [`super::integer_dots`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn integer_dots_of<const LANES: usize>(
+    rows: Rows<'_>,
+    query: &Query,
+    out: &mut [i32; BLOCK],
+) {
+    let lanes = if LANES == 0 {
+        query.stride() / LANE
+    } else {
+        LANES
+    };
+    let correction = _mm_set1_epi32(query.correction());
+    let codes = query.codes().as_ptr();
+    rows.for_each_group(lanes * LANE, |place, rows, ahead| {
+        let mut sums = [_mm512_setzero_si512(); GROUP];
+        for offset in (0..lanes).map(|lane| lane * LANE) {
+            // SAFETY: the query has `lanes * LANE` codes, and so has each row, all within the slices.
+            unsafe {
+                let query = _mm512_loadu_si512(codes.add(offset).cast());
+                for member in 0..GROUP {
+                    _mm_prefetch::<_MM_HINT_T0>(ahead[member].wrapping_add(offset).cast());
+                    let row = _mm512_loadu_si512(rows[member].add(offset).cast());
+                    sums[member] = _mm512_dpbusd_epi32(sums[member], row, query);
+                }
+            }
+        }
+        let products = _mm_sub_epi32(reduce(sums), correction);
+        // SAFETY: `place` is a multiple of 4 below BLOCK, so that four values fit.
+        unsafe { _mm_storeu_si128(out.as_mut_ptr().add(place).cast(), products) };
+    });
+}
+
+/// The sums of four registers, by a transposition of 4 x 4 within each 128 bits.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn reduce([a, b, c, d]: [__m512i; GROUP]) -> __m128i {
+    let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    let all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    let half = _mm256_add_epi32(
+        _mm512_castsi512_si256(all),
+        _mm512_extracti64x4_epi64::<1>(all),
+    );
+    _mm_add_epi32(
+        _mm256_castsi256_si128(half),
+        _mm256_extracti128_si256::<1>(half),
+    )
+}
+
+/// # Safety
+///
+/// As [`super::dot`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [_mm512_setzero_ps(); 4];
+    for offset in (0..a.len()).step_by(LANE) {
+        for (part, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: LANE elements from `offset` lie within both slices, 16 to a register.
+            *sum = unsafe {
+                let a = _mm512_loadu_ps(a.as_ptr().add(offset + 16 * part));
+                let b = _mm512_loadu_ps(b.as_ptr().add(offset + 16 * part));
+                _mm512_fmadd_ps(a, b, *sum)
+            };
+        }
+    }
+    let [first, second, third, fourth] = sums;
+    _mm512_reduce_add_ps(_mm512_add_ps(
+        _mm512_add_ps(first, second),
+        _mm512_add_ps(third, fourth),
+    ))
+}
