@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mnemic import _core
 from mnemic.engine.engine import Engine, EngineStats
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.server.calls import Call
@@ -38,12 +37,18 @@ class AdminService:
 
     def _server(self, stats: EngineStats) -> pb.ServerStats:
         return pb.ServerStats(
-            version=version("mnemic"),
+            version=_version(),
             start_time=self._started,
             embedding_model=stats.model,
             embedding_dimension=stats.dimension,
-            simd=_core.build_info()["simd"],
         )
+
+
+def _version() -> str:
+    try:
+        return version("mnemic")
+    except PackageNotFoundError:
+        return "source tree"
 
 
 def _store(stats: EngineStats) -> pb.StoreStats:

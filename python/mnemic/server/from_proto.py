@@ -7,7 +7,7 @@ about values is refused by the engine, so that callers in process get the same a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import TypeVar
 
@@ -15,12 +15,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Filter, Not, Operator
-from mnemic.model.memory import MemoryInput, MemoryKind, MetadataValue, Role, TimePrecision, TrustLevel
+from mnemic.model.memory import MemoryInput, MemoryKind, Role, TimePrecision, TrustLevel
 from mnemic.model.requests import AddMode, ListRequest, WaitFor
-from mnemic.model.scope import Scope, ScopeMatch
+from mnemic.model.scope import ScopeMatch
 from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchRequest, SignalWeights
 from mnemic.server.masks import read_mask
-from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
+from mnemic.v1 import memory_service_pb2, query_pb2
+from mnemic.wire.values import (
+    metadata_from_proto,
+    metadata_value_from_proto,
+    micros_from_timestamp,
+    scope_from_proto,
+)
 
 # The range of google.protobuf.Timestamp: years 1 to 9999.
 _MIN_SECONDS, _MAX_SECONDS = -62_135_596_800, 253_402_300_799
@@ -49,16 +55,6 @@ def _known(kind: type[E], number: int, field: str, reason: Reason) -> E:
         raise invalid_field(field, f"has the unknown value {number}; known are {known}", reason=reason) from None
 
 
-def scope(message: resources_pb2.Scope) -> Scope:
-    """The ids that are present, empty ones included: those are for the engine to refuse, not to read as "any"."""
-    return Scope(
-        user_id=message.user_id if message.HasField("user_id") else None,
-        agent_id=message.agent_id if message.HasField("agent_id") else None,
-        session_id=message.session_id if message.HasField("session_id") else None,
-        app_id=message.app_id if message.HasField("app_id") else None,
-    )
-
-
 def scope_match(number: int) -> ScopeMatch:
     """How the ids select."""
     return enum_value(ScopeMatch, number, "match", unspecified=ScopeMatch.VISIBLE)
@@ -70,30 +66,7 @@ def micros(timestamp: Timestamp, field: str) -> int:
         raise invalid_field(
             field, "is not a valid timestamp; years 1 to 9999 with 0 to 999,999,999 nanoseconds are accepted"
         )
-    return timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
-
-
-def metadata_value(message: resources_pb2.MetadataValue, field: str) -> MetadataValue:
-    """The one value that is set."""
-    match message.WhichOneof("kind"):
-        case "string_value":
-            return message.string_value
-        case "integer_value":
-            return message.integer_value
-        case "number_value":
-            return message.number_value
-        case "boolean_value":
-            return message.boolean_value
-        case "string_list":
-            return tuple(message.string_list.values)
-        case _:
-            names = "string_value, integer_value, number_value, boolean_value and string_list"
-            raise invalid_field(field, f"has no value; set exactly one of {names}")
-
-
-def metadata(messages: Mapping[str, resources_pb2.MetadataValue], field: str) -> dict[str, MetadataValue]:
-    """The caller's own fields."""
-    return {key: metadata_value(value, f"{field}[{key!r}]") for key, value in messages.items()}
+    return micros_from_timestamp(timestamp)
 
 
 def filter_condition(message: query_pb2.Filter, field: str = "filter", depth: int = 1) -> Filter:
@@ -126,7 +99,9 @@ def _conditions(messages: Iterable[query_pb2.Filter], field: str, depth: int) ->
 
 def _comparison(message: query_pb2.Comparison, field: str) -> Comparison:
     operator = _known(Operator, message.operator, f"{field}.operator", Reason.INVALID_FILTER)
-    values = [metadata_value(value, f"{field}.values[{position}]") for position, value in enumerate(message.values)]
+    values = [
+        metadata_value_from_proto(value, f"{field}.values[{position}]") for position, value in enumerate(message.values)
+    ]
     return Comparison(message.field, operator, tuple(values))
 
 
@@ -160,7 +135,7 @@ def _memory_input(message: memory_service_pb2.MemoryInput, field: str) -> Memory
         expire_time_micros=(
             micros(message.expire_time, f"{field}.expire_time") if message.HasField("expire_time") else None
         ),
-        metadata=metadata(message.metadata, f"{field}.metadata"),
+        metadata=metadata_from_proto(message.metadata, f"{field}.metadata"),
         categories=tuple(message.categories),
         entities=tuple(message.entities),
         vector=message.vector or None,
@@ -195,7 +170,7 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
     """One search."""
     _refuse_later_search_fields(request)
     return SearchRequest(
-        scope=scope(request.scope),
+        scope=scope_from_proto(request.scope),
         match=scope_match(request.match),
         query=request.query,
         vector=request.vector or None,
@@ -238,7 +213,7 @@ def _weights(message: query_pb2.SignalWeights) -> SignalWeights:
 def list_request(request: memory_service_pb2.ListMemoriesRequest) -> ListRequest:
     """One page of a listing."""
     return ListRequest(
-        scope=scope(request.scope),
+        scope=scope_from_proto(request.scope),
         match=scope_match(request.match),
         filter=filter_condition(request.filter) if request.HasField("filter") else None,
         page_size=request.page_size,

@@ -12,6 +12,7 @@ from mnemic.server.masks import hit_parts, read_mask
 from mnemic.server.status import ingest_error
 from mnemic.server.updates import memory_update
 from mnemic.v1 import memory_service_pb2 as pb
+from mnemic.wire.values import scope_from_proto
 
 
 class MemoryService:
@@ -24,7 +25,7 @@ class MemoryService:
         """Adds messages or texts: all of them or none."""
         result = self._engine.add(
             call.tenant,
-            from_proto.scope(request.scope),
+            scope_from_proto(request.scope),
             from_proto.add_inputs(request),
             mode=from_proto.add_mode(request.mode),
             wait=from_proto.wait_for(request.wait_for),
@@ -77,14 +78,14 @@ class MemoryService:
     def get_memory(self, request: pb.GetMemoryRequest, call: Call) -> pb.GetMemoryResponse:
         """One memory by its id."""
         mask = read_mask(request.read_mask)
-        scope = from_proto.scope(request.scope) if request.HasField("scope") else None
+        scope = scope_from_proto(request.scope) if request.HasField("scope") else None
         memory = self._engine.get(call.tenant, request.memory_id, scope=scope, with_vector=mask.with_vector)
         return pb.GetMemoryResponse(memory=mask.apply(to_proto.memory(memory)))
 
     def batch_get_memories(self, request: pb.BatchGetMemoriesRequest, call: Call) -> pb.BatchGetMemoriesResponse:
         """Several memories by their ids."""
         mask = read_mask(request.read_mask)
-        scope = from_proto.scope(request.scope) if request.HasField("scope") else None
+        scope = scope_from_proto(request.scope) if request.HasField("scope") else None
         memories, missing = self._engine.batch_get(
             call.tenant, list(request.memory_ids), scope=scope, with_vectors=mask.with_vector
         )
@@ -110,7 +111,7 @@ class MemoryService:
             memory_update(request),
             expected_version=request.expected_version,
             request_id=request.request_id,
-            scope=from_proto.scope(request.scope) if request.HasField("scope") else None,
+            scope=scope_from_proto(request.scope) if request.HasField("scope") else None,
             deadline=call.deadline,
         )
         return pb.UpdateMemoryResponse(
@@ -124,13 +125,13 @@ class MemoryService:
             request.memory_id,
             expected_version=request.expected_version,
             request_id=request.request_id,
-            scope=from_proto.scope(request.scope) if request.HasField("scope") else None,
+            scope=scope_from_proto(request.scope) if request.HasField("scope") else None,
         )
         return pb.DeleteMemoryResponse(revision=result.revision, replayed=result.replayed)
 
     def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
         """All versions of a memory."""
-        scope = from_proto.scope(request.scope) if request.HasField("scope") else None
+        scope = scope_from_proto(request.scope) if request.HasField("scope") else None
         revisions = self._engine.history(call.tenant, request.memory_id, scope=scope)
         return pb.GetMemoryHistoryResponse(revisions=[to_proto.memory_revision(entry) for entry in revisions])
 
@@ -138,7 +139,7 @@ class MemoryService:
         """One page of the scopes that hold memories."""
         page = self._engine.list_scopes(
             call.tenant,
-            from_proto.scope(request.scope),
+            scope_from_proto(request.scope),
             page_size=request.page_size,
             page_token=request.page_token,
         )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mnemic.model.memory import AddResult, Memory, MemoryRevision, Metadata, MetadataValue, ScopeSummary
-from mnemic.model.scope import Scope
+from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.search import SearchHit, SearchResult, SignalScore
 from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
+from mnemic.wire.values import metadata_to_proto, scope_to_proto, timestamp_from_micros
 
 # Numbers of the domain's enums typed as the wire's; at run time each is `int`.
 _MemoryKind = resources_pb2.MemoryKind.ValueType
@@ -19,57 +19,28 @@ _TrustLevel = resources_pb2.TrustLevel.ValueType
 _ChangeKind = resources_pb2.ChangeKind.ValueType
 
 
-def timestamp(micros: int | None) -> Timestamp | None:
-    """The timestamp of microseconds since 1970-01-01 UTC."""
-    if micros is None:
-        return None
-    seconds, rest = divmod(micros, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)
-
-
-def scope(value: Scope) -> resources_pb2.Scope:
-    """The ids that are carried."""
-    return resources_pb2.Scope(
-        user_id=value.user_id, agent_id=value.agent_id, session_id=value.session_id, app_id=value.app_id
-    )
-
-
-def metadata_value(value: MetadataValue) -> resources_pb2.MetadataValue:
-    """One value with its type."""
-    if isinstance(value, str):
-        return resources_pb2.MetadataValue(string_value=value)
-    if isinstance(value, bool):
-        return resources_pb2.MetadataValue(boolean_value=value)
-    if isinstance(value, int):
-        return resources_pb2.MetadataValue(integer_value=value)
-    if isinstance(value, float):
-        return resources_pb2.MetadataValue(number_value=value)
-    return resources_pb2.MetadataValue(string_list=resources_pb2.StringList(values=value))
-
-
-def metadata(values: Metadata) -> dict[str, resources_pb2.MetadataValue]:
-    """The caller's own fields."""
-    return {key: metadata_value(value) for key, value in values.items()}
+def _timestamp(micros: int | None) -> Timestamp | None:
+    return None if micros is None else timestamp_from_micros(micros)
 
 
 def memory(value: Memory) -> resources_pb2.Memory:
     """A memory with everything that the engine read of it."""
     return resources_pb2.Memory(
         memory_id=value.memory_id,
-        scope=scope(value.scope),
+        scope=scope_to_proto(value.scope),
         kind=_MemoryKind(value.kind),
         body=value.body,
         role=_Role(value.role),
         name=value.name,
-        event_time=timestamp(value.event_time_micros),
-        event_time_end=timestamp(value.event_time_end_micros),
+        event_time=_timestamp(value.event_time_micros),
+        event_time_end=_timestamp(value.event_time_end_micros),
         event_time_precision=_TimePrecision(value.event_time_precision),
-        create_time=timestamp(value.create_time_micros),
-        update_time=timestamp(value.update_time_micros),
-        valid_from=timestamp(value.valid_from_micros),
-        valid_to=timestamp(value.valid_to_micros),
-        expire_time=timestamp(value.expire_time_micros),
-        metadata=metadata(value.metadata),
+        create_time=_timestamp(value.create_time_micros),
+        update_time=_timestamp(value.update_time_micros),
+        valid_from=_timestamp(value.valid_from_micros),
+        valid_to=_timestamp(value.valid_to_micros),
+        expire_time=_timestamp(value.expire_time_micros),
+        metadata=metadata_to_proto(value.metadata),
         categories=value.categories,
         source_ids=value.source_ids,
         entities=value.entities,
@@ -92,7 +63,7 @@ def memory_revision(value: MemoryRevision) -> resources_pb2.MemoryRevision:
     return resources_pb2.MemoryRevision(
         change=_ChangeKind(value.change),
         memory=memory(value.memory),
-        change_time=timestamp(value.change_time_micros),
+        change_time=_timestamp(value.change_time_micros),
         revision=value.revision,
         reason=value.reason,
     )
@@ -101,10 +72,10 @@ def memory_revision(value: MemoryRevision) -> resources_pb2.MemoryRevision:
 def scope_summary(value: ScopeSummary) -> memory_service_pb2.ScopeSummary:
     """One scope with its count."""
     return memory_service_pb2.ScopeSummary(
-        scope=scope(value.scope),
+        scope=scope_to_proto(value.scope),
         memory_count=value.memory_count,
-        first_create_time=timestamp(value.first_create_time_micros),
-        last_create_time=timestamp(value.last_create_time_micros),
+        first_create_time=_timestamp(value.first_create_time_micros),
+        last_create_time=_timestamp(value.last_create_time_micros),
     )
 
 
@@ -167,8 +138,8 @@ def search_hit(hit: SearchHit, parts: frozenset[str]) -> memory_service_pb2.Sear
 def _hit_parts(found: Memory, parts: frozenset[str]) -> memory_service_pb2.SearchHit:
     with_slot, with_validity = "slot" in parts, "validity" in parts
     return memory_service_pb2.SearchHit(
-        scope=scope(found.scope) if "scope" in parts else None,
-        metadata=metadata(found.metadata) if "metadata" in parts else None,
+        scope=scope_to_proto(found.scope) if "scope" in parts else None,
+        metadata=metadata_to_proto(found.metadata) if "metadata" in parts else None,
         categories=found.categories if "categories" in parts else None,
         source_ids=found.source_ids if "source_ids" in parts else None,
         entities=found.entities if "entities" in parts else None,

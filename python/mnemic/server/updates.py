@@ -9,6 +9,7 @@ from mnemic.model.errors import MnemicError, invalid_field
 from mnemic.model.requests import MemoryUpdate
 from mnemic.server import from_proto
 from mnemic.v1 import memory_service_pb2, resources_pb2
+from mnemic.wire.values import metadata_from_proto
 
 Memory = resources_pb2.Memory
 
@@ -32,7 +33,7 @@ _UPDATABLE: dict[str, tuple[str, Callable[[Memory], Any]]] = {
         lambda memory: from_proto.time_precision(memory.event_time_precision, "memory.event_time_precision"),
     ),
     "expire_time": ("expire_time_micros", _moment("expire_time")),
-    "metadata": ("metadata", lambda memory: from_proto.metadata(memory.metadata, "memory.metadata")),
+    "metadata": ("metadata", lambda memory: metadata_from_proto(memory.metadata, "memory.metadata")),
     "categories": ("categories", lambda memory: tuple(memory.categories)),
     "entities": ("entities", lambda memory: tuple(memory.entities)),
     "importance": ("importance", lambda memory: memory.importance),
