@@ -45,7 +45,11 @@ def scope_from_proto(message: resources_pb2.Scope) -> Scope:
 
 
 def metadata_value_to_proto(value: MetadataValue) -> resources_pb2.MetadataValue:
-    """The message of one metadata value."""
+    """The message of one metadata value.
+
+    Raises:
+        TypeError: It is none of the kinds: protobuf would take a dict's keys for a list.
+    """
     if isinstance(value, bool):
         return resources_pb2.MetadataValue(boolean_value=value)
     if isinstance(value, str):
@@ -54,7 +58,9 @@ def metadata_value_to_proto(value: MetadataValue) -> resources_pb2.MetadataValue
         return resources_pb2.MetadataValue(integer_value=value)
     if isinstance(value, float):
         return resources_pb2.MetadataValue(number_value=value)
-    return resources_pb2.MetadataValue(string_list=resources_pb2.StringList(values=value))
+    if isinstance(value, tuple):
+        return resources_pb2.MetadataValue(string_list=resources_pb2.StringList(values=value))
+    raise TypeError(f"a metadata value is a {type(value).__name__}")
 
 
 def metadata_value_from_proto(message: resources_pb2.MetadataValue, field: str) -> MetadataValue:

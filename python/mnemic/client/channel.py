@@ -1,0 +1,57 @@
+"""How the gRPC clients connect: retries, limits, credentials, metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from mnemic.model.errors import MnemicError, Reason
+
+DEFAULT_ADDRESS = "127.0.0.1:50551"
+DEFAULT_TIMEOUT_SECONDS = 30.0
+
+MAX_ATTEMPTS = 4
+# Only UNAVAILABLE: nothing else says that the same call may succeed a moment later. A retry of a mutation is safe
+# since each carries a request id. gRPC draws each delay at random, up to the bound that grows from the first to the
+# last (proposal A6).
+_SERVICE_CONFIG = json.dumps(
+    {
+        "methodConfig": [
+            {
+                "name": [{"service": "mnemic.v1.MemoryService"}],
+                "retryPolicy": {
+                    "maxAttempts": MAX_ATTEMPTS,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ]
+    }
+)
+
+ChannelOptions = Sequence[tuple[str, str | int]]
+
+
+def channel_options(own: ChannelOptions) -> list[tuple[str, str | int]]:
+    """The options of a channel; the caller's come last and win."""
+    return [
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.enable_retries", 1),
+        # A page of a thousand long memories is larger than grpcio's 4 MiB; the server bounds what it sends.
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.keepalive_time_ms", 60_000),
+        *own,
+    ]
+
+
+def call_metadata(api_key: str | None, own: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """What accompanies each call."""
+    credential = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+    return (*credential, *own)
+
+
+def closed_error(name: str) -> MnemicError:
+    """What a call on something closed raises."""
+    return MnemicError(Reason.SHUTTING_DOWN, f"this {name} is closed; make a new one")

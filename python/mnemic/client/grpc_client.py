@@ -1,0 +1,256 @@
+"""The synchronous gRPC client."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from mnemic.client import calls
+from mnemic.client.calls import ALL_PARTS, Call
+from mnemic.client.channel import (
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT_SECONDS,
+    ChannelOptions,
+    call_metadata,
+    channel_options,
+    closed_error,
+)
+from mnemic.client.failures import from_rpc_error
+from mnemic.client.ingest import FriendlyAdd, IngestLedger
+from mnemic.client.options import (
+    AddOptions,
+    DeleteOptions,
+    FriendlyMessages,
+    FriendlySearch,
+    HitPart,
+    ListOptions,
+    ScopeOptions,
+    SearchOptions,
+    UpdateOptions,
+)
+from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.model.errors import Code
+from mnemic.model.memory import Memory
+from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
+from mnemic.v1 import memory_service_pb2_grpc
+
+Result = TypeVar("Result")
+
+
+class MnemicClient:
+    """A server's memory. Safe to use from many threads; every method raises `MnemicError`.
+
+    Each call has a deadline, and is tried again, up to four times in all with growing delays, when the server answers
+    UNAVAILABLE and only then. Mutations carry a request id, so that a retry adds nothing twice.
+
+    Attributes:
+        address: The server's.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        api_key: str | None = None,
+        metadata: Sequence[tuple[str, str]] = (),
+        credentials: grpc.ChannelCredentials | None = None,
+        options: ChannelOptions = (),
+    ) -> None:
+        """Connects at the first call.
+
+        Args:
+            address: `host:port`, `unix:PATH`, or any target that gRPC resolves.
+            timeout: Seconds that a call may take with all of its retries; None for any time. A call's own `timeout`
+                wins.
+            api_key: Sent as `authorization: Bearer …` with each call; without `credentials` it is readable on the wire.
+            metadata: Sent with each call.
+            credentials: Of the channel, such as `grpc.ssl_channel_credentials()`; None for plaintext.
+            options: Further channel options of gRPC; they win over the client's.
+        """
+        self.address = address
+        self._timeout = timeout
+        self._metadata = call_metadata(api_key, metadata)
+        arguments = channel_options(options)
+        self._channel = (
+            grpc.insecure_channel(address, arguments)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, arguments)
+        )
+        self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._closed = False
+
+    def add(
+        self, messages: FriendlyMessages, *, timeout: float | None = None, **options: Unpack[AddOptions]
+    ) -> AddResult:
+        """Adds one or several messages: all of them or none; durable, and seen by the next search.
+
+        Args:
+            messages: A text, a dict `{"role": "user", "content": "…"}`, a `MemoryInput`, or a list of them.
+            timeout: Seconds for this call.
+            **options: See `AddOptions`; at least one id.
+        """
+        return self._call(calls.add(messages, **options), timeout)
+
+    def ingest(self, adds: Iterable[FriendlyAdd], *, timeout: float | None = None) -> Iterator[IngestResult]:
+        """Adds in bulk over one stream. Lazy: iterate over the results, one for each add and in order.
+
+        A bad add has its error as its result and does not end the stream. `adds` is read in a thread of gRPC's.
+
+        Args:
+            adds: Dicts of `messages` and the keywords of `add`.
+            timeout: Seconds for the whole stream; any time unless given.
+        """
+        self._require_open()
+        ledger = IngestLedger()
+        call = self._stub.IngestMemories(ledger.requests(adds), timeout=timeout, metadata=self._metadata)
+        try:
+            for response in call:
+                yield from ledger.answered(response)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.address) from error
+        finally:
+            call.cancel()
+        yield from ledger.rest()
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        include: Collection[HitPart] = ALL_PARTS,
+        timeout: float | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> SearchResult:
+        """Finds what matters to a query within a scope, best first.
+
+        Args:
+            query: The question; may be left out when a `vector` is given.
+            include: Which optional parts of the hits to send; fewer are faster.
+            timeout: Seconds for this call.
+            **options: See `SearchOptions`; at least one id.
+        """
+        return self._call(calls.search(query, include, **options), timeout)
+
+    def batch_search(
+        self,
+        searches: Sequence[FriendlySearch],
+        *,
+        include: Collection[HitPart] = ALL_PARTS,
+        timeout: float | None = None,
+    ) -> Sequence[SearchResult]:
+        """Several searches in one call, answered in order; one bad search fails the call.
+
+        Args:
+            searches: Dicts of `query` and the keywords of `search`.
+            include: As for `search`.
+            timeout: Seconds for this call.
+        """
+        return self._call(calls.batch_search(searches, include), timeout)
+
+    def get(
+        self, memory_id: str, *, with_vector: bool = False, timeout: float | None = None, **ids: Unpack[ScopeOptions]
+    ) -> Memory:
+        """One memory; MEMORY_NOT_FOUND when there is none, or it does not carry the ids given."""
+        return self._call(calls.get(memory_id, with_vector=with_vector, **ids), timeout)
+
+    def batch_get(
+        self,
+        memory_ids: Sequence[str],
+        *,
+        with_vectors: bool = False,
+        timeout: float | None = None,
+        **ids: Unpack[ScopeOptions],
+    ) -> tuple[Sequence[Memory], Sequence[str]]:
+        """The memories that are there, in the order asked, and the ids that are not."""
+        return self._call(calls.batch_get(memory_ids, with_vectors=with_vectors, **ids), timeout)
+
+    def list(self, *, page_token: str = "", timeout: float | None = None, **options: Unpack[ListOptions]) -> MemoryPage:
+        """One page of a scope's memories, newest first; see `ListOptions`."""
+        return self._call(calls.list_memories(page_token, options), timeout)
+
+    def iterate(self, *, timeout: float | None = None, **options: Unpack[ListOptions]) -> Iterator[Memory]:
+        """All of a scope's memories, newest first, page after page; `timeout` is for each page."""
+        token = ""
+        while True:
+            page = self.list(page_token=token, timeout=timeout, **options)
+            yield from page
+            token = page.next_page_token
+            if not token:
+                return
+
+    def update(
+        self, memory_id: str, text: str | None = None, *, timeout: float | None = None, **options: Unpack[UpdateOptions]
+    ) -> UpdateResult:
+        """Writes a new version; the older stays in the history.
+
+        Args:
+            memory_id: Which.
+            text: The new text; unchanged unless given.
+            timeout: Seconds for this call.
+            **options: See `UpdateOptions`: what else changes.
+        """
+        return self._call(calls.update(memory_id, text, **options), timeout)
+
+    def delete(self, memory_id: str, *, timeout: float | None = None, **options: Unpack[DeleteOptions]) -> DeleteResult:
+        """Takes a memory out of every search and listing; its history stays."""
+        return self._call(calls.delete(memory_id, **options), timeout)
+
+    def history(self, memory_id: str, *, timeout: float | None = None, **ids: Unpack[ScopeOptions]) -> History:
+        """All versions of a memory, oldest first; also of a deleted one."""
+        return self._call(calls.history(memory_id, **ids), timeout)
+
+    def list_scopes(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout: float | None = None,
+        **ids: Unpack[ScopeOptions],
+    ) -> ScopePage:
+        """One page of the scopes that hold memories and carry the ids given, with counts."""
+        return self._call(calls.list_scopes(page_size, page_token, **ids), timeout)
+
+    def is_serving(self, *, timeout: float = 1.0) -> bool:
+        """Whether the server answers and takes calls."""
+        self._require_open()
+        try:
+            answer = self._health.Check(health_pb2.HealthCheckRequest(), timeout=timeout, metadata=self._metadata)
+        except grpc.RpcError as error:
+            failure = from_rpc_error(error, self.address)
+            if failure.code in {Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED}:
+                return False
+            raise failure from error
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def close(self) -> None:
+        """Ends the connection, and calls in flight with it."""
+        self._closed = True
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, call: Call[Result], timeout: float | None) -> Result:
+        self._require_open()
+        method = getattr(self._stub, call.method)
+        try:
+            answer = method(
+                call.message, timeout=self._timeout if timeout is None else timeout, metadata=self._metadata
+            )
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.address) from error
+        return call.decode(answer)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise closed_error("MnemicClient")
