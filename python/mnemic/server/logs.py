@@ -12,12 +12,15 @@ from mnemic.engine.settings import ServerSettings
 
 def configure_logs(settings: ServerSettings) -> None:
     """Sets the process's structlog up; for programs that are the server, not for those that embed one."""
-    as_json = settings.log_format == "json"
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    # The console renders tracebacks itself.
-    tracebacks: list[structlog.typing.Processor] = [structlog.processors.dict_tracebacks] if as_json else []
+    # Plain tracebacks: richer ones print the values of local variables, and those hold people's memories.
+    renderer: structlog.typing.Processor
+    if settings.log_format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    tracebacks = [structlog.processors.format_exc_info] if settings.log_format == "json" else []
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Semaphore
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -29,8 +30,6 @@ from mnemic.server.memory_service import MemoryService
 from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_pb2
 
 _log = structlog.get_logger("mnemic.server")
-_HEALTH_THREADS = 2
-_LOOPBACK = ("127.0.0.1:", "localhost:", "[::1]:", "unix:")
 
 
 class MnemicServer:
@@ -44,9 +43,8 @@ class MnemicServer:
         self.address = ""
         self._settings = settings or engine.settings.server
         self._workers = ThreadPoolExecutor(self._settings.max_workers, thread_name_prefix="mnemic-call")
-        # Health has threads of its own: it must answer when all others are busy.
-        self._health_workers = ThreadPoolExecutor(_HEALTH_THREADS, thread_name_prefix="mnemic-health")
-        self._limits = CallLimits(Semaphore(_stream_count(self._settings)))
+        self._health_workers = ThreadPoolExecutor(1, thread_name_prefix="mnemic-health")
+        self._limits = CallLimits(threading.Semaphore(_stream_count(self._settings)))
         self._server = grpc.server(
             self._workers,
             options=_options(self._settings),
@@ -65,9 +63,19 @@ class MnemicServer:
             self._bind_reflection()
 
     def _bind_health(self) -> health.HealthServicer:
-        servicer = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=self._health_workers)
+        # Its thread pool is an attribute of the class, shared by all servers of a process: so none is given.
+        servicer = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=None)
         for name in ("", *self._names):
             servicer.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+        def check(
+            request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
+        ) -> health_pb2.HealthCheckResponse:
+            return servicer.Check(request, context)
+
+        # A probe must be answered when every worker is busy. Where grpcio does not know the attribute, it waits.
+        check.experimental_thread_pool = self._health_workers  # type: ignore[attr-defined]  # how grpcio takes it
+        servicer.Check = check
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         return servicer
 
@@ -75,6 +83,11 @@ class MnemicServer:
         descriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
         names = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         bind_service(self._server, descriptor, _Reflection(names), self._limits)
+
+    @property
+    def draining(self) -> threading.Event:
+        """Set once the server takes no new calls."""
+        return self._limits.draining
 
     def start(self) -> str:
         """Listens and serves.
@@ -86,7 +99,7 @@ class MnemicServer:
             MnemicError: INVALID_FIELD when the address cannot be listened on.
         """
         asked = self._settings.address
-        if not asked.startswith(_LOOPBACK):
+        if not is_loopback(asked):
             _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
         try:
             port = self._server.add_insecure_port(asked)
@@ -134,6 +147,17 @@ class _Reflection:
         messages = (parse(reflection_pb2.ServerReflectionRequest, data) for data in requests)
         answers: Iterator[Message] = self._servicer.ServerReflectionInfo(messages, None)
         return answers
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _stream_count(settings: ServerSettings) -> int:

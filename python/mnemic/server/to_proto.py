@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -17,6 +18,8 @@ _Role = resources_pb2.Role.ValueType
 _TimePrecision = resources_pb2.TimePrecision.ValueType
 _TrustLevel = resources_pb2.TrustLevel.ValueType
 _ChangeKind = resources_pb2.ChangeKind.ValueType
+
+_LISTS = frozenset({"categories", "source_ids", "entities"})
 
 
 def _timestamp(micros: int | None) -> Timestamp | None:
@@ -118,7 +121,7 @@ def search_response(result: SearchResult, parts: frozenset[str]) -> memory_servi
 def search_hit(hit: SearchHit, parts: frozenset[str]) -> memory_service_pb2.SearchHit:
     """One hit."""
     found = hit.memory
-    message = memory_service_pb2.SearchHit(
+    return memory_service_pb2.SearchHit(
         memory_id=found.memory_id,
         body=found.body,
         score=hit.score,
@@ -129,25 +132,21 @@ def search_hit(hit: SearchHit, parts: frozenset[str]) -> memory_service_pb2.Sear
         create_time_micros=found.create_time_micros,
         version=found.version,
         score_parts=score_parts(hit.score_parts) if hit.score_parts else None,
+        **(_hit_parts(found, parts) if parts else {}),
     )
-    if parts:
-        message.MergeFrom(_hit_parts(found, parts))
-    return message
 
 
-def _hit_parts(found: Memory, parts: frozenset[str]) -> memory_service_pb2.SearchHit:
-    with_slot, with_validity = "slot" in parts, "validity" in parts
-    return memory_service_pb2.SearchHit(
-        scope=scope_to_proto(found.scope) if "scope" in parts else None,
-        metadata=metadata_to_proto(found.metadata) if "metadata" in parts else None,
-        categories=found.categories if "categories" in parts else None,
-        source_ids=found.source_ids if "source_ids" in parts else None,
-        entities=found.entities if "entities" in parts else None,
-        slot=found.slot if with_slot else "",
-        slot_value=found.slot_value if with_slot else "",
-        valid_from_micros=found.valid_from_micros if with_validity else None,
-        valid_to_micros=found.valid_to_micros if with_validity else None,
-    )
+def _hit_parts(found: Memory, parts: frozenset[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(found, name) for name in _LISTS & parts}
+    if "scope" in parts:
+        values["scope"] = scope_to_proto(found.scope)
+    if "metadata" in parts:
+        values["metadata"] = metadata_to_proto(found.metadata)
+    if "slot" in parts:
+        values |= {"slot": found.slot, "slot_value": found.slot_value}
+    if "validity" in parts:
+        values |= {"valid_from_micros": found.valid_from_micros, "valid_to_micros": found.valid_to_micros}
+    return values
 
 
 def score_parts(parts: Mapping[str, SignalScore]) -> query_pb2.ScoreParts:

@@ -1,0 +1,119 @@
+"""A real server on a free port over a real engine, its stubs, and errors as a client reads them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from mnemic.engine.settings import ServerSettings
+from mnemic.server.server import MnemicServer
+from mnemic.v1 import (
+    admin_service_pb2_grpc,
+    lifecycle_service_pb2_grpc,
+    memory_service_pb2,
+    memory_service_pb2_grpc,
+    resources_pb2,
+)
+
+TIMEOUT = 20.0
+
+
+@dataclass
+class Refusal:
+    """What a client reads of a failed call."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str = ""
+    domain: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    violations: dict[str, str] = field(default_factory=dict)
+    retry_after_seconds: float | None = None
+
+
+def read_refusal(error: grpc.RpcError) -> Refusal:
+    refusal = Refusal(error.code(), error.details())
+    status = rpc_status.from_call(error)
+    for packed in status.details if status else ():
+        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        if packed.Unpack(info):
+            refusal.reason, refusal.domain, refusal.metadata = info.reason, info.domain, dict(info.metadata)
+        elif packed.Unpack(bad):
+            refusal.violations = {item.field: item.description for item in bad.field_violations}
+        elif packed.Unpack(retry):
+            refusal.retry_after_seconds = retry.retry_delay.ToMicroseconds() / 1e6
+    return refusal
+
+
+@pytest.fixture
+def refused() -> Callable[..., Refusal]:
+    """Makes a call that must fail, and reads its error."""
+
+    def complete(method, request, **options) -> None:
+        answer = method(request, **({"timeout": TIMEOUT} | options))
+        # Errors of a stream come with its first answer.
+        if isinstance(answer, grpc.Call):
+            list(answer)
+
+    def make(method, request, **options) -> Refusal:
+        with pytest.raises(grpc.RpcError) as caught:
+            complete(method, request, **options)
+        return read_refusal(caught.value)
+
+    return make
+
+
+@pytest.fixture
+def server_settings() -> ServerSettings:
+    return ServerSettings(address="127.0.0.1:0", max_workers=4, max_concurrent_streams=2, drain_seconds=2.0)
+
+
+@pytest.fixture
+def server(engine, server_settings) -> Iterator[MnemicServer]:
+    with MnemicServer(engine, server_settings) as started:
+        yield started
+
+
+@pytest.fixture
+def channel(server) -> Iterator[grpc.Channel]:
+    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+    with grpc.insecure_channel(server.address, options=options) as opened:
+        yield opened
+
+
+@pytest.fixture
+def memories(channel) -> memory_service_pb2_grpc.MemoryServiceStub:
+    return memory_service_pb2_grpc.MemoryServiceStub(channel)
+
+
+@pytest.fixture
+def lifecycle(channel) -> lifecycle_service_pb2_grpc.LifecycleServiceStub:
+    return lifecycle_service_pb2_grpc.LifecycleServiceStub(channel)
+
+
+@pytest.fixture
+def admin(channel) -> admin_service_pb2_grpc.AdminServiceStub:
+    return admin_service_pb2_grpc.AdminServiceStub(channel)
+
+
+ANNA = resources_pb2.Scope(user_id="anna")
+
+
+@pytest.fixture
+def scope() -> resources_pb2.Scope:
+    return ANNA
+
+
+@pytest.fixture
+def add(memories) -> Callable[..., memory_service_pb2.AddMemoriesResponse]:
+    """Adds texts for Anna."""
+
+    def make(*texts: str, scope: resources_pb2.Scope = ANNA, **fields) -> memory_service_pb2.AddMemoriesResponse:
+        return memories.AddMemories(
+            memory_service_pb2.AddMemoriesRequest(scope=scope, texts=texts, **fields), timeout=TIMEOUT
+        )
+
+    return make
