@@ -1,0 +1,76 @@
+"""The commands of `mnemic`, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from mnemic.cli.doctor import doctor
+from mnemic.cli.failures import CommandGroup
+from mnemic.cli.importing import import_memories
+from mnemic.cli.models import models_application
+from mnemic.cli.options import with_option_groups
+from mnemic.cli.reading import get, history, list_memories, scopes, stats
+from mnemic.cli.reembedding import reembed
+from mnemic.cli.searching import search
+from mnemic.cli.serving import serve
+from mnemic.cli.version import version
+from mnemic.cli.writing import add, delete, update
+
+_EVERY_DAY = "Memories"
+_RUNNING = "Running"
+
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("add", add, _EVERY_DAY),
+    ("search", search, _EVERY_DAY),
+    ("list", list_memories, _EVERY_DAY),
+    ("get", get, _EVERY_DAY),
+    ("update", update, _EVERY_DAY),
+    ("delete", delete, _EVERY_DAY),
+    ("history", history, _EVERY_DAY),
+    ("scopes", scopes, _EVERY_DAY),
+    ("import", import_memories, _EVERY_DAY),
+    ("serve", serve, _RUNNING),
+    ("stats", stats, _RUNNING),
+    ("reembed", reembed, _RUNNING),
+    ("doctor", doctor, _RUNNING),
+    ("version", version, _RUNNING),
+)
+
+application = typer.Typer(
+    name="mnemic",
+    cls=CommandGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@application.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """A memory service for AI agents.
+
+    Commands on memories work on a server (--server ADDRESS, or $MNEMIC_ADDRESS) or directly on a data directory
+    (--data-directory, or that of the settings).
+
+    Begin with: mnemic serve
+    """
+    CommandGroup.debug = debug
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+for _name, _command, _panel in _COMMANDS:
+    application.command(_name, rich_help_panel=_panel)(with_option_groups(_command))
+application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
+
+
+def main() -> None:
+    """The entry point of the `mnemic` command."""
+    application(prog_name="mnemic")

@@ -1,0 +1,125 @@
+"""What the data commands need, from a server or from a data directory."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mnemic.cli.options import DirectoryOptions, TargetOptions
+from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
+from mnemic.model.requests import (
+    DeleteResult,
+    ListRequest,
+    MemoryPage,
+    MemoryUpdate,
+    ScopePage,
+    UpdateResult,
+)
+from mnemic.model.scope import Scope
+from mnemic.model.search import SearchRequest, SearchResult
+
+if TYPE_CHECKING:
+    from mnemic.engine.settings import Settings
+
+
+class Backend(ABC):
+    """The use cases behind the commands; every method raises MnemicError."""
+
+    @abstractmethod
+    def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
+        """Adds memories: all of them or none."""
+
+    @abstractmethod
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Finds what matters to a query."""
+
+    @abstractmethod
+    def get(self, memory_id: str, scope: Scope | None) -> Memory:
+        """One memory; if a scope is given, it must be in it."""
+
+    @abstractmethod
+    def list_memories(self, request: ListRequest) -> MemoryPage:
+        """One page, newest first."""
+
+    @abstractmethod
+    def update(
+        self, memory_id: str, changes: MemoryUpdate, *, expected_version: int, scope: Scope | None
+    ) -> UpdateResult:
+        """Writes a new version."""
+
+    @abstractmethod
+    def delete(self, memory_id: str, *, expected_version: int, scope: Scope | None) -> DeleteResult:
+        """Takes a memory out of every search."""
+
+    @abstractmethod
+    def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
+        """All versions, oldest first."""
+
+    @abstractmethod
+    def list_scopes(self, scope: Scope, *, page_size: int, page_token: str) -> ScopePage:
+        """One page of the scopes that hold memories."""
+
+    @abstractmethod
+    def stats(self) -> Mapping[str, int | str]:
+        """What it holds, by name; sizes in bytes."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees what it holds."""
+
+
+@contextmanager
+def open_backend(target: TargetOptions) -> Iterator[Backend]:
+    """The backend that the options name."""
+    backend = _open(target)
+    try:
+        yield backend
+    finally:
+        backend.close()
+
+
+def _open(target: TargetOptions) -> Backend:
+    address = target.address()
+    if address is not None:
+        from mnemic.cli.remote_backend import RemoteBackend  # noqa: PLC0415 (start-up time: loads grpc)
+
+        return RemoteBackend(address)
+    from mnemic.cli.local_backend import LocalBackend  # noqa: PLC0415 (start-up time: loads the engine)
+
+    quiet_logs()
+    return LocalBackend(directory_settings(target))
+
+
+def directory_settings(options: DirectoryOptions, **server: object) -> Settings:
+    """The settings with the flags over them.
+
+    Args:
+        options: The flags.
+        **server: Flags of the server's section; None means not given.
+    """
+    from mnemic.engine.settings import load_settings  # noqa: PLC0415 (start-up time: loads pydantic)
+
+    overrides: dict[str, Any] = {}
+    if options.data_directory is not None:
+        overrides["data_directory"] = options.data_directory.expanduser()
+    if options.embedding is not None:
+        overrides["embedding"] = {"provider": options.embedding}
+    given = {name: value for name, value in server.items() if value is not None}
+    if given:
+        overrides["server"] = given
+    return load_settings(config=options.config, **overrides)
+
+
+def quiet_logs() -> None:
+    """Sends the engine's own log to standard error, warnings and worse only: standard output is the result's."""
+    import logging  # noqa: PLC0415 (start-up time)
+    import sys  # noqa: PLC0415 (the same)
+
+    import structlog  # noqa: PLC0415 (the same)
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

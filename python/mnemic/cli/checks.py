@@ -1,0 +1,233 @@
+"""The checks of `mnemic doctor`. None of them changes a memory, and a data directory that is not there is not made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mnemic.cli.backend import directory_settings, quiet_logs
+from mnemic.cli.failures import hint_for
+from mnemic.cli.options import TargetOptions
+from mnemic.cli.version import UNKNOWN, installed_version
+from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.settings import Settings
+from mnemic.model.deadline import NO_DEADLINE
+from mnemic.model.errors import MnemicError, Reason
+from mnemic.store.interface import Store
+
+_OLDEST_PYTHON = (3, 11)
+# Strict tables and `RETURNING`, which the store uses.
+_OLDEST_SQLITE = (3, 37, 0)
+_TIMED_CALLS = 20
+_SERVER_TIMEOUT_SECONDS = 3.0
+
+
+class Level(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: What was looked at.
+        level: How it ended.
+        found: What was found.
+        hint: What to do, for what is not ok.
+    """
+
+    name: str
+    level: Level
+    found: str
+    hint: str = ""
+
+
+def run_checks(target: TargetOptions) -> Iterator[Check]:
+    """All checks that make sense for the target; each failure is a check and none raises."""
+    quiet_logs()
+    yield from _versions()
+    yield from _core()
+    address = target.address()
+    if address is not None:
+        yield from _server(address)
+        return
+    try:
+        settings = directory_settings(target)
+    except MnemicError as error:
+        yield _failed("settings", error)
+        return
+    yield from _directory(settings)
+
+
+def _failed(name: str, error: MnemicError, hint: str = "") -> Check:
+    return Check(name, Level.FAIL, error.message, hint or hint_for(error))
+
+
+def _versions() -> Iterator[Check]:
+    yield Check("mnemic", Level.OK, installed_version("mnemic"))
+    python = platform.python_version()
+    if sys.version_info >= _OLDEST_PYTHON:
+        yield Check("Python", Level.OK, f"{python} on {platform.system()} {platform.machine()}")
+    else:
+        yield Check("Python", Level.FAIL, python, "install Python 3.11 or newer")
+    if sqlite3.sqlite_version_info >= _OLDEST_SQLITE:
+        yield Check("SQLite", Level.OK, sqlite3.sqlite_version)
+    else:
+        yield Check("SQLite", Level.FAIL, sqlite3.sqlite_version, "use a Python that carries SQLite 3.37 or newer")
+    for distribution in ("grpcio", "onnxruntime"):
+        found = installed_version(distribution)
+        if found == UNKNOWN:
+            yield Check(distribution, Level.FAIL, "not installed", f"pip install {distribution}")
+        else:
+            yield Check(distribution, Level.OK, found)
+
+
+def _core() -> Iterator[Check]:
+    try:
+        from mnemic import _core as core  # noqa: PLC0415 (that it cannot be loaded is a finding)
+    except ImportError as error:
+        yield Check("core", Level.FAIL, str(error), "install mnemic again; from a clone, run make build")
+        return
+    info = core.build_info()
+    level = Level.OK if info["profile"] == "release" else Level.WARN
+    hint = "" if level is Level.OK else "it is slow; build it with --release (make build)"
+    yield Check("core", level, f"{info['version']}, {info['profile']} build for {info['target']}", hint)
+    yield Check("SIMD", Level.OK, f"{info['simd']} in use; this CPU can run {', '.join(core.simd_paths())}")
+
+
+def _directory(settings: Settings) -> Iterator[Check]:
+    provider: EmbeddingProvider | None = None
+    try:
+        from mnemic.embedding.factory import open_provider  # noqa: PLC0415 (start-up time: loads onnxruntime)
+
+        provider = open_provider(settings.embedding)
+        yield _timed_embedding(settings, provider)
+    except MnemicError as error:
+        hint = f"mnemic models pull {settings.embedding.provider}"
+        yield _failed("model", error, hint if error.reason is Reason.MODEL_NOT_INSTALLED else "")
+    try:
+        yield from _data(settings.data_directory.expanduser().absolute(), settings, provider)
+    finally:
+        if provider is not None:
+            provider.close()
+
+
+def _timed_embedding(settings: Settings, provider: EmbeddingProvider) -> Check:
+    texts = [f"Where did she go in the summer of {2000 + number}?" for number in range(_TIMED_CALLS + 1)]
+    calls = texts if provider.is_local else texts[:2]
+    provider.embed(calls[:1])
+    times = []
+    for text in calls[1:]:
+        begin = time.perf_counter()
+        provider.embed([text])
+        times.append(time.perf_counter() - begin)
+    milliseconds = sorted(times)[len(times) // 2] * 1000
+    found = (
+        f"{settings.embedding.provider}: {provider.identity}, {provider.dimension} dimensions, "
+        f"{milliseconds:.2f} ms for a short text"
+    )
+    return Check("model", Level.OK, found)
+
+
+def _data(directory: Path, settings: Settings, provider: EmbeddingProvider | None) -> Iterator[Check]:
+    from mnemic.store.sqlite import DATABASE_FILE_NAME, open_sqlite  # noqa: PLC0415 (start-up time: loads sqlalchemy)
+
+    if not (directory / DATABASE_FILE_NAME).exists():
+        yield _empty_directory(directory)
+        return
+    if not os.access(directory, os.W_OK):
+        yield Check("data directory", Level.FAIL, f"{directory} cannot be written", "give this user write access")
+        return
+    try:
+        store = open_sqlite(directory)
+    except MnemicError as error:
+        if "holder_pid" in error.metadata:
+            hint = hint_for(error) or "stop the other process to have the store and the index checked"
+            yield Check("data directory", Level.WARN, error.message, hint)
+        else:
+            yield _failed("data directory", error)
+        return
+    try:
+        stats = store.stats()
+        yield Check("data directory", Level.OK, f"{directory}, {stats.memories:,} memories, revision {stats.revision}")
+        damage = store.check()
+        yield _findings("store", damage, "no damage found", "restore a backup, or ask for help with what was found")
+        if provider is not None:
+            yield from _index(settings, store, provider)
+    except MnemicError as error:
+        yield _failed("store", error)
+    finally:
+        store.close()
+
+
+def _empty_directory(directory: Path) -> Check:
+    parent = next(path for path in (directory, *directory.parents) if path.exists())
+    if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
+        return Check("data directory", Level.OK, f"{directory} is empty; it is made at the first start")
+    return Check(
+        "data directory",
+        Level.FAIL,
+        f"{directory} is not there and {parent} cannot be written",
+        "give this user write access, or name another with --data-directory",
+    )
+
+
+def _findings(name: str, findings: list[str], sound: str, hint: str) -> Check:
+    if not findings:
+        return Check(name, Level.OK, sound)
+    more = f" (and {len(findings) - 5} more)" if len(findings) > 5 else ""
+    return Check(name, Level.FAIL, "; ".join(findings[:5]) + more, hint)
+
+
+def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Iterator[Check]:
+    from mnemic.engine.live_index import LiveIndex  # noqa: PLC0415 (needs the core, whose absence is a finding)
+
+    active = next((model for model in store.models() if model.active), None)
+    if active is not None and active.identity != provider.identity:
+        found = f"the store was embedded with {active.identity}, the settings name {provider.identity}"
+        yield Check("vectors", Level.FAIL, found, f"mnemic reembed --embedding {settings.embedding.provider}")
+        return
+    missing = store.count_without_vector(provider.identity)
+    if missing:
+        hint = "they follow while a server runs and the provider answers"
+        yield Check("vectors", Level.WARN, f"{missing:,} versions have no embedding yet", hint)
+    else:
+        yield Check("vectors", Level.OK, f"every version has one of {provider.identity}")
+    index = LiveIndex(store, provider.dimension)
+    partitions = store.all_partitions()
+    index.ensure_loaded(partitions, NO_DEADLINE)
+    rows = index.core.stats().rows
+    sound = f"agrees with the store: {rows:,} rows in {len(partitions):,} partitions"
+    yield _findings(
+        "index", index.disagreements(partitions), sound, "report this: the index is made anew at each start"
+    )
+
+
+def _server(address: str) -> Iterator[Check]:
+    from mnemic.cli.remote_backend import RemoteBackend  # noqa: PLC0415 (start-up time: loads grpc)
+
+    backend = RemoteBackend(address, timeout_seconds=_SERVER_TIMEOUT_SECONDS)
+    try:
+        begin = time.perf_counter()
+        found = backend.stats()
+        milliseconds = (time.perf_counter() - begin) * 1000
+    except MnemicError as error:
+        hint = f"start it with `mnemic serve --address {address}`, or name another with --server"
+        yield Check("server", Level.FAIL, f"{address}: {error.message}", hint)
+    else:
+        yield Check("server", Level.OK, f"{address} answers in {milliseconds:.1f} ms")
+        yield Check("data", Level.OK, ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items()))
+    finally:
+        backend.close()

@@ -1,0 +1,85 @@
+"""The engine in this process, on a data directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mnemic.cli.backend import Backend
+from mnemic.engine.engine import Engine
+from mnemic.engine.settings import Settings
+from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
+from mnemic.model.requests import (
+    DeleteResult,
+    ListRequest,
+    MemoryPage,
+    MemoryUpdate,
+    ScopePage,
+    UpdateResult,
+)
+from mnemic.model.scope import DEFAULT_TENANT, Scope
+from mnemic.model.search import SearchRequest, SearchResult
+
+
+class LocalBackend(Backend):
+    """Opens the data directory; no other process can meanwhile."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._directory = settings.data_directory
+        self._engine = Engine.open(settings)
+
+    def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
+        """See `Backend.add`."""
+        return self._engine.add(DEFAULT_TENANT, scope, inputs, request_id=request_id)
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """See `Backend.search`."""
+        return self._engine.search(DEFAULT_TENANT, request)
+
+    def get(self, memory_id: str, scope: Scope | None) -> Memory:
+        """See `Backend.get`."""
+        return self._engine.get(DEFAULT_TENANT, memory_id, scope=scope)
+
+    def list_memories(self, request: ListRequest) -> MemoryPage:
+        """See `Backend.list_memories`."""
+        return self._engine.list_memories(DEFAULT_TENANT, request)
+
+    def update(
+        self, memory_id: str, changes: MemoryUpdate, *, expected_version: int, scope: Scope | None
+    ) -> UpdateResult:
+        """See `Backend.update`."""
+        return self._engine.update(DEFAULT_TENANT, memory_id, changes, expected_version=expected_version, scope=scope)
+
+    def delete(self, memory_id: str, *, expected_version: int, scope: Scope | None) -> DeleteResult:
+        """See `Backend.delete`."""
+        return self._engine.delete(DEFAULT_TENANT, memory_id, expected_version=expected_version, scope=scope)
+
+    def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
+        """See `Backend.history`."""
+        return self._engine.history(DEFAULT_TENANT, memory_id, scope=scope)
+
+    def list_scopes(self, scope: Scope, *, page_size: int, page_token: str) -> ScopePage:
+        """See `Backend.list_scopes`."""
+        return self._engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
+
+    def stats(self) -> Mapping[str, int | str]:
+        """See `Backend.stats`; of all tenants, since the directory holds them together."""
+        stats = self._engine.stats()
+        store = stats.store
+        return {
+            "data_directory": str(self._directory),
+            "embedding_model": stats.model,
+            "embedding_dimension": stats.dimension,
+            "tenants": store.tenants,
+            "scopes": store.scopes,
+            "memories": store.memories,
+            "versions": store.versions,
+            "vectors": store.vectors,
+            "outbox_pending": store.outbox_pending,
+            "outbox_failed": store.outbox_failed,
+            "revision": store.revision,
+            "bytes_on_disk": store.bytes_on_disk,
+        }
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._engine.close()

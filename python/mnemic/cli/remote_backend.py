@@ -1,0 +1,127 @@
+"""A server, asked over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import cast
+
+from mnemic.cli.backend import Backend
+from mnemic.client.channel import DEFAULT_TIMEOUT_SECONDS
+from mnemic.client.grpc_client import MnemicClient
+from mnemic.client.options import ScopeOptions, UpdateOptions
+from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision, from_micros
+from mnemic.model.requests import (
+    DeleteResult,
+    ListRequest,
+    MemoryPage,
+    MemoryUpdate,
+    ScopePage,
+    UpdateResult,
+)
+from mnemic.model.scope import Scope
+from mnemic.model.search import SearchRequest, SearchResult
+
+_MICROS = "_micros"
+_LARGEST_PAGE = 1000
+
+
+class RemoteBackend(Backend):
+    """Speaks to the server at an address."""
+
+    def __init__(self, address: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+        self._address = address
+        self._client = MnemicClient(address, timeout=timeout_seconds)
+
+    def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
+        """See `Backend.add`."""
+        return self._client.add(list(inputs), request_id=request_id, **_ids(scope))
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """See `Backend.search`."""
+        return self._client.search(
+            request.query,
+            match=request.match,
+            filters=request.filter,
+            as_of=_moment(request.as_of_micros),
+            top_k=request.top_k,
+            profile=request.profile,
+            weights=request.weights,
+            min_score=request.min_score,
+            explain=request.explain,
+            include_superseded=request.include_superseded,
+            **_ids(request.scope),
+        )
+
+    def get(self, memory_id: str, scope: Scope | None) -> Memory:
+        """See `Backend.get`."""
+        return self._client.get(memory_id, **_ids(scope))
+
+    def list_memories(self, request: ListRequest) -> MemoryPage:
+        """See `Backend.list_memories`."""
+        return self._client.list(
+            page_token=request.page_token,
+            page_size=request.page_size,
+            match=request.match,
+            filters=request.filter,
+            as_of=_moment(request.as_of_micros),
+            include_superseded=request.include_superseded,
+            include_expired=request.include_expired,
+            **_ids(request.scope),
+        )
+
+    def update(
+        self, memory_id: str, changes: MemoryUpdate, *, expected_version: int, scope: Scope | None
+    ) -> UpdateResult:
+        """See `Backend.update`."""
+        values: dict[str, object] = {"expected_version": expected_version, **_ids(scope)}
+        for name in changes.fields - {"body"}:
+            value = getattr(changes, name)
+            # The client takes moments as datetimes and names them without their unit.
+            values[name.removesuffix(_MICROS)] = _moment(value) if name.endswith(_MICROS) else value
+        text = changes.body if "body" in changes.fields else None
+        return self._client.update(memory_id, text, **cast("UpdateOptions", values))
+
+    def delete(self, memory_id: str, *, expected_version: int, scope: Scope | None) -> DeleteResult:
+        """See `Backend.delete`."""
+        return self._client.delete(memory_id, expected_version=expected_version, **_ids(scope))
+
+    def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
+        """See `Backend.history`."""
+        return list(self._client.history(memory_id, **_ids(scope)))
+
+    def list_scopes(self, scope: Scope, *, page_size: int, page_token: str) -> ScopePage:
+        """See `Backend.list_scopes`."""
+        return self._client.list_scopes(page_size=page_size, page_token=page_token, **_ids(scope))
+
+    def stats(self) -> Mapping[str, int | str]:
+        """See `Backend.stats`; counted from the scopes that the server lists."""
+        scopes = memories = 0
+        token = ""
+        while True:
+            page = self._client.list_scopes(page_size=_LARGEST_PAGE, page_token=token)
+            scopes += len(page.scopes)
+            memories += sum(summary.memory_count for summary in page.scopes)
+            token = page.next_page_token
+            if not token:
+                return {"server": self._address, "scopes": scopes, "memories": memories}
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._client.close()
+
+
+def _ids(scope: Scope | None) -> ScopeOptions:
+    """The ids as the client's keywords; none without a scope."""
+    if scope is None:
+        return {}
+    return {
+        "user_id": scope.user_id,
+        "agent_id": scope.agent_id,
+        "session_id": scope.session_id,
+        "app_id": scope.app_id,
+    }
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

@@ -1,0 +1,157 @@
+"""`mnemic search`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mnemic.cli.backend import open_backend
+from mnemic.cli.documents import print_json, search_document
+from mnemic.cli.failures import bad_input
+from mnemic.cli.filters import FilterOption, MatchOption, parse_filter, parse_match
+from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
+from mnemic.cli.terminal import (
+    Column,
+    Row,
+    counted,
+    is_terminal,
+    print_line,
+    print_remark,
+    print_table,
+    when_text,
+    who_text,
+)
+from mnemic.cli.values import parse_time
+from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchHit, SearchRequest, SearchResult, SignalWeights
+
+# Signals in the order in which they are shown; a signal that gave no hit anything is left out of the table.
+_SIGNALS = ("vector", "lexical", "entity", "time", "actor", "recency", "context", "rerank")
+
+
+def search(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, in words.")],
+    *,
+    scope: ScopeOptions,
+    top_k: Annotated[int, typer.Option("--top-k", "-k", metavar="N", help="How many hits at most, up to 1,000.")] = (
+        DEFAULT_TOP_K
+    ),
+    match: MatchOption = "visible",
+    filter_json: FilterOption = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", help="A named set of weights: balanced, semantic or lexical.")
+    ] = DEFAULT_PROFILE,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option("--weight", "-w", metavar="SIGNAL=N", help="One weight over the profile's; repeat it for more."),
+    ] = None,
+    min_score: Annotated[float, typer.Option("--min-score", metavar="N", help="Leave out hits below, 0 to 1.")] = 0.0,
+    superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was superseded.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say how each part of each score came about, and where the time went.")
+    ] = False,
+    target: TargetOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Find what matters to a question, best first.
+
+    The columns after the score are its parts and add up to it.
+
+    Example: mnemic search "what does she eat?" --user u1
+    """
+    request = SearchRequest(
+        scope=scope.scope(),
+        match=parse_match(match),
+        query=query,
+        filter=parse_filter(filter_json),
+        as_of_micros=None if as_of is None else parse_time(as_of, "--as-of")[0],
+        top_k=top_k,
+        profile=profile,
+        weights=_weights(weight or []),
+        min_score=min_score,
+        explain=True,
+        include_superseded=superseded,
+    )
+    with open_backend(target) as backend:
+        result = backend.search(request)
+    if as_json:
+        print_json(search_document(result))
+        return
+    _print_hits(result.hits)
+    if explain:
+        _print_explanation(result)
+    _print_summary(result)
+
+
+def _weights(pairs: Sequence[str]) -> SignalWeights:
+    values: dict[str, float] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or name not in SignalWeights.__dataclass_fields__:
+            signals = ", ".join(SignalWeights.__dataclass_fields__)
+            raise bad_input(f"--weight: {pair!r} is not SIGNAL=N", hint=f"signals are {signals}")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise bad_input(f"--weight: {text!r} is no number", hint="weights lie between 0 and 1") from None
+    return SignalWeights(**values)
+
+
+def _print_hits(hits: Sequence[SearchHit]) -> None:
+    if not hits and is_terminal():
+        return
+    shown = [name for name in _SIGNALS if any(_part(hit, name) for hit in hits)]
+    columns = [
+        Column("#", justify="right"),
+        Column("Score", justify="right", style="bold"),
+        *(Column(name.capitalize(), justify="right", style="green") for name in shown),
+        Column("When (UTC)"),
+        Column("Who", style="cyan"),
+        Column("Text", flexible=True),
+    ]
+    rows = []
+    for position, hit in enumerate(hits, start=1):
+        parts = (f"{_part(hit, name):.3f}" if _part(hit, name) else "–" for name in shown)
+        cells = (str(position), f"{hit.score:.3f}", *parts, when_text(hit.memory), who_text(hit.memory), hit.body)
+        rows.append(Row(cells, hit.memory_id))
+    print_table(columns, rows, note_title="memory_id")
+
+
+def _part(hit: SearchHit, name: str) -> float:
+    """What a signal gave to the score: the parts add up to it."""
+    part = hit.score_parts.get(name)
+    return 0.0 if part is None else part.weight * part.normalized
+
+
+def _print_explanation(result: SearchResult) -> None:
+    for position, hit in enumerate(result.hits, start=1):
+        print_line(f"#{position}  {hit.memory_id}")
+        for name in _SIGNALS:
+            part = hit.score_parts.get(name)
+            if part is not None:
+                rank = f", rank {part.rank} by it alone" if part.rank else ""
+                print_line(
+                    f"    {name:<8} {part.weight * part.normalized:.3f} = weight {part.weight:.3f} x normalised "
+                    f"{part.normalized:.3f} (raw {part.raw:.3f}{rank})"
+                )
+    timings = result.timings
+    print_line(
+        f"time in microseconds: total {timings.total}, prepare {timings.prepare}, embed {timings.embed}, "
+        f"load {timings.load}, search {timings.search}"
+    )
+
+
+def _print_summary(result: SearchResult) -> None:
+    considered = f"{counted(result.considered, 'memory', 'memories')} considered"
+    if not result.hits:
+        hint = "" if result.considered else " (`mnemic scopes` shows which scopes hold any)"
+        print_remark(f"no hit, {considered}{hint}")
+        return
+    milliseconds = result.timings.total / 1000
+    print_remark(f"{counted(len(result.hits), 'hit')}, {considered}, {milliseconds:.2f} ms, revision {result.revision}")
+    if result.vector_skipped:
+        print_remark("searched by words and names only: the embedding provider did not answer")

@@ -1,0 +1,93 @@
+"""`mnemic serve`."""
+
+from __future__ import annotations
+
+import ipaddress
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnemic.cli.backend import directory_settings
+from mnemic.cli.failures import bad_input
+from mnemic.cli.options import DirectoryOptions
+from mnemic.cli.terminal import Report, fraction_bar, print_remark
+
+if TYPE_CHECKING:
+    from mnemic.engine.settings import Settings
+
+
+def serve(
+    *,
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = None,
+    directory: DirectoryOptions,
+    log_level: Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option("--log-format", help="console or json.")] = None,
+    pull: Annotated[
+        bool, typer.Option("--pull/--no-pull", help="Fetch the embedding model if it is not installed.")
+    ] = True,
+    insecure_public: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-public",
+            help="Listen on an address that others reach, although everyone who does reads and changes everything.",
+        ),
+    ] = False,
+) -> None:
+    """Run the server. Settings come from --config, the environment (MNEMIC_…) and these flags, in rising order.
+
+    Example: mnemic serve --address 127.0.0.1:50551 --data-directory ./memories
+    """
+    settings = directory_settings(directory, address=address, log_level=log_level, log_format=log_format)
+    _require_loopback(settings.server.address, allowed=insecure_public)
+    _serve(settings, pull=pull)
+
+
+def _require_loopback(address: str, *, allowed: bool) -> None:
+    if not allowed and not is_loopback(address):
+        raise bad_input(
+            f"--address: {address} can be reached from other machines, and this version has no authentication",
+            hint="listen on 127.0.0.1, or say --insecure-public if the network itself is closed",
+        )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach it."""
+    if address.startswith("unix:"):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _serve(settings: Settings, *, pull: bool) -> None:
+    from mnemic.server.server import serve as run_server  # noqa: PLC0415 (start-up time: loads grpc)
+
+    with ExitStack() as bar:
+        started: list[Report] = []
+
+        def report(step: str, fraction: float) -> None:
+            # A bar only when there is something to wait for.
+            if not started:
+                started.append(bar.enter_context(fraction_bar("Installing the embedding model")))
+            started[0](step, fraction)
+
+        def ready(address: str) -> None:
+            bar.close()
+            _print_banner(settings, address)
+
+        run_server(settings, pull_missing_model=pull, progress=report, on_ready=ready)
+
+
+def _print_banner(settings: Settings, address: str) -> None:
+    print_remark(f"  data       {settings.data_directory.expanduser().absolute()}")
+    print_remark(f"  embedding  {settings.embedding.provider}")
+    reach = "this machine only" if is_loopback(address) else "EVERYONE WHO REACHES THIS ADDRESS"
+    print_remark(f"  access     no authentication; open to {reach}")
+    print_remark(f'  try        mnemic search "…" --user ID --server {address}')
