@@ -122,8 +122,8 @@ def filtered_tenant_walk(query: ListQuery) -> Select[str, int, int]:
     return _page(query, _VERSION.tenant == query.tenant, is_selected)
 
 
-def newest_by_scope(query: ListQuery) -> Select[int, str]:
-    """The selected scopes that have something for the page, with the newest memory id each, newest first."""
+def newest_by_scope(query: ListQuery) -> Select[int, str | None]:
+    """The selected scopes with the newest memory id each that the page may show, newest first, then those without."""
     newest = (
         select(_VERSION.memory_id)
         .where(_VERSION.scope_id == scopes.c.id, *query.conditions())
@@ -131,16 +131,13 @@ def newest_by_scope(query: ListQuery) -> Select[int, str]:
         .limit(1)
         .correlate(scopes)
         .scalar_subquery()
+        .label("newest")
     )
-    found = (
-        select(scopes.c.id, newest.label("newest"))
-        .where(*scope_conditions(query.tenant, query.scope, query.match))
-        .subquery()
-    )
+    # Leaving out the scopes without one would make SQLite seek twice for each of the others.
     return (
-        select(found.c.id, found.c.newest)
-        .where(found.c.newest.is_not(None))
-        .order_by(found.c.newest.desc())
+        select(scopes.c.id, newest)
+        .where(*scope_conditions(query.tenant, query.scope, query.match))
+        .order_by(newest.desc().nulls_last())
         .limit(query.limit)
     )
 
@@ -171,7 +168,7 @@ def _are_many(connection: Connection, query: ListQuery) -> bool:
 def _merge_scopes(connection: Connection, query: ListQuery) -> list[_Entry]:
     page: list[_Entry] = []
     for scope_id, newest in connection.execute(newest_by_scope(query)).all():
-        if len(page) == query.limit and newest < page[-1][0]:
+        if newest is None or (len(page) == query.limit and newest < page[-1][0]):
             break
         page.extend(_walk(connection, scope_walk(query, scope_id)))
         page.sort(reverse=True)

@@ -27,13 +27,13 @@ class DataDirectoryLock:
 
     Args:
         data_directory: An existing directory.
+        address: Where the holder serves, if it does: what others are told to use instead.
 
     Raises:
         MnemicError: STORE_UNAVAILABLE when somebody else holds it; the message names who and says what to do.
     """
 
-    def __init__(self, data_directory: Path) -> None:
-        self._directory = data_directory
+    def __init__(self, data_directory: Path, *, address: str = "") -> None:
         path = data_directory / LOCK_FILE_NAME
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -49,12 +49,9 @@ class DataDirectoryLock:
             holder = self._read()
             os.close(self._descriptor)
             raise _held_by_another(data_directory, holder) from error
-        self._record({"pid": str(os.getpid()), "command": shlex.join([Path(sys.executable).name, *sys.argv])[:500]})
+        holder = {"pid": str(os.getpid()), "command": shlex.join([Path(sys.executable).name, *sys.argv])[:500]}
+        self._record(holder | ({"address": address} if address else {}))
         _held.add(self)
-
-    def announce(self, address: str) -> None:
-        """Records the address at which the holder serves, for the message that others get."""
-        self._record(self._read() | {"address": address})
 
     def release(self) -> None:
         """Lets others in; a second call does nothing."""
