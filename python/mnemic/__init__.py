@@ -1,1 +1,123 @@
-"""Mnemic: a memory service for AI agents."""
+"""Mnemic: a memory service for AI agents.
+
+In process:
+
+    from mnemic import Memory
+
+    memory = Memory()
+    memory.add("I'm vegetarian", user_id="u1")
+    memory.search("what does she eat?", user_id="u1")
+
+Over gRPC, with the same methods: `MnemicClient`, `AsyncMnemicClient`. For asyncio in process: `AsyncMemory`.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnemic.client.async_grpc_client import AsyncMnemicClient
+    from mnemic.client.async_memory import AsyncMemory
+    from mnemic.client.grpc_client import MnemicClient
+    from mnemic.client.memory import Memory
+    from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
+    from mnemic.engine.settings import Settings
+    from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
+    from mnemic.model.memory import MemoryInput, MemoryKind, MemoryRevision, Role, TimePrecision, TrustLevel
+    from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
+    from mnemic.model.scope import Scope, ScopeMatch
+    from mnemic.model.search import SearchHit, SearchRequest, SignalScore, SignalWeights
+
+    __version__: str
+
+# Loaded when first asked for: who imports the stubs or a client does not load the engine, its models or the database.
+_MODULES = {
+    "AddResult": "mnemic.client.results",
+    "AsyncMemory": "mnemic.client.async_memory",
+    "AsyncMnemicClient": "mnemic.client.async_grpc_client",
+    "Code": "mnemic.model.errors",
+    "DeleteResult": "mnemic.model.requests",
+    "FieldViolation": "mnemic.model.errors",
+    "History": "mnemic.client.results",
+    "IngestResult": "mnemic.client.results",
+    "Memory": "mnemic.client.memory",
+    "MemoryInput": "mnemic.model.memory",
+    "MemoryKind": "mnemic.model.memory",
+    "MemoryPage": "mnemic.client.results",
+    "MemoryRevision": "mnemic.model.memory",
+    "MnemicClient": "mnemic.client.grpc_client",
+    "MnemicError": "mnemic.model.errors",
+    "Reason": "mnemic.model.errors",
+    "Role": "mnemic.model.memory",
+    "Scope": "mnemic.model.scope",
+    "ScopeMatch": "mnemic.model.scope",
+    "ScopePage": "mnemic.model.requests",
+    "SearchHit": "mnemic.model.search",
+    "SearchRequest": "mnemic.model.search",
+    "SearchResult": "mnemic.client.results",
+    "Settings": "mnemic.engine.settings",
+    "SignalScore": "mnemic.model.search",
+    "SignalWeights": "mnemic.model.search",
+    "TimePrecision": "mnemic.model.memory",
+    "TrustLevel": "mnemic.model.memory",
+    "UpdateResult": "mnemic.model.requests",
+    "memory_to_dict": "mnemic.client.results",
+}
+
+__all__ = [
+    "AddResult",
+    "AsyncMemory",
+    "AsyncMnemicClient",
+    "Code",
+    "DeleteResult",
+    "FieldViolation",
+    "History",
+    "IngestResult",
+    "Memory",
+    "MemoryInput",
+    "MemoryKind",
+    "MemoryPage",
+    "MemoryRevision",
+    "MnemicClient",
+    "MnemicError",
+    "Reason",
+    "Role",
+    "Scope",
+    "ScopeMatch",
+    "ScopePage",
+    "SearchHit",
+    "SearchRequest",
+    "SearchResult",
+    "Settings",
+    "SignalScore",
+    "SignalWeights",
+    "TimePrecision",
+    "TrustLevel",
+    "UpdateResult",
+    "__version__",
+    "memory_to_dict",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Loads a public name (PEP 562)."""
+    if name == "__version__":
+        value: object = _version()
+    elif name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _version() -> str:
+    try:
+        return version("mnemic")
+    except PackageNotFoundError:
+        # A source tree that is not installed.
+        return "0+source"

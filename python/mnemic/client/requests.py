@@ -227,6 +227,18 @@ def list_request(
     )
 
 
+def most(top_k: int | None, limit: int | None) -> int | None:
+    """How many memories at most; None for all.
+
+    Raises:
+        MnemicError: INVALID_FIELD when it is not a whole number above 0.
+    """
+    count = _either(top_k, limit, "top_k", "limit")
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise invalid_field("top_k", f"is {count!r}; give 1 or more, or leave it out for all")
+    return count
+
+
 def memory_ids_of(memory_ids: Sequence[str]) -> list[str]:
     """The ids of a read by ids.
 
