@@ -1,4 +1,23 @@
 //! The retrieval core of Mnemic: partitions of memories in memory, found by meaning, words and names.
+//!
+//! [`Index`] is the entry: it holds one [`partition`] for each owner, takes batches of rows and answers searches. A
+//! search never waits for a write: it works on the snapshot that was published last.
+//!
+//! * [`vector`], [`text`] and [`entity`] are the three retrievers, each on its own,
+//! * [`filter`] narrows, [`fusion`] turns signals into one score,
+//! * [`partition`] keeps the rows, [`index`] brings all of it together.
 
+pub mod entity;
+mod error;
+pub mod filter;
+pub mod fusion;
+pub mod index;
+pub mod partition;
 pub mod text;
 pub mod vector;
+
+pub use error::Error;
+pub use index::{Hit, Index, SearchOutcome, SearchRequest};
+pub use partition::{
+    Close, Memory, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
+};

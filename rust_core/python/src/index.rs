@@ -1,0 +1,216 @@
+//! `mnemic._core.Index` and what its methods take.
+
+use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
+use mnemic_retrieval::vector::SimdPath;
+use mnemic_retrieval::{Error, ScopeMatch, SearchRequest, fusion, partition};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+use crate::filter::Filter;
+use crate::hit::SearchOutcome;
+use crate::memory::{PartitionKey, Row, Scope, rows_into_core};
+use crate::refusal;
+
+/// How much each signal counts, 0 to 1; not all 0.
+#[pyclass(frozen, module = "mnemic._core")]
+pub(crate) struct Weights(fusion::Weights);
+
+#[pymethods]
+impl Weights {
+    #[new]
+    #[pyo3(signature = (*, vector, lexical, entity, recency))]
+    fn new(vector: f64, lexical: f64, entity: f64, recency: f64) -> PyResult<Self> {
+        let weights = fusion::Weights::new([vector, lexical, entity, recency]);
+        weights.map(Self).map_err(|error| refusal(&error))
+    }
+}
+
+/// Ends a version of a memory within `Index.apply`.
+#[pyclass(frozen, module = "mnemic._core")]
+pub(crate) struct Close(partition::Close);
+
+#[pymethods]
+impl Close {
+    /// `valid_to_micros` None takes every version of the memory out of the index (a deletion).
+    #[new]
+    fn new(memory_id: &str, version: u32, valid_to_micros: Option<i64>) -> PyResult<Self> {
+        let memory_id = parse_memory_id(memory_id).map_err(|error| refusal(&error))?;
+        Ok(Self(partition::Close {
+            memory_id,
+            version,
+            valid_to_micros,
+        }))
+    }
+}
+
+/// What one partition (or all of them) holds. Sizes in bytes.
+#[pyclass(frozen, get_all, module = "mnemic._core")]
+pub(crate) struct PartitionStats {
+    partitions: u64,
+    /// All rows, ended ones included.
+    rows: u64,
+    /// Rows that are neither deleted nor superseded.
+    current: u64,
+    vectors: u64,
+    terms: u64,
+    entities: u64,
+    bytes: u64,
+}
+
+/// All partitions of a node that are in memory.
+#[pyclass(frozen, module = "mnemic._core")]
+pub(crate) struct Index(mnemic_retrieval::Index);
+
+#[pymethods]
+impl Index {
+    /// An empty index for vectors of `dimension` (1 to 8,192). `simd` forces a path of `simd_paths` (for tests).
+    #[new]
+    #[pyo3(signature = (dimension, *, simd = None))]
+    fn new(dimension: usize, simd: Option<&str>) -> PyResult<Self> {
+        let path = match simd {
+            None => SimdPath::best(),
+            Some(name) => SimdPath::from_name(name).ok_or_else(|| unknown_path(name))?,
+        };
+        mnemic_retrieval::Index::new(dimension, path)
+            .map(Self)
+            .map_err(|error| refusal(&error))
+    }
+
+    #[getter]
+    fn dimension(&self) -> usize {
+        self.0.dimension()
+    }
+
+    /// Makes the partition from these rows, replacing what was there.
+    fn load(&self, py: Python<'_>, key: PartitionKey, rows: Vec<Row>) -> PyResult<()> {
+        let (key, rows) = (key.into(), rows_into_core(rows)?);
+        py.detach(|| self.0.load(&key, &rows))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Adds rows and ends versions at one moment: a search sees all of it or nothing.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn apply(
+        &self,
+        py: Python<'_>,
+        key: PartitionKey,
+        rows: Vec<Row>,
+        closes: Vec<Bound<'_, Close>>,
+    ) -> PyResult<()> {
+        let (key, rows) = (key.into(), rows_into_core(rows)?);
+        let closes: Vec<partition::Close> = closes.iter().map(|close| close.get().0).collect();
+        py.detach(|| self.0.apply(&key, &rows, &closes))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Takes the partition out of memory; whether it was there.
+    fn drop(&self, py: Python<'_>, key: PartitionKey) -> bool {
+        let key = key.into();
+        py.detach(|| self.0.drop_partition(&key))
+    }
+
+    /// Whether the partition is in memory.
+    fn contains(&self, key: PartitionKey) -> bool {
+        self.0.contains(&key.into())
+    }
+
+    /// What the partition holds, for checks against the store: (memory id, version, ended, has a vector).
+    fn versions(&self, py: Python<'_>, key: PartitionKey) -> Vec<(String, u32, bool, bool)> {
+        let key = key.into();
+        let held = py.detach(|| self.0.versions(&key));
+        held.into_iter()
+            .map(|held| {
+                (
+                    format_memory_id(held.memory_id),
+                    held.version,
+                    held.ended,
+                    held.has_vector,
+                )
+            })
+            .collect()
+    }
+
+    /// Searches partitions of one tenant; those that are not in memory count as empty.
+    #[pyo3(signature = (
+        partitions, scope, r#match, *, text, vector, filter, now_micros, as_of_micros, include_superseded, top_k, weights,
+        min_score, explain
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the fields of a search, by keyword"
+    )]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn search(
+        &self,
+        py: Python<'_>,
+        partitions: Vec<PartitionKey>,
+        scope: Scope,
+        r#match: i64,
+        text: &str,
+        vector: Option<PyBackedBytes>,
+        filter: Option<&Bound<'_, Filter>>,
+        now_micros: i64,
+        as_of_micros: Option<i64>,
+        include_superseded: bool,
+        top_k: usize,
+        weights: &Bound<'_, Weights>,
+        min_score: f64,
+        explain: bool,
+    ) -> PyResult<SearchOutcome> {
+        let partitions: Vec<partition::PartitionKey> =
+            partitions.into_iter().map(Into::into).collect();
+        let request = SearchRequest {
+            partitions: &partitions,
+            scope: &scope.into(),
+            scope_match: ScopeMatch::from_number(r#match).map_err(|error| refusal(&error))?,
+            text,
+            vector: vector.as_deref(),
+            filter: filter.map(|filter| &filter.get().0),
+            now_micros,
+            as_of_micros,
+            include_superseded,
+            top_k,
+            weights: weights.get().0,
+            min_score,
+            explain,
+        };
+        let outcome = py
+            .detach(|| self.0.search(&request))
+            .map_err(|error| refusal(&error))?;
+        SearchOutcome::new(py, outcome)
+    }
+
+    /// Of one partition, or of all.
+    #[pyo3(signature = (key = None))]
+    fn stats(&self, py: Python<'_>, key: Option<PartitionKey>) -> PartitionStats {
+        let key = key.map(partition::PartitionKey::from);
+        let stats = py.detach(|| key.map_or_else(|| self.0.stats(), |key| self.0.stats_of(&key)));
+        PartitionStats {
+            partitions: stats.partitions,
+            rows: stats.rows,
+            current: stats.current,
+            vectors: stats.vectors,
+            terms: stats.terms,
+            entities: stats.entities,
+            bytes: stats.bytes,
+        }
+    }
+}
+
+fn unknown_path(name: &str) -> PyErr {
+    let known: Vec<&str> = SimdPath::available()
+        .into_iter()
+        .map(SimdPath::name)
+        .collect();
+    let message = format!("{name:?} is no path of this CPU; {} are", known.join(", "));
+    refusal(&Error::Field {
+        field: "simd".to_owned(),
+        message,
+    })
+}

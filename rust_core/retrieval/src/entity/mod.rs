@@ -1,0 +1,16 @@
+//! Names: found in texts without a model, folded to one form, and looked up by the words of a query.
+//!
+//! A name is
+//! * a quoted phrase of at most six words,
+//! * an identifier: letters with digits (`GPT-4`, `B2B`), `snake_case`, `camelCase`, `#42`, `@handle`, an e-mail address,
+//! * a run of capitalised words (`New York`, `Bank of America`, `Marie Curie`), except that the first word of a sentence
+//!   says nothing by its capital: it counts only if no common word is spelt so, or if the text capitalises it elsewhere.
+//!
+//! Precision matters more than completeness: a name that is missed can still be found as a word.
+
+mod common_words;
+mod find;
+mod link;
+
+pub use find::find_entities;
+pub use link::{linked_names, normalize_name, rarity};

@@ -1,0 +1,265 @@
+//! From the signals of the candidates to one score.
+//!
+//! Each signal is normalised over the candidates of the query: the vector's cosine by `(x - min) / (max - min)`, words
+//! and names by `x / max`; recency is between 0 and 1 as it is. The score is the weighted sum of what takes part,
+//! divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
+
+use crate::Error;
+
+/// How many signals there are.
+pub const SIGNALS: usize = 4;
+/// Their names, in the order of every array over signals.
+pub const SIGNAL_NAMES: [&str; SIGNALS] = ["vector", "lexical", "entity", "recency"];
+
+pub(crate) const VECTOR: usize = 0;
+pub(crate) const LEXICAL: usize = 1;
+pub(crate) const ENTITY: usize = 2;
+pub(crate) const RECENCY: usize = 3;
+
+/// After so many microseconds (30 days) recency is worth half.
+const RECENCY_HALF_LIFE: f64 = 30.0 * 24.0 * 3600.0 * 1e6;
+
+/// How much each signal counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights([f64; SIGNALS]);
+
+impl Weights {
+    /// Weights in the order of [`SIGNAL_NAMES`].
+    ///
+    /// # Errors
+    ///
+    /// One is not between 0 and 1, or all are 0.
+    pub fn new(weights: [f64; SIGNALS]) -> Result<Self, Error> {
+        for (weight, name) in weights.iter().zip(SIGNAL_NAMES) {
+            if !(0.0..=1.0).contains(weight) {
+                return Err(Error::field_of(
+                    format!("weights.{name}"),
+                    format!("{weight} is not between 0 and 1"),
+                ));
+            }
+        }
+        if weights.iter().all(|weight| *weight == 0.0) {
+            return Err(Error::field_of(
+                "weights",
+                "all are 0; at least one must be above",
+            ));
+        }
+        Ok(Self(weights))
+    }
+
+    /// Whether a signal counts at all.
+    pub(crate) fn counts(&self, signal: usize) -> bool {
+        self.0[signal] > 0.0
+    }
+}
+
+/// One signal of one hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SignalScore {
+    /// In its own unit; 0 if the row has none.
+    pub raw: f64,
+    /// Over the candidates of the query, 0 to 1.
+    pub normalized: f64,
+    /// After division by the sum of weights.
+    pub weight: f64,
+    /// The place that this signal alone would give among the candidates, from 1; 0 if it gave none.
+    pub rank: u32,
+}
+
+/// What a score is made of, by signal; None where a signal took no part.
+pub type Parts = [Option<SignalScore>; SIGNALS];
+
+/// The signals of the candidates of one query, a column each: None where a signal takes no part in the query.
+///
+/// A NaN in the vector's column says that the row has no vector.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Columns([Option<Vec<f64>>; SIGNALS]);
+
+/// How the columns of a query become scores.
+pub(crate) struct Fused {
+    raw: Columns,
+    normalized: Columns,
+    weights: [f64; SIGNALS],
+    /// One for each candidate, 0 to 1.
+    pub(crate) scores: Vec<f64>,
+}
+
+impl Columns {
+    pub(crate) fn set(&mut self, signal: usize, column: Vec<f64>) {
+        self.0[signal] = Some(column);
+    }
+
+    /// Scores `candidates` candidates.
+    pub(crate) fn fuse(self, weights: &Weights, candidates: usize) -> Fused {
+        let normalized = std::array::from_fn(|signal| {
+            self.0[signal]
+                .as_deref()
+                .map(|column| normalize(signal, column))
+        });
+        let normalized = Columns(normalized);
+        let taking_part = |signal: usize| {
+            if self.0[signal].is_some() {
+                weights.0[signal]
+            } else {
+                0.0
+            }
+        };
+        let sum: f64 = (0..SIGNALS).map(taking_part).sum();
+        let weights = std::array::from_fn(|signal| {
+            if sum > 0.0 {
+                taking_part(signal) / sum
+            } else {
+                0.0
+            }
+        });
+        let mut scores = vec![0.0; candidates];
+        for (column, weight) in normalized.0.iter().zip(weights) {
+            for (score, value) in scores.iter_mut().zip(column.iter().flatten()) {
+                *score += weight * value;
+            }
+        }
+        Fused {
+            raw: self,
+            normalized,
+            weights,
+            scores,
+        }
+    }
+}
+
+impl Fused {
+    /// What the score of a candidate is made of.
+    pub(crate) fn parts(&self, candidate: usize, ranks: &[Option<Vec<u32>>; SIGNALS]) -> Parts {
+        std::array::from_fn(|signal| {
+            let raw = self.raw.0[signal].as_ref()?[candidate];
+            Some(SignalScore {
+                raw: if raw.is_nan() { 0.0 } else { raw },
+                normalized: self.normalized.0[signal].as_ref()?[candidate],
+                weight: self.weights[signal],
+                rank: ranks[signal].as_ref()?[candidate],
+            })
+        })
+    }
+
+    /// The rank of each candidate by each signal; `order` breaks ties: it lists the candidates, the preferred first.
+    pub(crate) fn ranks(&self, order: &[usize]) -> [Option<Vec<u32>>; SIGNALS] {
+        std::array::from_fn(|signal| {
+            self.raw.0[signal]
+                .as_deref()
+                .map(|column| ranks(column, order))
+        })
+    }
+}
+
+/// `2^(-age / 30 days)`, 1 for what lies ahead.
+pub(crate) fn recency(time_micros: i64, now_micros: i64) -> f64 {
+    let age = now_micros.saturating_sub(time_micros).max(0) as f64;
+    (-age / RECENCY_HALF_LIFE).exp2()
+}
+
+fn normalize(signal: usize, column: &[f64]) -> Vec<f64> {
+    let known = || column.iter().copied().filter(|value| !value.is_nan());
+    let largest = known().fold(f64::NEG_INFINITY, f64::max);
+    let smallest = known().fold(f64::INFINITY, f64::min);
+    let one = |value: f64| match signal {
+        _ if value.is_nan() => 0.0,
+        RECENCY => value,
+        VECTOR if largest > smallest => (value - smallest) / (largest - smallest),
+        VECTOR => f64::from(value > 0.0),
+        _ if largest > 0.0 => value / largest,
+        _ => 0.0,
+    };
+    column.iter().map(|&value| one(value)).collect()
+}
+
+fn ranks(column: &[f64], order: &[usize]) -> Vec<u32> {
+    let mut ranked: Vec<usize> = order
+        .iter()
+        .copied()
+        .filter(|&candidate| !column[candidate].is_nan() && column[candidate] != 0.0)
+        .collect();
+    // Stable, so that equal values keep the order of ties.
+    ranked.sort_by(|&a, &b| column[b].total_cmp(&column[a]));
+    let mut ranks = vec![0; column.len()];
+    for (place, candidate) in ranked.into_iter().enumerate() {
+        ranks[candidate] = place as u32 + 1;
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Columns, ENTITY, LEXICAL, RECENCY, VECTOR, Weights, recency};
+
+    fn scores(columns: &[(usize, &[f64])], weights: [f64; 4]) -> Vec<f64> {
+        let mut all = Columns::default();
+        for (signal, column) in columns {
+            all.set(*signal, column.to_vec());
+        }
+        all.fuse(
+            &Weights::new(weights).expect("valid weights"),
+            columns[0].1.len(),
+        )
+        .scores
+    }
+
+    #[test]
+    fn a_signal_that_takes_no_part_leaves_its_weight_to_the_others() {
+        assert_eq!(
+            scores(&[(LEXICAL, &[4.0, 1.0])], [0.9, 0.1, 0.0, 0.0]),
+            [1.0, 0.25]
+        );
+    }
+
+    #[test]
+    fn the_score_is_the_weighted_mean_of_the_normalised_signals() {
+        let columns: [(usize, &[f64]); 3] = [
+            (VECTOR, &[0.5, 0.3, f64::NAN]),
+            (LEXICAL, &[0.0, 2.0, 1.0]),
+            (ENTITY, &[0.0, 0.0, 0.0]),
+        ];
+        assert_eq!(scores(&columns, [0.5, 0.25, 0.25, 0.0]), [0.5, 0.25, 0.125]);
+    }
+
+    #[test]
+    fn equal_cosines_count_fully_if_they_are_above_zero() {
+        assert_eq!(
+            scores(&[(VECTOR, &[0.5, 0.5])], [1.0, 0.0, 0.0, 0.0]),
+            [1.0, 1.0]
+        );
+        assert_eq!(scores(&[(VECTOR, &[-0.5])], [1.0, 0.0, 0.0, 0.0]), [0.0]);
+    }
+
+    #[test]
+    fn recency_halves_in_thirty_days_and_never_exceeds_one() {
+        let month = 30 * 24 * 3600 * 1_000_000_i64;
+        assert_eq!(
+            (
+                recency(month, 0),
+                recency(0, 0),
+                recency(0, month),
+                recency(i64::MIN, i64::MAX) < 1e-9
+            ),
+            (1.0, 1.0, 0.5, true)
+        );
+        assert_eq!(
+            scores(&[(RECENCY, &[0.5, 0.25])], [0.0, 0.0, 0.0, 1.0]),
+            [0.5, 0.25]
+        );
+    }
+
+    #[test]
+    fn weights_are_between_zero_and_one_and_not_all_zero() {
+        for weights in [
+            [0.0; 4],
+            [-0.1, 1.0, 0.0, 0.0],
+            [1.1, 0.0, 0.0, 0.0],
+            [f64::NAN, 1.0, 0.0, 0.0],
+        ] {
+            assert_eq!(
+                Weights::new(weights).map_err(|error| error.reason()),
+                Err("INVALID_FIELD")
+            );
+        }
+    }
+}

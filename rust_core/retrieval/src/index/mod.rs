@@ -1,0 +1,215 @@
+//! The index: all partitions of a node that are in memory, and the searches over them.
+
+mod search;
+mod select;
+mod signals;
+mod sources;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::Error;
+use crate::filter::Filter;
+use crate::fusion::{Parts, Weights};
+use crate::partition::{
+    Close, HeldVersion, Partition, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
+};
+use crate::vector::SimdPath;
+
+/// The longest vector that an index takes.
+pub const MAX_DIMENSION: usize = 8_192;
+/// The most hits that a search gives.
+pub const MAX_TOP_K: usize = 1_000;
+
+/// So many locks that threads seldom meet at one; each is held for one look-up or insertion.
+const SHARDS: usize = 64;
+
+type Shard = RwLock<HashMap<PartitionKey, Arc<Partition>>>;
+
+/// All partitions in memory.
+pub struct Index {
+    dimension: usize,
+    path: SimdPath,
+    hasher: RandomState,
+    shards: Box<[Shard]>,
+}
+
+/// What to search for, and where.
+#[derive(Clone, Debug)]
+pub struct SearchRequest<'a> {
+    /// Partitions of one tenant; those that are not in memory count as empty.
+    pub partitions: &'a [PartitionKey],
+    /// The ids asked for.
+    pub scope: &'a ScopeIds,
+    /// How they select.
+    pub scope_match: ScopeMatch,
+    /// The query in words; empty leaves the lexical and the entity signal out.
+    pub text: &'a str,
+    /// The query's embedding as little-endian `f32`; None leaves the vector signal out.
+    pub vector: Option<&'a [u8]>,
+    /// Narrows further.
+    pub filter: Option<&'a Filter>,
+    /// The time against which expiry, ends and recency are judged, in microseconds since 1970-01-01 UTC.
+    pub now_micros: i64,
+    /// Versions that held at this time instead of those that hold; expiry is judged then too.
+    pub as_of_micros: Option<i64>,
+    /// Also versions that have ended by supersession (with `as_of_micros`: those that had begun by then).
+    pub include_superseded: bool,
+    /// How many hits at most.
+    pub top_k: usize,
+    /// How much each signal counts.
+    pub weights: Weights,
+    /// Hits below are left out.
+    pub min_score: f64,
+    /// Whether hits say what their scores are made of.
+    pub explain: bool,
+}
+
+/// One memory found.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The version as it was written.
+    pub record: Record,
+    /// The ids that it carries.
+    pub scope: Arc<ScopeIds>,
+    /// The end of its validity, if it has one.
+    pub valid_to_micros: Option<i64>,
+    /// 0 to 1.
+    pub score: f64,
+    /// What the score is made of, if the request asked.
+    pub parts: Option<Parts>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct SearchOutcome {
+    /// Best first; of equal ones the newer first. At most one version of a memory.
+    pub hits: Vec<Hit>,
+    /// How many rows scope, time and filter let through.
+    pub considered: u64,
+}
+
+impl Index {
+    /// An empty index for vectors of a dimension.
+    ///
+    /// # Errors
+    ///
+    /// The dimension is not between 1 and [`MAX_DIMENSION`].
+    pub fn new(dimension: usize, path: SimdPath) -> Result<Self, Error> {
+        if !(1..=MAX_DIMENSION).contains(&dimension) {
+            let message = format!("{dimension} is not between 1 and {MAX_DIMENSION}");
+            return Err(Error::field_of("dimension", message));
+        }
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
+        Ok(Self {
+            dimension,
+            path,
+            hasher: RandomState::new(),
+            shards,
+        })
+    }
+
+    /// The dimension of its vectors.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The instructions that its scans use.
+    pub fn simd_path(&self) -> SimdPath {
+        self.path
+    }
+
+    /// Makes the partition from rows in the order in which they were written, replacing what was there. Until it is done,
+    /// searches see what was there before.
+    ///
+    /// # Errors
+    ///
+    /// A vector cannot be taken; what was there is still there then.
+    pub fn load<B: AsRef<[u8]>>(&self, key: &PartitionKey, rows: &[Row<B>]) -> Result<(), Error> {
+        if let Some(partition) = self.partition(key) {
+            return partition.load(self.dimension, rows);
+        }
+        let partition = Partition::new(self.dimension);
+        partition.load(self.dimension, rows)?;
+        self.shard(key)
+            .write()
+            .insert(key.clone(), Arc::new(partition));
+        Ok(())
+    }
+
+    /// Adds rows and then ends versions, at one moment: a search sees all of it or nothing. A row whose id and version
+    /// are there replaces that row. The partition is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// A vector cannot be taken; nothing has changed then.
+    pub fn apply<B: AsRef<[u8]>>(
+        &self,
+        key: &PartitionKey,
+        rows: &[Row<B>],
+        closes: &[Close],
+    ) -> Result<(), Error> {
+        let partition = self.partition(key).unwrap_or_else(|| {
+            let mut shard = self.shard(key).write();
+            Arc::clone(
+                shard
+                    .entry(key.clone())
+                    .or_insert_with(|| Arc::new(Partition::new(self.dimension))),
+            )
+        });
+        partition.apply(rows, closes)
+    }
+
+    /// Takes the partition out of memory; whether it was there. Searches that have begun still see it.
+    pub fn drop_partition(&self, key: &PartitionKey) -> bool {
+        self.shard(key).write().remove(key).is_some()
+    }
+
+    /// Whether the partition is in memory.
+    pub fn contains(&self, key: &PartitionKey) -> bool {
+        self.shard(key).read().contains_key(key)
+    }
+
+    /// The versions that the partition holds, in the order of writing; none if it is not in memory.
+    pub fn versions(&self, key: &PartitionKey) -> Vec<HeldVersion> {
+        self.partition(key)
+            .map(|partition| partition.versions())
+            .unwrap_or_default()
+    }
+
+    /// What one partition holds; all zeros if it is not in memory.
+    pub fn stats_of(&self, key: &PartitionKey) -> PartitionStats {
+        self.partition(key)
+            .map(|partition| partition.stats())
+            .unwrap_or_default()
+    }
+
+    /// What all partitions hold. A term counts once for each partition that has it.
+    pub fn stats(&self) -> PartitionStats {
+        let mut sum = PartitionStats::default();
+        for shard in &self.shards {
+            let partitions: Vec<Arc<Partition>> = shard.read().values().cloned().collect();
+            for stats in partitions.iter().map(|partition| partition.stats()) {
+                sum.partitions += stats.partitions;
+                sum.rows += stats.rows;
+                sum.current += stats.current;
+                sum.vectors += stats.vectors;
+                sum.terms += stats.terms;
+                sum.entities += stats.entities;
+                sum.bytes += stats.bytes;
+            }
+        }
+        sum
+    }
+
+    fn partition(&self, key: &PartitionKey) -> Option<Arc<Partition>> {
+        self.shard(key).read().get(key).cloned()
+    }
+
+    fn shard(&self, key: &PartitionKey) -> &Shard {
+        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+    }
+}

@@ -1,0 +1,101 @@
+//! Which rows a search may find: scope, time and filter.
+
+use crate::filter::Filter;
+use crate::partition::segment::{NEVER, Segment};
+use crate::partition::view::{View, rows_of};
+use crate::partition::{ScopeIds, ScopeMatch};
+
+use super::SearchRequest;
+
+/// What a search says about the rows that it may find.
+pub(super) struct Selector<'a> {
+    scope: &'a ScopeIds,
+    scope_match: ScopeMatch,
+    filter: Option<&'a Filter>,
+    time: Time,
+}
+
+/// Which versions hold, and when expiry is judged.
+#[derive(Clone, Copy)]
+struct Time {
+    at: i64,
+    is_past: bool,
+    include_superseded: bool,
+}
+
+impl<'a> Selector<'a> {
+    pub(super) fn new(request: &SearchRequest<'a>) -> Self {
+        let time = Time {
+            at: request.as_of_micros.unwrap_or(request.now_micros),
+            is_past: request.as_of_micros.is_some(),
+            include_superseded: request.include_superseded,
+        };
+        Self {
+            scope: request.scope,
+            scope_match: request.scope_match,
+            filter: request.filter,
+            time,
+        }
+    }
+
+    /// The selected rows of a view, as a bitmap.
+    pub(super) fn select(&self, view: &View) -> Vec<u64> {
+        let slots = self.slots(view);
+        // Without these questions the rows that have no end are the answer.
+        let only_current = self.time.only_current(view);
+        let all_slots = slots.iter().all(|&selected| selected);
+        let base = if only_current {
+            view.current_rows()
+        } else {
+            view.live_rows()
+        };
+        let mut selected = base.to_vec();
+        let may_expire = view.counts.expiring > 0;
+        if only_current && all_slots && !may_expire && self.filter.is_none() {
+            return selected;
+        }
+        for row in rows_of(base) {
+            let (segment, place) = view.locate(row);
+            let slot = segment.scope_slots.as_slice()[place] as usize;
+            let holds = slots[slot]
+                && (!may_expire || segment.expire_time.as_slice()[place] > self.time.at)
+                && (only_current || self.time.holds(segment, place, view.sequence))
+                && self.filter.is_none_or(|filter| {
+                    let scope = view.storage.scopes.get(slot);
+                    scope.is_some_and(|scope| {
+                        filter.holds(&segment.records.as_slice()[place], scope)
+                    })
+                });
+            if !holds {
+                selected[row as usize / 64] &= !(1 << (row % 64));
+            }
+        }
+        selected
+    }
+
+    /// Whether the ids asked for select each of the view's scopes.
+    fn slots(&self, view: &View) -> Vec<bool> {
+        let scopes = view.storage.scopes.slices().flatten();
+        scopes
+            .map(|scope| self.scope.selects(scope, self.scope_match))
+            .collect()
+    }
+}
+
+impl Time {
+    /// Whether the rows without an end are those that hold.
+    fn only_current(self, view: &View) -> bool {
+        !self.is_past && !self.include_superseded && view.extremes.planned_end <= self.at
+    }
+
+    fn holds(self, segment: &Segment, place: usize, sequence: u32) -> bool {
+        let has_begun = !self.is_past || segment.valid_from.as_slice()[place] <= self.at;
+        if !has_begun || self.include_superseded {
+            return has_begun;
+        }
+        let end = segment.end_at(place, sequence);
+        let is_closed = end != NEVER && segment.closed_at(place, sequence).is_some();
+        // What a later version has superseded is not what holds now, whatever the clocks of writer and reader say.
+        (self.is_past || !is_closed) && self.at < end
+    }
+}

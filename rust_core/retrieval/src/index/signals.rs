@@ -1,0 +1,286 @@
+//! The three retrievers: each gives its best rows, and a score for any row.
+
+use std::sync::Arc;
+
+use super::sources::{Source, SourceRow, Sources};
+use crate::entity::{linked_names, rarity};
+use crate::partition::dictionary::{Dictionary, Posting, PostingList};
+use crate::partition::segment::RowNumber;
+use crate::partition::view::{View, has_row, rows_of};
+use crate::text::Bm25;
+use crate::vector::{Query, SimdPath, TopK, dot, scan, score_error_bound};
+
+/// How many int8 candidates are taken for each that is wanted, at first and with each widening.
+const OVERSAMPLING: usize = 2;
+const WIDENING: usize = 4;
+
+/// The query's vector, ready for scores.
+pub(super) struct VectorSignal {
+    pub(super) query: Query,
+    pub(super) path: SimdPath,
+    pub(super) dimension: usize,
+}
+
+impl VectorSignal {
+    /// The exact cosine of a row; None if it has no vector.
+    pub(super) fn score(&self, sources: &Sources, row: SourceRow) -> Option<f32> {
+        let (source, row) = sources.locate(row);
+        let (segment, place) = source.view.locate(row);
+        let stride = self.query.stride();
+        let unit = || &segment.units.as_slice()[place * stride..][..stride];
+        segment.has_vector.as_slice()[place].then(|| dot(self.path, self.query.row(), unit()))
+    }
+
+    /// The `count` selected rows with the highest cosine, exactly as if every row had been scored in `f32`.
+    pub(super) fn best(&self, sources: &Sources, count: usize) -> Vec<(f32, SourceRow)> {
+        let masks: Vec<Vec<u64>> = sources.iter().map(with_vector).collect();
+        let rows = masks
+            .iter()
+            .flatten()
+            .map(|word| word.count_ones() as usize)
+            .sum();
+        let mut taken = OVERSAMPLING * count;
+        while taken < rows {
+            let (best, is_exact) = self.best_of(sources, &masks, taken, count);
+            if is_exact {
+                return best;
+            }
+            taken *= WIDENING;
+        }
+        let all = sources
+            .iter()
+            .zip(&masks)
+            .flat_map(|(source, mask)| rows_of(mask).map(|row| row + source.offset));
+        sources.best(self.rescored(sources, all), count)
+    }
+
+    /// The best `count` of the `taken` best by int8, and whether no other row can be among them.
+    fn best_of(
+        &self,
+        sources: &Sources,
+        masks: &[Vec<u64>],
+        taken: usize,
+        count: usize,
+    ) -> (Vec<(f32, SourceRow)>, bool) {
+        let mut candidates = TopK::new(taken);
+        for (source, mask) in sources.iter().zip(masks) {
+            self.scan(source, mask, &mut candidates);
+        }
+        let candidates = candidates.into_sorted();
+        let worst_taken = candidates
+            .last()
+            .map_or(f32::NEG_INFINITY, |candidate| candidate.score);
+        let best = sources.best(
+            self.rescored(sources, candidates.iter().map(|candidate| candidate.row)),
+            count,
+        );
+        let largest_scale = sources
+            .iter()
+            .map(|source| source.view.extremes.scale)
+            .fold(0.0, f32::max);
+        let highest_left_out =
+            worst_taken + score_error_bound(&self.query, largest_scale, self.dimension);
+        let is_exact = best
+            .last()
+            .is_some_and(|(worst, _)| *worst > highest_left_out);
+        (best, is_exact)
+    }
+
+    fn scan(&self, source: &Source, mask: &[u64], candidates: &mut TopK) {
+        let (view, stride) = (&source.view, self.query.stride());
+        for segment in view.segments.iter() {
+            let rows = segment.rows_below(view.limit);
+            let first = segment.base as usize / 64;
+            let mask = &mask[first.min(mask.len())..mask.len().min(first + rows.div_ceil(64))];
+            if mask.iter().all(|word| *word == 0) {
+                continue;
+            }
+            let codes = &segment.codes.as_slice()[..rows * stride];
+            let scales = &segment.scales.as_slice()[..rows];
+            scan(
+                self.path,
+                codes,
+                scales,
+                stride,
+                Some(mask),
+                source.offset + segment.base,
+                &self.query,
+                candidates,
+            );
+        }
+    }
+
+    fn rescored(
+        &self,
+        sources: &Sources,
+        rows: impl Iterator<Item = SourceRow>,
+    ) -> Vec<(f32, SourceRow)> {
+        rows.filter_map(|row| self.score(sources, row).map(|score| (score, row)))
+            .collect()
+    }
+}
+
+/// The selected rows of a source that have a vector.
+fn with_vector(source: &Source) -> Vec<u64> {
+    let mut mask = source.selected.clone();
+    if source.view.counts.vectors < source.view.counts.live {
+        for row in rows_of(&source.selected) {
+            let (segment, place) = source.view.locate(row);
+            if !segment.has_vector.as_slice()[place] {
+                mask[row as usize / 64] &= !(1 << (row % 64));
+            }
+        }
+    }
+    mask
+}
+
+/// Scores that posting lists have given to the selected rows of all sources.
+pub(super) struct PostingSignal {
+    /// By source and row number; empty for a source without a match.
+    scores: Vec<Vec<f32>>,
+    /// The rows with a score.
+    rows: Vec<SourceRow>,
+    /// Whether a selected row has any of the keys, be it worth nothing.
+    pub(super) matched: bool,
+}
+
+/// The lists of one key, in the order of the sources.
+type Lists = Vec<Option<Arc<PostingList>>>;
+
+impl PostingSignal {
+    /// BM25 of the distinct terms. The statistics are those of the rows without an end, summed over the sources, even
+    /// when the search looks at rows that have ended.
+    pub(super) fn lexical(sources: &Sources, terms: &[String], bm25: Bm25) -> Self {
+        let rows: u64 = sources
+            .iter()
+            .map(|source| u64::from(source.view.counts.current))
+            .sum();
+        let total: u64 = sources
+            .iter()
+            .map(|source| source.view.counts.total_length)
+            .sum();
+        let average_length = if rows == 0 {
+            0.0
+        } else {
+            (total as f64 / rows as f64) as f32
+        };
+        let mut signal = Self::new(sources);
+        for lists in lists_of(sources, terms, |view| &view.storage.terms) {
+            let idf = bm25.idf(rows, rows_with(sources, &lists));
+            signal.add(sources, &lists, |view, posting| {
+                let (segment, place) = view.locate(posting.row);
+                bm25.term_score(
+                    idf,
+                    posting.frequency,
+                    segment.lengths.as_slice()[place],
+                    average_length,
+                )
+            });
+        }
+        signal
+    }
+
+    /// The sum of the rarities of the names that a row shares with the query. Statistics as for words.
+    pub(super) fn entity(sources: &Sources, text: &str) -> Self {
+        let rows: u64 = sources
+            .iter()
+            .map(|source| u64::from(source.view.counts.current))
+            .sum();
+        let mut signal = Self::new(sources);
+        for lists in lists_of(sources, &linked_names(text), |view| &view.storage.entities) {
+            let worth = rarity(rows, rows_with(sources, &lists));
+            signal.add(sources, &lists, |_, _| worth);
+        }
+        signal
+    }
+
+    /// The score of a row; 0 if none of the keys is in it.
+    pub(super) fn score(&self, sources: &Sources, row: SourceRow) -> f32 {
+        let (_, number) = sources.locate(row);
+        self.scores[sources.place_of(row)]
+            .get(number as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The `count` rows with the highest score.
+    pub(super) fn best(&self, sources: &Sources, count: usize) -> Vec<(f32, SourceRow)> {
+        let scored = self
+            .rows
+            .iter()
+            .map(|&row| (self.score(sources, row), row))
+            .collect();
+        sources.best(scored, count)
+    }
+
+    fn new(sources: &Sources) -> Self {
+        Self {
+            scores: vec![Vec::new(); sources.len()],
+            rows: Vec::new(),
+            matched: false,
+        }
+    }
+
+    fn add(&mut self, sources: &Sources, lists: &Lists, worth: impl Fn(&View, Posting) -> f32) {
+        for ((source, list), scores) in sources.iter().zip(lists).zip(&mut self.scores) {
+            let Some(list) = list else { continue };
+            if scores.is_empty() {
+                scores.resize(source.view.limit as usize, 0.0);
+            }
+            for posting in postings(list, source.view.limit) {
+                if !has_row(&source.selected, posting.row) {
+                    continue;
+                }
+                self.matched = true;
+                let worth = worth(&source.view, posting);
+                let score = &mut scores[posting.row as usize];
+                if *score == 0.0 && worth > 0.0 {
+                    self.rows.push(posting.row + source.offset);
+                }
+                *score += worth;
+            }
+        }
+    }
+}
+
+/// For each key that some source knows, its lists.
+fn lists_of(
+    sources: &Sources,
+    keys: &[String],
+    dictionary: impl Fn(&View) -> &Dictionary,
+) -> Vec<Lists> {
+    let by_source: Vec<Lists> = sources
+        .iter()
+        .map(|source| dictionary(&source.view).lists(keys.iter().map(String::as_str)))
+        .collect();
+    let of_key = |key: usize| {
+        by_source
+            .iter()
+            .map(|lists| lists[key].clone())
+            .collect::<Lists>()
+    };
+    (0..keys.len())
+        .map(of_key)
+        .filter(|lists| lists.iter().any(Option::is_some))
+        .collect()
+}
+
+/// How many rows without an end are in the lists.
+fn rows_with(sources: &Sources, lists: &Lists) -> u64 {
+    let count = |(source, list): (&Source, &Option<Arc<PostingList>>)| {
+        let Some(list) = list else { return 0 };
+        let current = source.view.current_rows();
+        postings(list, source.view.limit)
+            .filter(|posting| has_row(current, posting.row))
+            .count() as u64
+    };
+    sources.iter().zip(lists).map(count).sum()
+}
+
+/// The postings that are in a view: the list may have grown beyond it.
+fn postings(list: &PostingList, limit: RowNumber) -> impl Iterator<Item = Posting> {
+    list.slices()
+        .flatten()
+        .copied()
+        .take_while(move |posting| posting.row < limit)
+}

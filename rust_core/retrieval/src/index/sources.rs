@@ -1,0 +1,107 @@
+//! The views that one search works on, with one numbering over all their rows.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::partition::segment::RowNumber;
+use crate::partition::view::View;
+
+/// A row of one of the sources: its number plus the source's offset.
+pub(super) type SourceRow = u32;
+
+/// One partition as the search sees it.
+pub(super) struct Source {
+    pub(super) view: Arc<View>,
+    /// Added to a row's number; a multiple of 64.
+    pub(super) offset: u32,
+    /// The rows that scope, time and filter let through.
+    pub(super) selected: Vec<u64>,
+}
+
+/// All partitions of a search.
+pub(super) struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Numbers the rows of views that have been narrowed already. Empty views are left out, so that offsets differ.
+    pub(super) fn new(narrowed: Vec<(Arc<View>, Vec<u64>)>) -> Result<Self, Error> {
+        let mut offset = 0_u32;
+        let mut sources = Vec::with_capacity(narrowed.len());
+        for (view, selected) in narrowed.into_iter().filter(|(view, _)| view.limit > 0) {
+            let rows = 64 * view.words() as u32;
+            let next = offset.checked_add(rows);
+            sources.push(Source {
+                view,
+                offset,
+                selected,
+            });
+            offset = next.ok_or_else(|| {
+                Error::Internal("one search covers at most 4.29 billion rows".to_owned())
+            })?;
+        }
+        Ok(Self(sources))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many rows are selected.
+    pub(super) fn selected(&self) -> u64 {
+        self.iter()
+            .flat_map(|source| &source.selected)
+            .map(|word| u64::from(word.count_ones()))
+            .sum()
+    }
+
+    /// The source of a row and the row's number in it.
+    pub(super) fn locate(&self, row: SourceRow) -> (&Source, RowNumber) {
+        let source = &self.0[self.place_of(row)];
+        (source, row - source.offset)
+    }
+
+    /// Which source a row is in.
+    pub(super) fn place_of(&self, row: SourceRow) -> usize {
+        self.0.partition_point(|source| source.offset <= row) - 1
+    }
+
+    /// The order of rows with equal scores, the newer first. It depends on what the rows say and not on where they lie,
+    /// so that an index that was built anew answers as before.
+    pub(super) fn newer_first(&self, a: SourceRow, b: SourceRow) -> Ordering {
+        let time_of = |row| {
+            let (source, row) = self.locate(row);
+            let (segment, place) = source.view.locate(row);
+            segment.recency_time.as_slice()[place]
+        };
+        let rest_of = |row| {
+            let (source, row) = self.locate(row);
+            let record = source.view.record(row);
+            (record.revision(), record.memory_id(), record.version())
+        };
+        time_of(b)
+            .cmp(&time_of(a))
+            .then_with(|| rest_of(b).cmp(&rest_of(a)))
+    }
+
+    /// The best `count` rows by score, the newer first among equals; best first.
+    pub(super) fn best(
+        &self,
+        scored: Vec<(f32, SourceRow)>,
+        count: usize,
+    ) -> Vec<(f32, SourceRow)> {
+        let mut scored = scored;
+        let order = |a: &(f32, SourceRow), b: &(f32, SourceRow)| {
+            b.0.total_cmp(&a.0).then_with(|| self.newer_first(a.1, b.1))
+        };
+        if scored.len() > count && count > 0 {
+            scored.select_nth_unstable_by(count - 1, order);
+        }
+        scored.truncate(count);
+        scored.sort_unstable_by(order);
+        scored
+    }
+}

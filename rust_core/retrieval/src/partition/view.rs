@@ -1,0 +1,173 @@
+//! What a reader sees of a partition: the state after one batch, for as long as it holds on to it.
+
+use std::sync::{Arc, OnceLock};
+
+use super::append_list::AppendList;
+use super::dictionary::Dictionary;
+use super::memory::ScopeIds;
+use super::record::Record;
+use super::segment::{NEVER, RowNumber, Segment, place_of};
+
+/// The parts of a partition that grow in place. A load makes new ones.
+pub(crate) struct Storage {
+    /// Terms of the indexed texts.
+    pub(crate) terms: Dictionary,
+    /// Normalised names.
+    pub(crate) entities: Dictionary,
+    /// The distinct scopes; rows name them by place.
+    pub(crate) scopes: AppendList<Arc<ScopeIds>>,
+}
+
+/// How many rows of each sort a view has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// All that were not deleted or replaced.
+    pub(crate) live: u32,
+    /// Those of them that have no end.
+    pub(crate) current: u32,
+    /// Live rows that expire.
+    pub(crate) expiring: u32,
+    /// Live rows with a vector.
+    pub(crate) vectors: u32,
+    /// Terms of the current rows, repeats counted.
+    pub(crate) total_length: u64,
+}
+
+/// What a search wants to know of all rows at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extremes {
+    /// The largest scale of a vector's codes.
+    pub(crate) scale: f32,
+    /// The last end of validity with which a row came: from then on, only rows without an end hold.
+    pub(crate) planned_end: i64,
+}
+
+impl Default for Extremes {
+    fn default() -> Self {
+        Self {
+            scale: 0.0,
+            planned_end: i64::MIN,
+        }
+    }
+}
+
+/// An immutable state of a partition; the writer publishes a new one after each batch.
+pub(crate) struct View {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) segments: Arc<[Arc<Segment>]>,
+    /// The number of the batch that made it: marks of later batches do not hold yet.
+    pub(crate) sequence: u32,
+    /// Rows from here on are not there yet.
+    pub(crate) limit: RowNumber,
+    pub(crate) counts: Counts,
+    /// Over all rows.
+    pub(crate) extremes: Extremes,
+    current: OnceLock<Vec<u64>>,
+    live: OnceLock<Vec<u64>>,
+}
+
+impl View {
+    pub(crate) fn new(
+        storage: Arc<Storage>,
+        segments: Arc<[Arc<Segment>]>,
+        sequence: u32,
+        limit: RowNumber,
+        counts: Counts,
+        extremes: Extremes,
+    ) -> Self {
+        Self {
+            storage,
+            segments,
+            sequence,
+            limit,
+            counts,
+            extremes,
+            current: OnceLock::new(),
+            live: OnceLock::new(),
+        }
+    }
+
+    /// The words of a bitmap over its row numbers.
+    pub(crate) fn words(&self) -> usize {
+        (self.limit as usize).div_ceil(64)
+    }
+
+    /// The segment of a row and the row's place in it.
+    #[inline]
+    pub(crate) fn locate(&self, row: RowNumber) -> (&Segment, usize) {
+        let (segment, place) = place_of(row);
+        (&self.segments[segment], place)
+    }
+
+    /// The cold part of a row.
+    pub(crate) fn record(&self, row: RowNumber) -> &Record {
+        let (segment, place) = self.locate(row);
+        &segment.records.as_slice()[place]
+    }
+
+    /// The end of a row's validity, if it has one.
+    pub(crate) fn end(&self, row: RowNumber) -> Option<i64> {
+        let (segment, place) = self.locate(row);
+        let end = segment.end_at(place, self.sequence);
+        (end != NEVER).then_some(end)
+    }
+
+    /// The scope of a row.
+    pub(crate) fn scope(&self, row: RowNumber) -> Arc<ScopeIds> {
+        let (segment, place) = self.locate(row);
+        let slot = segment.scope_slots.as_slice()[place] as usize;
+        Arc::clone(
+            self.storage
+                .scopes
+                .get(slot)
+                .expect("a scope is interned before a row names it"),
+        )
+    }
+
+    /// The rows that are neither deleted nor replaced and have no end, as a bitmap. Made by the first who asks.
+    pub(crate) fn current_rows(&self) -> &[u64] {
+        self.current.get_or_init(|| {
+            self.bitmap(|segment, place| {
+                !segment.is_removed_at(place, self.sequence)
+                    && segment.end_at(place, self.sequence) == NEVER
+            })
+        })
+    }
+
+    /// The rows that are neither deleted nor replaced, as a bitmap. Made by the first who asks.
+    pub(crate) fn live_rows(&self) -> &[u64] {
+        self.live.get_or_init(|| {
+            self.bitmap(|segment, place| !segment.is_removed_at(place, self.sequence))
+        })
+    }
+
+    fn bitmap(&self, holds: impl Fn(&Segment, usize) -> bool) -> Vec<u64> {
+        let mut words = vec![0_u64; self.words()];
+        for segment in self.segments.iter() {
+            let base = segment.base as usize;
+            for place in 0..segment.rows_below(self.limit) {
+                words[(base + place) / 64] |= u64::from(holds(segment, place)) << (place % 64);
+            }
+        }
+        words
+    }
+}
+
+/// Whether a bitmap has a row.
+#[inline]
+pub(crate) fn has_row(words: &[u64], row: RowNumber) -> bool {
+    words
+        .get(row as usize / 64)
+        .is_some_and(|word| word >> (row % 64) & 1 == 1)
+}
+
+/// The rows of a bitmap, ascending.
+pub(crate) fn rows_of(words: &[u64]) -> impl Iterator<Item = RowNumber> {
+    words.iter().enumerate().flat_map(|(index, &word)| {
+        std::iter::successors((word != 0).then_some(word), |&word| {
+            let rest = word & (word - 1);
+            (rest != 0).then_some(rest)
+        })
+        .map(move |word| index as u32 * 64 + word.trailing_zeros())
+    })
+}
