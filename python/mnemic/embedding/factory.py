@@ -1,0 +1,46 @@
+"""From settings to a provider."""
+
+from __future__ import annotations
+
+from mnemic.embedding.cache import CachedProvider
+from mnemic.embedding.minilm import MiniLmProvider
+from mnemic.embedding.onnx_directory import OnnxDirectoryProvider
+from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.embedding.settings import EmbeddingSettings
+from mnemic.embedding.sources import Progress
+from mnemic.embedding.static import StaticProvider
+
+
+def open_provider(settings: EmbeddingSettings, *, progress: Progress | None = None) -> EmbeddingProvider:
+    """Opens the provider that the settings name, and never another one in its place.
+
+    Args:
+        settings: Which one.
+        progress: Told (step, fraction of that step from 0 to 1) while it loads.
+
+    Raises:
+        MnemicError: MODEL_NOT_INSTALLED when a local model's files are missing (the message says what to run),
+            CORRUPT_DATA when they are not what was installed, INVALID_FIELD for a setting that is missing or wrong,
+            EMBEDDING_UNAVAILABLE when a remote service must tell its dimension and does not answer.
+    """
+    report = progress or (lambda _step, _fraction: None)
+    step = f"Loading the embedding model {settings.provider}"
+    report(step, 0.0)
+    provider = _open(settings)
+    report(step, 1.0)
+    return CachedProvider(provider, settings.cache_entries) if settings.cache_entries else provider
+
+
+def _open(settings: EmbeddingSettings) -> EmbeddingProvider:
+    match settings.provider:
+        case "minilm":
+            return MiniLmProvider(settings.models_directory, threads=settings.threads)
+        case "static":
+            return StaticProvider(settings.models_directory)
+        case "onnx":
+            return OnnxDirectoryProvider(settings.onnx, threads=settings.threads)
+        case "openai":
+            # The SDK takes most of a second to import, and the local models do without it.
+            from mnemic.embedding.openai import OpenAIProvider  # noqa: PLC0415
+
+            return OpenAIProvider(settings.openai)

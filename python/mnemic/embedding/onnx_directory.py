@@ -1,0 +1,70 @@
+"""A model of the user's own: a directory with an ONNX file and a tokenizer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnemic.embedding.install import sha256_of
+from mnemic.embedding.onnx_encoder import OnnxEncoder
+from mnemic.embedding.provider import Vectors
+from mnemic.embedding.settings import OnnxSettings
+from mnemic.model.errors import invalid_field
+
+_MODEL_FILE = "model.onnx"
+_TOKENIZER_FILE = "tokenizer.json"
+
+
+class OnnxDirectoryProvider:
+    """Runs `model.onnx` with `tokenizer.json` of one directory; see `OnnxEncoder` for what the model may look like.
+
+    The identity is the digest of the files (external weights `model.onnx*` included) and of the settings that change
+    the vectors, so that another model in the same directory is noticed.
+
+    Raises:
+        MnemicError: INVALID_FIELD when the directory is not named or lacks a file; CORRUPT_DATA when one cannot be
+            read.
+    """
+
+    is_local = True
+
+    def __init__(self, settings: OnnxSettings, *, threads: int = 1) -> None:
+        directory = settings.directory
+        if directory is None:
+            raise invalid_field("embedding.onnx.directory", "must be set for the provider `onnx`")
+        for name in (_MODEL_FILE, _TOKENIZER_FILE):
+            if not (directory / name).is_file():
+                raise invalid_field(
+                    "embedding.onnx.directory",
+                    f"{directory} has no {name}; needed are {_MODEL_FILE} and {_TOKENIZER_FILE}",
+                    directory=directory,
+                )
+        self.identity = _identity(directory, settings)
+        self._encoder = OnnxEncoder(
+            directory / _MODEL_FILE,
+            directory / _TOKENIZER_FILE,
+            max_tokens=settings.max_tokens,
+            threads=threads,
+            pooling=settings.pooling,
+            title=f"the model in {directory}",
+        )
+        self.dimension = self._encoder.dimension
+
+    def embed(self, texts: Sequence[str], *, timeout_seconds: float | None = None) -> Vectors:
+        """See `EmbeddingProvider.embed`."""
+        return self._encoder.embed(texts, timeout_seconds=timeout_seconds)
+
+    def close(self) -> None:
+        """Nothing to free: the model goes with the object."""
+
+
+def _identity(directory: Path, settings: OnnxSettings) -> str:
+    files = [*sorted(directory.glob(f"{_MODEL_FILE}*")), directory / _TOKENIZER_FILE]
+    made_from = {
+        "files": {path.name: sha256_of(path) for path in files},
+        "pooling": settings.pooling,
+        "max_tokens": settings.max_tokens,
+    }
+    return f"onnx:{hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:12]}"
