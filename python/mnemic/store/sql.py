@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 
+from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.store import checking, listing, models, outbox, reading, requests, writing
@@ -202,11 +203,16 @@ class SqlStore(Store):
 
     def check(self) -> list[str]:
         """See `Store.check`."""
-        damage = self._find_damage()
-        if damage:
-            return damage  # Rows of a damaged file prove nothing.
-        with self._database.reading() as connection:
-            return checking.contradictions(connection)
+        try:
+            damage = self._find_damage()
+            if damage:
+                return damage  # Rows of a damaged file prove nothing.
+            with self._database.reading() as connection:
+                return checking.contradictions(connection)
+        except MnemicError as error:
+            if error.reason is not Reason.CORRUPT_DATA:
+                raise
+            return [error.message]  # So damaged that the checks could not end.
 
     def close(self) -> None:
         """See `Store.close`; a second call does nothing."""
