@@ -12,8 +12,8 @@ from mnemic.engine.profiles import resolve_weights, wants_vector
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_search, check_vector
 from mnemic.model.deadline import Deadline
-from mnemic.model.errors import FieldViolation, MnemicError, Reason
-from mnemic.model.filters import AllOf, AnyOf, Comparison, Filter
+from mnemic.model.errors import FieldViolation, MnemicError, Reason, invalid_field
+from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Filter
 from mnemic.model.memory import Memory, MemoryKind, Role, TimePrecision, TrustLevel
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.search import SearchHit, SearchRequest, SearchResult, SignalScore, StageTimings
@@ -116,7 +116,8 @@ def compile_filter(node: Filter) -> _core.Filter:
     except _core.CoreError as error:
         raise from_core_error(error) from error
     except RecursionError:
-        raise MnemicError(Reason.INVALID_FILTER, "filter: is nested too deeply; at most 8 levels") from None
+        description = f"is nested too deeply; at most {MAX_FILTER_DEPTH} levels are accepted"
+        raise invalid_field("filter", description, reason=Reason.INVALID_FILTER) from None
 
 
 def _compile(node: Filter) -> _core.Filter:
