@@ -10,6 +10,23 @@ from typing import final
 from mnemic.model.memory import Memory, MetadataValue
 from mnemic.model.scope import PartitionKey, Scope
 
+__all__ = [
+    "Close",
+    "CoreError",
+    "Filter",
+    "Hit",
+    "Index",
+    "PartitionStats",
+    "SearchOutcome",
+    "SignalScore",
+    "Weights",
+    "__version__",
+    "build_info",
+    "find_entities",
+    "simd_paths",
+    "tokenize",
+]
+
 __version__: str
 
 class CoreError(Exception):
