@@ -73,22 +73,22 @@ def ingest(client: MnemicClient) -> dict[str, str]:
 
 
 def show(question: str, result: SearchResult, turns: dict[str, str], evidence: list[str]) -> None:
-    """Prints the first hits of a question with the parts of their scores."""
+    """Prints the first hits of a question with what each signal adds to the score and, in brackets, its raw value."""
     signals = list(result.hits[0].score_parts) if result.hits else []
     table = Table(title=question, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     for column in ("turn", "score", *signals):
-        table.add_column(column, justify="right")
-    table.add_column("when")
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("when", no_wrap=True)
     table.add_column("who")
-    table.add_column("what", overflow="ellipsis", no_wrap=True, max_width=80)
+    table.add_column("what", overflow="ellipsis", no_wrap=True, max_width=72)
     for hit in result.hits[:HITS_SHOWN]:
         turn = turns[hit.memory_id]
         parts = (hit.score_parts.get(signal) for signal in signals)
         table.add_row(
             turn,
             f"{hit.score:.3f}",
-            *(f"{part.raw:.2f} → {part.normalized:.2f}" if part else "" for part in parts),
-            f"{hit.event_time:%d %b %Y}" if hit.event_time else "",
+            *(f"{part.weight * part.normalized:.2f} ({part.raw:.2f})" if part else "" for part in parts),
+            f"{hit.event_time:%Y-%m-%d}" if hit.event_time else "",
             hit.name,
             hit.body,
             style="green" if turn in evidence else "",
