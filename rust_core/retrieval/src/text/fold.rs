@@ -9,7 +9,9 @@ pub(super) fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut folded = String::with_capacity(text.len());
-    if is_nfkc_quick(text.chars()) == IsNormalized::Yes {
+    // ASCII changes no answer of the quick check: it is normal itself and orders no marks.
+    let beyond_ascii = text.chars().filter(|character| !character.is_ascii());
+    if is_nfkc_quick(beyond_ascii) == IsNormalized::Yes {
         text.chars()
             .for_each(|character| fold_character(character, &mut folded));
     } else {

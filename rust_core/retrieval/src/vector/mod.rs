@@ -8,7 +8,7 @@
 //!
 //! A search for the best `k` scans the codes for `max(2 k, k + 16)` candidates and rescores those from their `f32`
 //! rows. The result is certainly the exact top `k` if the `k`-th exact score is above the worst int8 score that the
-//! scan kept ([`TopK::threshold`]) plus [`score_error_bound`]: no row left out has an exact score above that sum.
+//! scan kept ([`TopK::threshold`] after [`TopK::as_slice`]) plus [`score_error_bound`]: no row left out has an exact score above that sum.
 //! Otherwise scan again for more candidates.
 //!
 //! Every path computes the same integer products and the same float operations after them, so that [`scan`] and

@@ -96,6 +96,8 @@ fn pick(word: u64, rows: usize, picked: &mut [u8; BLOCK]) -> &[u8] {
 }
 
 /// Turns the products of a block into scores and offers those that the list may take.
+///
+/// Sixteen scores are compared at once, for a list that has filled takes few of them.
 fn offer(
     picks: &[u8],
     dots: &[i32; BLOCK],
@@ -104,19 +106,34 @@ fn offer(
     first: u32,
     best: &mut TopK,
 ) {
-    let threshold = best.threshold();
-    for (&pick, &dot) in picks.iter().zip(dots) {
-        let score = score(dot, scales[usize::from(pick)], query);
-        if score >= threshold {
-            best.push(score, first + u32::from(pick));
+    let mut scores = [0.0; BLOCK];
+    if picks.len() == scales.len() {
+        for ((score, &dot), &scale) in scores.iter_mut().zip(dots).zip(scales) {
+            *score = score_of(dot, scale, query.scale());
+        }
+    } else {
+        for ((score, &dot), &pick) in scores.iter_mut().zip(dots).zip(picks) {
+            *score = score_of(dot, scales[usize::from(pick)], query.scale());
+        }
+    }
+    for (picks, scores) in picks.chunks(16).zip(scores.as_chunks::<16>().0) {
+        let threshold = best.threshold();
+        let taken: u32 = scores
+            .iter()
+            .map(|&score| u32::from(score >= threshold))
+            .sum();
+        if taken > 0 {
+            for (&pick, &score) in picks.iter().zip(scores) {
+                best.push(score, first + u32::from(pick));
+            }
         }
     }
 }
 
 /// The score of an integer product; the same operations in the same order everywhere.
 #[inline]
-fn score(dot: i32, scale: f32, query: &Query) -> f32 {
-    dot as f32 * query.scale() * scale
+fn score_of(dot: i32, scale: f32, query_scale: f32) -> f32 {
+    dot as f32 * query_scale * scale
 }
 
 /// The int8 score of one row, bit for bit that of [`scan`].
@@ -142,7 +159,7 @@ pub fn score_codes(path: SimdPath, codes_row: &[u8], scale: f32, query: &Query) 
     };
     // SAFETY: the path runs here, and the one row has the query's stride.
     unsafe { kernels::integer_dots(path, rows, query, &mut dots) };
-    score(dots[0], scale, query)
+    score_of(dots[0], scale, query.scale())
 }
 
 /// The product of two padded `f32` rows, for rescoring; paths differ in the order of the sum only.

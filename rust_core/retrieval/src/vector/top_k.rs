@@ -1,7 +1,5 @@
 //! The best `k` of a stream of scores.
 
-use std::cmp::Ordering;
-
 /// A row and its score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
@@ -11,29 +9,19 @@ pub struct Candidate {
     pub row: u32,
 }
 
-impl Candidate {
-    /// Best first: by score descending, then by row ascending.
-    fn order(self, other: Self) -> Ordering {
-        other
-            .score
-            .partial_cmp(&self.score)
-            .unwrap_or(Ordering::Equal)
-            .then(self.row.cmp(&other.row))
-    }
-}
-
-/// Up to this `k` an insertion into a sorted list is cheaper than collecting and selecting.
-const SORTED_UP_TO: usize = 64;
+/// How many entries are collected beyond `k` at least before the worse ones are dropped.
+const LEAST_SLACK: usize = 64;
 
 /// The best `k` candidates by score descending, then row ascending, whatever the order of the pushes.
 ///
-/// A small `k` keeps a sorted list. A larger one collects twice as many as asked for and then drops the worse half by
-/// a quickselect, so that a push costs constant time on average.
+/// Collects at least twice `k` and then drops all but the best `k` by a quickselect, so that a push costs constant time
+/// on average whatever `k` is.
 #[derive(Clone, Debug, Default)]
 pub struct TopK {
     k: usize,
-    entries: Vec<Candidate>,
+    keys: Vec<u64>,
     threshold: f32,
+    sorted: Vec<Candidate>,
 }
 
 impl TopK {
@@ -48,8 +36,8 @@ impl TopK {
     /// Empties the list for another use, keeping its memory.
     pub fn reset(&mut self, k: usize) {
         self.k = k;
-        self.entries.clear();
-        self.entries.reserve(self.capacity());
+        self.keys.clear();
+        self.keys.reserve(self.capacity());
         self.threshold = if k == 0 {
             f32::INFINITY
         } else {
@@ -62,9 +50,10 @@ impl TopK {
         self.k
     }
 
-    /// A lower score certainly does not enter: the worst of `k` kept scores, or negative infinity before there are `k`.
+    /// A lower score certainly does not enter.
     ///
-    /// It may lag behind the `k`-th best of all pushes until [`TopK::as_slice`] settles the list.
+    /// After [`TopK::as_slice`] it is the `k`-th best score, or negative infinity if there are fewer than `k`; between
+    /// pushes it may lag behind that, but never lies above.
     #[inline]
     pub fn threshold(&self) -> f32 {
         self.threshold
@@ -73,78 +62,71 @@ impl TopK {
     /// Offers a row. NaN is not kept.
     #[inline]
     pub fn push(&mut self, score: f32, row: u32) {
-        if score >= self.threshold {
-            self.insert(Candidate {
-                score: score + 0.0,
-                row,
-            }); // -0 becomes 0, so that equal scores are equal
+        if score >= self.threshold && self.k > 0 {
+            self.keys.push(key(score, row));
+            if self.keys.len() == self.capacity() {
+                self.select();
+            }
         }
     }
 
     /// The candidates kept, best first.
     pub fn as_slice(&mut self) -> &[Candidate] {
-        if self.k > SORTED_UP_TO {
-            self.select();
-            self.entries
-                .sort_unstable_by(|one, other| one.order(*other));
-        }
-        &self.entries
+        self.select();
+        self.keys.sort_unstable_by(|one, other| other.cmp(one));
+        self.sorted.clear();
+        self.sorted
+            .extend(self.keys.iter().map(|&key| candidate(key)));
+        &self.sorted
     }
 
     /// The candidates kept, best first.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Candidate> {
         self.as_slice();
-        self.entries
+        self.sorted
     }
 
     /// How many entries there can be at a time.
     fn capacity(&self) -> usize {
-        if self.k > SORTED_UP_TO {
-            2 * self.k
-        } else {
-            self.k
-        }
-    }
-
-    fn insert(&mut self, candidate: Candidate) {
-        if self.k > SORTED_UP_TO {
-            self.entries.push(candidate);
-            if self.entries.len() == self.capacity() {
-                self.select();
-            }
-            return;
-        }
-        let full = self.entries.len() == self.k;
-        if full
-            && self
-                .entries
-                .last()
-                .is_none_or(|worst| candidate.order(*worst).is_ge())
-        {
-            return;
-        }
-        if full {
-            self.entries.pop();
-        }
-        let place = self
-            .entries
-            .partition_point(|entry| entry.order(candidate).is_lt());
-        self.entries.insert(place, candidate);
-        if self.entries.len() == self.k {
-            self.threshold = self.entries[self.k - 1].score;
-        }
+        self.k + self.k.max(LEAST_SLACK)
     }
 
     /// Drops all but the best `k` and raises the threshold to the worst of them.
+    #[inline(never)]
     fn select(&mut self) {
-        if self.entries.len() < self.k {
+        if self.keys.len() < self.k.max(1) {
             return;
         }
-        let (_, worst, _) = self
-            .entries
-            .select_nth_unstable_by(self.k - 1, |one, other| one.order(*other));
-        self.threshold = worst.score;
-        self.entries.truncate(self.k);
+        let (_, &mut worst, _) = self
+            .keys
+            .select_nth_unstable_by(self.k - 1, |one, other| other.cmp(one));
+        self.threshold = candidate(worst).score;
+        self.keys.truncate(self.k);
+    }
+}
+
+const SIGN: u32 = 1 << 31;
+
+/// An integer that is greater for a better candidate: the score in the upper half, the row's complement in the lower.
+///
+/// The bits of positive floats are ordered as the floats are, those of negative ones the other way round.
+fn key(score: f32, row: u32) -> u64 {
+    let bits = (score + 0.0).to_bits(); // -0 becomes 0, so that equal scores are equal
+    let ordered = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+    u64::from(ordered) << 32 | u64::from(!row)
+}
+
+/// The inverse of [`key`].
+fn candidate(key: u64) -> Candidate {
+    let ordered = (key >> 32) as u32;
+    let bits = if ordered & SIGN == 0 {
+        !ordered
+    } else {
+        ordered & !SIGN
+    };
+    Candidate {
+        score: f32::from_bits(bits),
+        row: !(key as u32),
     }
 }

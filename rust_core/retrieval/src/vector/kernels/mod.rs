@@ -19,7 +19,8 @@ pub(super) const BLOCK: usize = 64;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const GROUP: usize = 4;
 
-/// How far ahead of the rows in hand a dense scan asks for memory; farther or nearer measured slower from L2 and L3.
+/// How far ahead of the rows in hand a dense scan asks for memory: ten rows of 384. Runs with 2 and with 6 KB differed
+/// from this by no more than runs of the same did.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const PREFETCH_BYTES: usize = 4096;
 
