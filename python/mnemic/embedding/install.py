@@ -17,7 +17,6 @@ from typing import Any
 import platformdirs
 
 from mnemic.embedding.catalogue import CATALOGUE, ModelEntry
-from mnemic.embedding.minilm_conversion import convert_minilm
 from mnemic.embedding.sources import Progress, SourceUnavailableError, sources_of
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 
@@ -123,6 +122,9 @@ def _install(entry: ModelEntry, root: Path, source_directory: Path | None, progr
         prepared.mkdir()
         source = _fetch(entry, source_directory, published, progress)
         if entry.name == "minilm":
+            # A process that only runs models does without onnx and its memory.
+            from mnemic.embedding.minilm_conversion import convert_minilm  # noqa: PLC0415
+
             convert_minilm(published, prepared, progress)
         else:
             for file in entry.files:

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mnemic.embedding.install import find_model
-from mnemic.embedding.minilm_conversion import MAX_TOKENS, MODEL_FILE, TOKENIZER_FILE
 from mnemic.embedding.onnx_encoder import OnnxEncoder
 from mnemic.embedding.provider import Vectors
+
+MODEL_FILE = "model.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+# What the model was trained for; its position table would reach to 512.
+MAX_TOKENS = 256
 
 
 class MiniLmProvider:

@@ -10,12 +10,8 @@ from tokenizers import Tokenizer
 
 from mnemic.embedding.bert_onnx import build_bert_int8
 from mnemic.embedding.calibration import BertConfig, calibration_texts, channel_ranges
+from mnemic.embedding.minilm import MAX_TOKENS, MODEL_FILE, TOKENIZER_FILE
 from mnemic.embedding.sources import Progress
-
-MODEL_FILE = "model.onnx"
-TOKENIZER_FILE = "tokenizer.json"
-# What the model was trained for; its position table would reach to 512.
-MAX_TOKENS = 256
 
 
 def convert_minilm(published: Path, target: Path, progress: Progress) -> None:

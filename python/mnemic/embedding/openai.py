@@ -109,7 +109,7 @@ class OpenAIProvider:
                 encoding_format="float",
                 timeout=timeout_seconds,
             )
-            rows = [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
+            rows = [list(item.embedding) for item in sorted(answer.data, key=lambda item: item.index)]
         except (AttributeError, TypeError, ValueError) as error:
             # The SDK does not check the shape of what it is given.
             raise self._failure(f"answered with something else than embeddings: {error}") from error
