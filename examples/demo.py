@@ -75,12 +75,12 @@ def ingest(client: MnemicClient) -> dict[str, str]:
 def show(question: str, result: SearchResult, turns: dict[str, str], evidence: list[str]) -> None:
     """Prints the first hits of a question with what each signal adds to the score and, in brackets, its raw value."""
     signals = list(result.hits[0].score_parts) if result.hits else []
-    table = Table(title=question, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    table = Table(title=question, title_justify="left", title_style="bold", show_edge=False, expand=True)
     for column in ("turn", "score", *signals):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("when", no_wrap=True)
-    table.add_column("who")
-    table.add_column("what", overflow="ellipsis", no_wrap=True, max_width=72)
+    table.add_column("who", no_wrap=True)
+    table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
     for hit in result.hits[:HITS_SHOWN]:
         turn = turns[hit.memory_id]
         parts = (hit.score_parts.get(signal) for signal in signals)
