@@ -67,6 +67,11 @@ def refused() -> Callable[..., Refusal]:
 
 
 @pytest.fixture
+def refusal_of() -> Callable[[grpc.RpcError], Refusal]:
+    return read_refusal
+
+
+@pytest.fixture
 def server_settings() -> ServerSettings:
     return ServerSettings(address="127.0.0.1:0", max_workers=4, max_concurrent_streams=2, drain_seconds=2.0)
 

@@ -148,13 +148,13 @@ def check(refusal, reason: str, field: str | None) -> None:
         assert refusal.metadata["field"] == field
 
 
-@pytest.mark.parametrize(("request_message", "reason", "field"), ADDS.values(), ids=ADDS.keys())
+@pytest.mark.parametrize(("request_message", "reason", "field"), list(ADDS.values()), ids=list(ADDS))
 def test_adds(memories, refused, request_message, reason, field, engine):
     check(refused(memories.AddMemories, request_message), reason, field)
     assert engine.revision() == 0, "nothing is half-written"
 
 
-@pytest.mark.parametrize(("request_message", "reason", "field"), SEARCHES.values(), ids=SEARCHES.keys())
+@pytest.mark.parametrize(("request_message", "reason", "field"), list(SEARCHES.values()), ids=list(SEARCHES))
 def test_searches(memories, refused, request_message, reason, field):
     check(refused(memories.SearchMemories, request_message), reason, field)
 

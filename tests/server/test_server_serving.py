@@ -88,13 +88,16 @@ def test_health_answers_while_every_worker_is_busy(busy, server_settings):
         assert call.result().revision == 0
 
 
-def test_a_drain_finishes_the_calls_in_flight(busy):
+def test_a_drain_finishes_the_calls_in_flight_and_refuses_others(busy, refused):
     server, slow, stub, _ = busy
     call = stub.SearchMemories.future(SEARCH, timeout=TIMEOUT)
     assert slow.entered.acquire(timeout=TIMEOUT)
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     assert server.draining.wait(TIMEOUT)
+    late = refused(stub.SearchMemories, SEARCH)
+    assert (late.code, late.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+    assert late.retry_after_seconds > 0
     slow.leave.set()
     assert call.result().revision == 0
     stopping.join()

@@ -130,7 +130,7 @@ def ingested_in_time(memories) -> bool:
     return answer.HasField("added")
 
 
-def test_a_drain_ends_a_stream_between_steps(server, open_stream):
+def test_a_drain_ends_a_stream_between_steps(server, open_stream, refusal_of):
     stream = open_stream()
     stream.send(step("before"))
     stopping = threading.Thread(target=server.stop)
@@ -139,4 +139,5 @@ def test_a_drain_ends_a_stream_between_steps(server, open_stream):
     with pytest.raises(grpc.RpcError) as caught:
         stream.send(step("after"))
     stopping.join()
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    refusal = refusal_of(caught.value)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")

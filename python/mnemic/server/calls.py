@@ -30,6 +30,7 @@ from google.protobuf.message_factory import GetMessageClass
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import DEFAULT_TENANT
+from mnemic.server.activity import Activity
 from mnemic.server.status import grpc_status
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -68,11 +69,11 @@ class CallLimits:
 
     Attributes:
         streams: One permit for each stream that may be served at once.
-        draining: Set once the server is shutting down.
+        activity: The calls in flight.
     """
 
     streams: threading.Semaphore
-    draining: threading.Event = field(default_factory=threading.Event)
+    activity: Activity = field(default_factory=Activity)
 
 
 def tenant_of(context: grpc.ServicerContext) -> str:  # noqa: ARG001 (the credential will be read from it)
@@ -181,12 +182,13 @@ def _stream_permit(limits: CallLimits) -> Generator[None]:
 def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) -> Generator[Call]:
     """The life of one call: whatever its body raises becomes a status, and one line of the log says how it ended."""
     started = time.perf_counter()
-    call = Call(path, _call_id(context), tenant_of(context), _deadline(context), limits.draining)
+    call = Call(path, _call_id(context), tenant_of(context), _deadline(context), limits.activity.draining)
     context.set_trailing_metadata(((REQUEST_ID_HEADER, call.call_id),))
     code = "OK"
     try:
-        call.deadline.check()
-        yield call
+        with limits.activity.call():
+            call.deadline.check()
+            yield call
     except MnemicError as error:
         code = error.code.value
         _abort(context, error, call)

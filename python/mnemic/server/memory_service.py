@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mnemic.engine.engine import Engine
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.server import from_proto, to_proto
+from mnemic.server.activity import shutting_down
 from mnemic.server.calls import Call, parse
 from mnemic.server.masks import hit_parts, read_mask
 from mnemic.server.status import ingest_error
@@ -38,11 +39,8 @@ class MemoryService:
         """Adds step by step. The next step is read when the last is durable: flow control holds back the client."""
         for sequence, data in enumerate(requests):
             if call.draining.is_set():
-                raise MnemicError(
-                    Reason.SHUTTING_DOWN,
-                    "the server is shutting down; send the steps that were not answered again, elsewhere or later",
-                    metadata={"answered_steps": str(sequence)},
-                )
+                # The steps before are answered; this one and those after it were not begun.
+                raise shutting_down()
             call.deadline.check()
             try:
                 added = self.add_memories(parse(pb.IngestMemoriesRequest, data).add, call)

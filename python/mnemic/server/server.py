@@ -30,6 +30,8 @@ from mnemic.server.memory_service import MemoryService
 from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_pb2
 
 _log = structlog.get_logger("mnemic.server")
+_LINGER_SECONDS = 0.2
+_FLUSH_SECONDS = 2.0
 
 
 class MnemicServer:
@@ -68,10 +70,12 @@ class MnemicServer:
         for name in ("", *self._names):
             servicer.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
 
+        answer = servicer.Check
+
         def check(
             request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
         ) -> health_pb2.HealthCheckResponse:
-            return servicer.Check(request, context)
+            return answer(request, context)
 
         # A probe must be answered when every worker is busy. Where grpcio does not know the attribute, it waits.
         check.experimental_thread_pool = self._health_workers  # type: ignore[attr-defined]  # how grpcio takes it
@@ -87,7 +91,7 @@ class MnemicServer:
     @property
     def draining(self) -> threading.Event:
         """Set once the server takes no new calls."""
-        return self._limits.draining
+        return self._limits.activity.draining
 
     def start(self) -> str:
         """Listens and serves.
@@ -113,15 +117,16 @@ class MnemicServer:
         return self.address
 
     def stop(self, drain_seconds: float | None = None) -> None:
-        """Takes no new calls, lets those in flight finish, and returns when none is left.
+        """Refuses new calls, lets those in flight finish, and returns when none is left and nothing listens.
 
         Args:
             drain_seconds: After this, calls in flight are cancelled; the settings' value when None.
         """
-        self._limits.draining.set()
         self._health.enter_graceful_shutdown()
         grace = self._settings.drain_seconds if drain_seconds is None else drain_seconds
-        self._server.stop(grace).wait()
+        ended = self._limits.activity.drain(grace, linger_seconds=_LINGER_SECONDS)
+        # What has ended may still have its answer on the way.
+        self._server.stop(_FLUSH_SECONDS if ended else None).wait()
         # A cancelled call's thread may still be at work: the engine must outlive it.
         self._workers.shutdown(wait=True)
         self._health_workers.shutdown(wait=True)

@@ -14,12 +14,13 @@ from grpc_status import rpc_status
 from mnemic.model.errors import ERROR_DOMAIN, MnemicError
 from mnemic.v1 import memory_service_pb2
 
-# Status details travel in the trailing metadata, for which clients allow 8 KiB in all unless told otherwise: a
-# longer one would reach them as another error. So words and lists are cut to what fits.
-_MAX_MESSAGE = 1024
-_MAX_VALUE = 256
-_MAX_ENTRIES = 16
-_MAX_VIOLATIONS = 8
+# A status travels in the trailing metadata, its words percent-encoded (up to three bytes for one) and its details in
+# base64 (four bytes for three). Clients allow 8 KiB in all unless told otherwise and see another error when there is
+# more, so everything is cut to stay below: 3 * 768 + 4 / 3 * (768 + 2 * 1500 + what surrounds them) < 8192.
+_MESSAGE_BYTES = 768
+_DETAIL_BYTES = 1500
+_KEY_BYTES = 128
+_VALUE_BYTES = 512
 
 
 def rich_status(error: MnemicError) -> status_pb2.Status:
@@ -31,12 +32,8 @@ def rich_status(error: MnemicError) -> status_pb2.Status:
         details.append(
             error_details_pb2.BadRequest(
                 field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=_cut(item.field, _MAX_VALUE),
-                        description=_cut(item.description, _MAX_VALUE),
-                        reason=error.reason.value,
-                    )
-                    for item in error.violations[:_MAX_VIOLATIONS]
+                    error_details_pb2.BadRequest.FieldViolation(field=name, description=description)
+                    for name, description in _violations(error)
                 ]
             )
         )
@@ -45,7 +42,7 @@ def rich_status(error: MnemicError) -> status_pb2.Status:
         delay.FromMicroseconds(round(error.retry_after_seconds * 1_000_000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return status_pb2.Status(
-        code=code_number(error), message=_cut(error.message, _MAX_MESSAGE), details=_packed(details)
+        code=code_number(error), message=_cut(error.message, _MESSAGE_BYTES), details=_packed(details)
     )
 
 
@@ -65,22 +62,36 @@ def ingest_error(error: MnemicError) -> memory_service_pb2.IngestError:
     """The same facts for one step of an ingest, whose stream goes on."""
     return memory_service_pb2.IngestError(
         code=code_number(error),
-        message=_cut(error.message, _MAX_MESSAGE),
+        message=_cut(error.message, _MESSAGE_BYTES),
         reason=error.reason.value,
         metadata=_metadata(error),
         violations=[
-            memory_service_pb2.IngestFieldViolation(
-                field=_cut(item.field, _MAX_VALUE), description=_cut(item.description, _MAX_VALUE)
-            )
-            for item in error.violations[:_MAX_VIOLATIONS]
+            memory_service_pb2.IngestFieldViolation(field=name, description=description)
+            for name, description in _violations(error)
         ],
         retry_after_micros=round((error.retry_after_seconds or 0.0) * 1_000_000),
     )
 
 
 def _metadata(error: MnemicError) -> dict[str, str]:
-    entries = list(error.metadata.items())[:_MAX_ENTRIES]
-    return {_cut(key, _MAX_VALUE): _cut(value, _MAX_VALUE) for key, value in entries}
+    return dict(_within_budget(error.metadata.items()))
+
+
+def _violations(error: MnemicError) -> list[tuple[str, str]]:
+    return _within_budget((item.field, item.description) for item in error.violations)
+
+
+def _within_budget(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first pairs, each cut, that fit in the space of one detail."""
+    kept: list[tuple[str, str]] = []
+    space = _DETAIL_BYTES
+    for key, value in pairs:
+        pair = (_cut(key, _KEY_BYTES), _cut(value, _VALUE_BYTES))
+        space -= sum(len(part.encode()) for part in pair)
+        if space < 0:
+            break
+        kept.append(pair)
+    return kept
 
 
 def _packed(details: Iterable[Message]) -> list[AnyMessage]:
@@ -93,6 +104,8 @@ def _packed(details: Iterable[Message]) -> list[AnyMessage]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The text at no more than `limit` characters, and encodable: words may quote what a caller sent."""
-    short = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    return short.encode("utf-8", "replace").decode()
+    """The text at no more than `limit` bytes, and encodable: words may quote what a caller sent."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return encoded.decode()
+    return encoded[: limit - len("…".encode())].decode("utf-8", "ignore") + "…"
