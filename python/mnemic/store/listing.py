@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, tuple_
 
 from mnemic.model.memory import Memory, ScopeSummary
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope, ScopeMatch
@@ -102,9 +102,9 @@ def scope_conditions(tenant: str, scope: Scope, match: ScopeMatch) -> list[Colum
     return conditions
 
 
-def scope_walk(query: ListQuery, scope_id: int) -> Select[str, int, int]:
-    """A page of one scope."""
-    return _page(query, _VERSION.scope_id == scope_id)
+def scope_walk(query: ListQuery) -> Select[str, int, int]:
+    """A page of the scope whose row id is the parameter `scope`."""
+    return _page(query, _VERSION.scope_id == bindparam("scope"))
 
 
 def tenant_walk(query: ListQuery) -> Select[str, int, int]:
@@ -151,8 +151,10 @@ def _page(query: ListQuery, *where: ColumnElement[bool]) -> Select[str, int, int
     )
 
 
-def _walk(connection: Connection, statement: Select[str, int, int]) -> list[_Entry]:
-    return [(memory_id, version, row_id) for memory_id, version, row_id in connection.execute(statement)]
+def _walk(connection: Connection, statement: Select[str, int, int], **parameters: int) -> list[_Entry]:
+    return [
+        (memory_id, version, row_id) for memory_id, version, row_id in connection.execute(statement, parameters).all()
+    ]
 
 
 def _are_many(connection: Connection, query: ListQuery) -> bool:
@@ -167,10 +169,11 @@ def _are_many(connection: Connection, query: ListQuery) -> bool:
 
 def _merge_scopes(connection: Connection, query: ListQuery) -> list[_Entry]:
     page: list[_Entry] = []
+    walk = scope_walk(query)
     for scope_id, newest in connection.execute(newest_by_scope(query)).all():
         if newest is None or (len(page) == query.limit and newest < page[-1][0]):
             break
-        page.extend(_walk(connection, scope_walk(query, scope_id)))
+        page.extend(_walk(connection, walk, scope=scope_id))
         page.sort(reverse=True)
         del page[query.limit :]
     return page

@@ -84,7 +84,7 @@ def load_rows(connection: Connection, row_ids: Sequence[int], *, with_vectors: b
     vectors: dict[int, bytes] = {}
     model = active_model(connection) if with_vectors else None
     for ids in chunks(row_ids):
-        rows.extend(connection.execute(_BY_ROW_ID, {"ids": ids}))
+        rows.extend(connection.execute(_BY_ROW_ID, {"ids": ids}).all())
         if model is not None:
             found = connection.execute(_VECTORS, {"ids": ids, "model": model.row_id})
             vectors.update({row.version_id: row.vector for row in found})
@@ -125,7 +125,7 @@ def partition_rows(connection: Connection, key: PartitionKey) -> tuple[list[tupl
     scope_of = {row[0]: scope_of_row(row) for row in connection.execute(_SCOPES_OF_PARTITION, place)}
     model = active_model(connection)
     if model is None:
-        return [(memory_of(row, scope_of), None) for row in connection.execute(_PARTITION_ROWS, place)], revision
+        return [(memory_of(row, scope_of), None) for row in connection.execute(_PARTITION_ROWS, place).all()], revision
     rows = connection.execute(_PARTITION_ROWS_WITH_VECTORS, place | {"model": model.row_id})
     return [(memory_of(row, scope_of), row[MEMORY_WIDTH]) for row in rows], revision
 

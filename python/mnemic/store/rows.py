@@ -60,6 +60,8 @@ MEMORY_COLUMNS = (
 )
 MEMORY_WIDTH = len(MEMORY_COLUMNS)
 
+_encode_texts = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _KINDS = {int(kind): kind for kind in MemoryKind}
 _ROLES = {int(role): role for role in Role}
 _PRECISIONS = {int(precision): precision for precision in TimePrecision}
@@ -68,7 +70,8 @@ _TRUST_LEVELS = {int(trust): trust for trust in TrustLevel}
 
 def encode_texts(texts: Iterable[str]) -> str:
     """Canonical JSON of a list of texts."""
-    return json.dumps(list(texts), ensure_ascii=False, separators=(",", ":"))
+    listed = list(texts)
+    return _encode_texts(listed) if listed else "[]"
 
 
 def decode_texts(encoded: str) -> tuple[str, ...]:
@@ -131,7 +134,7 @@ def version_values(write: VersionWrite) -> dict[str, object]:
         "valid_from_micros": memory.valid_from_micros,
         "valid_to_micros": memory.valid_to_micros,
         "expire_time_micros": memory.expire_time_micros,
-        "metadata": metadata_to_json(memory.metadata),
+        "metadata": metadata_to_json(memory.metadata) if memory.metadata else "{}",
         "categories": encode_texts(memory.categories),
         "source_ids": encode_texts(memory.source_ids),
         "entities": encode_texts(memory.entities),

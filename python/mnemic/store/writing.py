@@ -104,6 +104,16 @@ _TOUCH_PARTITION = (
     update(partitions).where(partitions.c.id == bindparam("row")).values(changed_revision=bindparam("commit"))
 )
 
+# Made once: SQLAlchemy keeps the compiled form by the statement object.
+_INSERT_VERSION = insert(memory_versions)
+_INSERT_VECTOR = insert(embeddings)
+_INSERT_PENDING = insert(pending_vectors)
+_INSERT_SCOPE = insert(scopes)
+_INSERT_PARTITION = insert(partitions)
+_INSERT_TENANT = insert(tenants)
+_INSERT_WORK = insert(outbox)
+_INSERT_REQUEST = insert(requests)
+
 
 @dataclass(slots=True)
 class _Head:
@@ -273,7 +283,7 @@ class _BatchWriter:
 
     def _insert_rows(self, rows: list[dict[str, object]]) -> None:
         try:
-            self._connection.execute(insert(memory_versions), rows)
+            self._connection.execute(_INSERT_VERSION, rows)
         except IntegrityError as error:
             # The checks above leave only one thing for the constraints to find.
             raise MnemicError(
@@ -295,9 +305,9 @@ class _BatchWriter:
                 if vector is None or not model.is_active
             )
         if stored:
-            self._connection.execute(insert(embeddings), stored)
+            self._connection.execute(_INSERT_VECTOR, stored)
         if pending:
-            self._connection.execute(insert(pending_vectors), pending)
+            self._connection.execute(_INSERT_PENDING, pending)
 
     def _place_of(self, scope: Scope) -> tuple[int, int]:
         """The row ids of a scope and its partition, made when they are not there."""
@@ -311,7 +321,7 @@ class _BatchWriter:
             raise invalid_field("scope", "carries no id; at least one is needed", reason=Reason.SCOPE_MISSING)
         self._make_tenant()
         partition_id = self._partition_of(scope)
-        inserted = self._connection.execute(insert(scopes), values | {"partition_id": partition_id})
+        inserted = self._connection.execute(_INSERT_SCOPE, values | {"partition_id": partition_id})
         return _new_id(inserted.inserted_primary_key), partition_id
 
     def _partition_of(self, scope: Scope) -> int:
@@ -324,7 +334,7 @@ class _BatchWriter:
         found = self._connection.execute(_FIND_PARTITION, values).scalar_one_or_none()
         if found is not None:
             return int(found)
-        inserted = self._connection.execute(insert(partitions), values | {"changed_revision": self._revision})
+        inserted = self._connection.execute(_INSERT_PARTITION, values | {"changed_revision": self._revision})
         return _new_id(inserted.inserted_primary_key)
 
     def _make_tenant(self) -> None:
@@ -333,7 +343,7 @@ class _BatchWriter:
         found = self._connection.execute(select(tenants.c.tenant).where(tenants.c.tenant == self._batch.tenant))
         if found.one_or_none() is None:
             values = {"tenant": self._batch.tenant, "create_time_micros": self._batch.now_micros}
-            self._connection.execute(insert(tenants), values)
+            self._connection.execute(_INSERT_TENANT, values)
         self._tenant_known = True
 
     def _enqueue(self, writes: Sequence[OutboxWrite]) -> None:
@@ -354,7 +364,7 @@ class _BatchWriter:
             }
             for write in writes
         ]
-        self._connection.execute(insert(outbox), rows)
+        self._connection.execute(_INSERT_WORK, rows)
 
     def _keep_request(self, request: RequestRecord) -> None:
         self._make_tenant()
@@ -367,7 +377,7 @@ class _BatchWriter:
             "revision": self._revision,
             "create_time_micros": self._batch.now_micros,
         }
-        self._connection.execute(insert(requests), values)
+        self._connection.execute(_INSERT_REQUEST, values)
 
 
 def _new_id(primary_key: Sequence[Any] | None) -> int:
