@@ -9,6 +9,9 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import ServerSettings, load_settings
@@ -432,3 +435,43 @@ def test_what_later_versions_bring_says_so(channel, method, refused):
     assert (refusal.reason, refusal.domain) == ("NOT_IMPLEMENTED", "mnemic.dev")
     assert refusal.metadata == {"method": f"{method.containing_service.name}.{method.name}"}
     assert "docs/contract.md" in refusal.message
+
+
+UNARY = [
+    method
+    for module, name in (
+        (pb, "MemoryService"),
+        (lifecycle_service_pb2, "LifecycleService"),
+        (admin_service_pb2, "AdminService"),
+    )
+    for method in module.DESCRIPTOR.services_by_name[name].methods
+    if not (method.client_streaming or method.server_streaming)
+]
+SEEDS = [
+    adding(Input(body="x", metadata={"a": resources_pb2.MetadataValue(integer_value=1)}, vector=b"1234")),
+    searching(filter=nested(3), weights=query_pb2.SignalWeights(vector=0.5), read_mask=FieldMask(paths=["scope"])),
+    pb.ListMemoriesRequest(scope=ANNA, page_token="e30"),  # noqa: S106 (a page token)
+    pb.UpdateMemoryRequest(memory=resources_pb2.Memory(memory_id=str(uuid.UUID(int=7)), body="x"), request_id="x"),
+]
+
+
+@st.composite
+def damaged_bytes(draw) -> bytes:
+    """A message with some bytes changed, cut or added; or any bytes."""
+    data = bytearray(draw(st.sampled_from([seed.SerializeToString() for seed in SEEDS])))
+    for _ in range(draw(st.integers(0, 6))):
+        position = draw(st.integers(0, max(len(data) - 1, 0)))
+        data[position : position + draw(st.integers(0, 2))] = draw(st.binary(max_size=2))
+    return draw(st.sampled_from([bytes(data), draw(st.binary(max_size=64))]))
+
+
+@given(method=st.sampled_from(UNARY), data=damaged_bytes())
+@hypothesis_settings(max_examples=300)
+def test_no_bytes_make_the_server_fail(channel, method, data):
+    raw = channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}")
+    try:
+        raw(data, timeout=TIMEOUT)
+    except grpc.RpcError as error:
+        defects = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED}
+        if error.code() in defects:
+            raise

@@ -103,6 +103,26 @@ def test_a_drain_finishes_the_calls_in_flight_and_refuses_others(busy, refused):
     stopping.join()
 
 
+def test_a_call_whose_deadline_passed_while_it_waited_is_not_begun(engine):
+    slow = BusyEngine(engine)
+    settings = ServerSettings(address="127.0.0.1:0", max_workers=1, drain_seconds=2.0)
+    with (
+        MnemicServer(slow, settings) as server,
+        grpc.insecure_channel(server.address) as channel,
+        capture_logs() as logs,
+    ):
+        stub = memory_service_pb2_grpc.MemoryServiceStub(channel)
+        first = stub.SearchMemories.future(SEARCH, timeout=TIMEOUT)
+        assert slow.entered.acquire(timeout=TIMEOUT)
+        waiting = stub.SearchMemories.future(SEARCH, timeout=0.3)
+        assert waiting.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        slow.leave.set()
+        assert first.result().revision == 0
+        server.stop()
+    assert not slow.entered.acquire(blocking=False), "the engine was asked although nobody waited"
+    assert {entry["code"] for entry in logs if entry["event"] == "call"} <= {"OK", "DEADLINE_EXCEEDED"}
+
+
 def test_calls_beyond_what_may_wait_are_refused(engine):
     settings = ServerSettings(address="127.0.0.1:0", max_workers=2, max_pending_calls=1, drain_seconds=2.0)
     slow = BusyEngine(engine)

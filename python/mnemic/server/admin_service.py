@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mnemic import __version__
 from mnemic.engine.engine import Engine, EngineStats
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.server.calls import Call
@@ -37,18 +36,11 @@ class AdminService:
 
     def _server(self, stats: EngineStats) -> pb.ServerStats:
         return pb.ServerStats(
-            version=_version(),
+            version=__version__,
             start_time=self._started,
             embedding_model=stats.model,
             embedding_dimension=stats.dimension,
         )
-
-
-def _version() -> str:
-    try:
-        return version("mnemic")
-    except PackageNotFoundError:
-        return "source tree"
 
 
 def _store(stats: EngineStats) -> pb.StoreStats:
