@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -128,7 +129,7 @@ def update(request: UpdateRequest) -> pb.UpdateMemoryRequest:
     changes = request.changes
     return pb.UpdateMemoryRequest(
         memory=_changed_memory(request.memory_id, changes),
-        update_mask=FieldMask(paths=sorted(name.removesuffix("_micros") for name in changes.fields)),
+        update_mask=FieldMask(paths=_mask_paths(changes)),
         expected_version=request.expected_version,
         request_id=new_request_id(request.request_id),
         scope=optional_scope(request.scope),
@@ -136,22 +137,28 @@ def update(request: UpdateRequest) -> pb.UpdateMemoryRequest:
 
 
 def _changed_memory(memory_id: str, changes: MemoryUpdate) -> resources_pb2.Memory:
-    return resources_pb2.Memory(
-        memory_id=memory_id,
-        body=changes.body,
-        name=changes.name,
-        event_time=_timestamp(changes.event_time_micros),
-        event_time_end=_timestamp(changes.event_time_end_micros),
-        event_time_precision=_Precision(changes.event_time_precision),
-        expire_time=_timestamp(changes.expire_time_micros),
-        metadata=metadata_to_proto(changes.metadata),
-        categories=changes.categories,
-        entities=changes.entities,
-        importance=changes.importance,
-        pinned=changes.pinned,
-        trust=_Trust(changes.trust),
-        vector=changes.vector or b"",
-    )
+    """The memory with what changes and nothing else."""
+    values = {
+        "body": changes.body,
+        "name": changes.name,
+        "event_time": _timestamp(changes.event_time_micros),
+        "event_time_end": _timestamp(changes.event_time_end_micros),
+        "event_time_precision": _Precision(changes.event_time_precision),
+        "expire_time": _timestamp(changes.expire_time_micros),
+        "metadata": metadata_to_proto(changes.metadata),
+        "categories": changes.categories,
+        "entities": changes.entities,
+        "importance": changes.importance,
+        "pinned": changes.pinned,
+        "trust": _Trust(changes.trust),
+        "vector": changes.vector or b"",
+    }
+    given: dict[str, Any] = {name: values[name] for name in _mask_paths(changes)}
+    return resources_pb2.Memory(memory_id=memory_id, **given)
+
+
+def _mask_paths(changes: MemoryUpdate) -> list[str]:
+    return sorted(name.removesuffix("_micros") for name in changes.fields)
 
 
 def delete(request: DeleteRequest) -> pb.DeleteMemoryRequest:

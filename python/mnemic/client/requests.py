@@ -290,8 +290,13 @@ def update_request(memory_id: str, text: str | None = None, **options: Unpack[Up
         vector = given.pop("vector")
         values["vector"] = None if vector is None else vector_bytes(vector, "vector")
     expected_version, request_id = given.pop("expected_version", 0), given.pop("request_id", "")
-    changes = MemoryUpdate(fields=frozenset(values), **values)
-    return UpdateRequest(memory_id, changes, optional_scope(**given), expected_version, request_id)
+    scope = optional_scope(**given)
+    if not values:
+        # On the wire an empty mask means "whatever is set", which is not what a caller who gives nothing means.
+        raise invalid_field("text", "nothing is given to change; give a text or another field of the memory")
+    return UpdateRequest(
+        memory_id, MemoryUpdate(fields=frozenset(values), **values), scope, expected_version, request_id
+    )
 
 
 def delete_request(memory_id: str, **options: Unpack[DeleteOptions]) -> DeleteRequest:
