@@ -242,3 +242,29 @@ def test_an_ingest_may_be_left_early(server):
         assert next(results).added is not None
         results.close()
         assert client.add("after it", user_id="u2").memory_ids
+
+
+def test_an_asynchronous_ingest_may_be_left_early(server):
+    async def run():
+        async with AsyncMnemicClient(server.address) as client:
+            results = client.ingest({"messages": f"text {number}", "user_id": "u1"} for number in range(1000))
+            first = await anext(results)
+            await results.aclose()
+            return first.added, await client.add("after it", user_id="u2")
+
+    assert all(asyncio.run(run()))
+
+
+def test_a_cancelled_call_leaves_the_client_usable():
+    servicer = Scripted()
+    servicer.seconds = 1.0
+
+    async def run(address):
+        async with AsyncMnemicClient(address) as client:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.add("slow", user_id="u1"), 0.2)
+            servicer.seconds = 0.0
+            return await client.add("fast", user_id="u1")
+
+    with listening(servicer) as address:
+        assert asyncio.run(run(address)).memory_ids == ("m1",)

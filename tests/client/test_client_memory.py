@@ -184,6 +184,25 @@ def test_a_call_cancelled_in_time_is_never_begun_and_one_begun_is_finished(engin
     assert asyncio.run(run()) == ([asyncio.CancelledError] * 2, ["begun"])
 
 
+def test_the_wait_for_a_thread_counts_towards_the_timeout(engine, monkeypatch):
+    go_on = threading.Event()
+    original = engine.list_memories
+    monkeypatch.setattr(engine, "list_memories", lambda *arguments: go_on.wait(10) and original(*arguments))
+
+    async def run():
+        async with AsyncMemory(engine=engine, max_workers=1) as memory:
+            listing = asyncio.create_task(memory.list(user_id="u1"))
+            adding = asyncio.create_task(memory.add("late", user_id="u1", timeout=0.05))
+            await asyncio.sleep(0.2)
+            go_on.set()
+            with pytest.raises(MnemicError) as refused:
+                await adding
+            await listing
+            return refused.value.reason, len(await memory.list(user_id="u1"))
+
+    assert asyncio.run(run()) == (Reason.DEADLINE_EXCEEDED, 0)
+
+
 def test_many_at_once_open_one_engine(settings):
     async def run():
         async with AsyncMemory(settings=settings) as memory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -79,7 +79,7 @@ class AsyncMnemicClient:
 
     async def ingest(
         self, adds: Iterable[FriendlyAdd] | AsyncIterable[FriendlyAdd], *, timeout: float | None = None
-    ) -> AsyncIterator[IngestResult]:
+    ) -> AsyncGenerator[IngestResult, None]:
         """Adds in bulk over one stream; see `MnemicClient.ingest`. `adds` may be asynchronous."""
         ledger = IngestLedger()
         call = self._connected().IngestMemories(ledger.requests_of(adds), timeout=timeout, metadata=self._metadata)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -62,7 +62,8 @@ class AsyncMemory:
             data_directory: As for `Memory`.
             settings: As for `Memory`.
             engine: As for `Memory`.
-            max_workers: Calls that run at the same time; further ones wait for their turn.
+            max_workers: Calls that run at the same time; further ones wait for their turn, and a call's `timeout`
+                counts that.
         """
         self._open: Callable[[], Memory]
         if engine is not None:
@@ -84,14 +85,15 @@ class AsyncMemory:
         self, messages: FriendlyMessages, *, timeout: float | None = None, **options: Unpack[AddOptions]
     ) -> AddResult:
         """Adds one or several messages: all of them or none; see `Memory.add`."""
-        return await self._run(lambda memory: memory.add(messages, timeout=timeout, **options))
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.add(messages, timeout=deadline.remaining(), **options))
 
     async def ingest(
         self,
         adds: Iterable[AddItem | AddRequest] | AsyncIterable[AddItem | AddRequest],
         *,
         timeout: float | None = None,
-    ) -> AsyncIterator[IngestResult]:
+    ) -> AsyncGenerator[IngestResult, None]:
         """Adds in bulk; see `Memory.ingest`. `adds` may be asynchronous."""
         deadline, position = Deadline.after(timeout), 0
         async for item in each(adds):
@@ -103,13 +105,15 @@ class AsyncMemory:
         self, query: str = "", *, timeout: float | None = None, **options: Unpack[SearchOptions]
     ) -> SearchResult:
         """Finds what matters to a query within a scope, best first; see `Memory.search`."""
-        return await self._run(lambda memory: memory.search(query, timeout=timeout, **options))
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.search(query, timeout=deadline.remaining(), **options))
 
     async def batch_search(
         self, searches: Sequence[FriendlySearch], *, timeout: float | None = None
     ) -> Sequence[SearchResult]:
         """Several searches, answered in order; see `Memory.batch_search`."""
-        return await self._run(lambda memory: memory.batch_search(searches, timeout=timeout))
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.batch_search(searches, timeout=deadline.remaining()))
 
     async def get(self, memory_id: str, *, with_vector: bool = False, **ids: Unpack[ScopeOptions]) -> model.Memory:
         """One memory; MEMORY_NOT_FOUND when there is none, or it does not carry the ids given."""
@@ -146,7 +150,8 @@ class AsyncMemory:
         self, memory_id: str, text: str | None = None, *, timeout: float | None = None, **options: Unpack[UpdateOptions]
     ) -> UpdateResult:
         """Writes a new version; the older stays in the history. See `Memory.update`."""
-        return await self._run(lambda memory: memory.update(memory_id, text, timeout=timeout, **options))
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.update(memory_id, text, timeout=deadline.remaining(), **options))
 
     async def delete(self, memory_id: str, **options: Unpack[DeleteOptions]) -> DeleteResult:
         """Takes a memory out of every search and listing; its history stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -97,7 +97,9 @@ class MnemicClient:
         """
         return self._call(calls.add(messages, **options), timeout)
 
-    def ingest(self, adds: Iterable[FriendlyAdd], *, timeout: float | None = None) -> Iterator[IngestResult]:
+    def ingest(
+        self, adds: Iterable[FriendlyAdd], *, timeout: float | None = None
+    ) -> Generator[IngestResult, None, None]:
         """Adds in bulk over one stream. Lazy: iterate over the results, one for each add and in order.
 
         A bad add has its error as its result and does not end the stream. `adds` is read in a thread of gRPC's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -103,7 +103,9 @@ class Memory:
         """
         return _add(self.engine, requests.add_request(messages, **options), Deadline.after(timeout))
 
-    def ingest(self, adds: Iterable[AddItem | AddRequest], *, timeout: float | None = None) -> Iterator[IngestResult]:
+    def ingest(
+        self, adds: Iterable[AddItem | AddRequest], *, timeout: float | None = None
+    ) -> Generator[IngestResult, None, None]:
         """Adds in bulk. Lazy: iterate over the results, one for each add and in order.
 
         A bad add has its error as its result and does not end the rest.
