@@ -34,6 +34,10 @@ _RUNTIME = "com.microsoft"
 _OPSET = 18
 _IR_VERSION = 8
 _WEIGHT_LIMIT = 127
+# Without VNNI an x86 processor adds two products of uint8 and int8 in 16 bits and saturates (vpmaddubsw). Activations
+# around 128 reach that with weights up to 127 (simulated: 3 % error in the attention's products), with these hardly
+# ever (0.4 %); the price is 0.0002 of cosine to the original.
+_SATURATION_FREE_LIMIT = 100
 # Activations beyond what was seen at calibration are clipped; this much more is let through.
 _RANGE_MARGIN = 1.1
 # α of SmoothQuant: how much of an input channel's range moves into the weights.
@@ -202,7 +206,8 @@ class _BertGraph:
         product = name.split(".")[1]
         ranges = self._ranges[name] if channels is None else self._ranges[name][channels]
         steps, zero = _steps(matrix, ranges, product)
-        table, scales = _quantise(matrix * steps[:, None], axis=0)
+        limit = _WEIGHT_LIMIT if zero == _GELU_ZERO else _SATURATION_FREE_LIMIT
+        table, scales = _quantise(matrix * steps[:, None], axis=0, limit=limit)
         zero_name = self._constant(f"zero_{zero}", np.array(zero, np.uint8))
         self._node("Mul", [x, self._constant(f"{name}.inverse_steps", 1 / steps)], f"{name}.scaled")
         self._node("QuantizeLinear", [f"{name}.scaled", self._unit(), zero_name], f"{name}.uint8")
@@ -252,7 +257,7 @@ def _steps(matrix: Array, ranges: Array, product: str) -> tuple[Array, int]:
     return steps.astype(np.float32), zero
 
 
-def _quantise(matrix: Array, *, axis: int) -> tuple[NDArray[np.int8], Array]:
-    """Symmetric int8 with the scales that the largest magnitude along `axis` needs."""
-    scales = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True) / _WEIGHT_LIMIT, 1e-12).astype(np.float32)
-    return np.clip(np.rint(matrix / scales), -_WEIGHT_LIMIT, _WEIGHT_LIMIT).astype(np.int8), scales
+def _quantise(matrix: Array, *, axis: int, limit: int = _WEIGHT_LIMIT) -> tuple[NDArray[np.int8], Array]:
+    """Symmetric int8 up to `limit`, with the scales that the largest magnitude along `axis` needs."""
+    scales = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True) / limit, 1e-12).astype(np.float32)
+    return np.clip(np.rint(matrix / scales), -limit, limit).astype(np.int8), scales

@@ -88,7 +88,7 @@ MINILM = ModelEntry(
     title="all-MiniLM-L6-v2",
     identity_prefix="minilm-int8",
     licence="Apache-2.0",
-    conversion=1,
+    conversion=2,
     files=(
         SourceFile(
             "model.safetensors",
