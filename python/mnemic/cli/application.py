@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -62,6 +63,9 @@ def root(
     Begin with: mnemic serve
     """
     CommandGroup.debug = debug
+    if not debug:
+        # What gRPC's core says on standard error of itself, the errors say in words.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -121,5 +121,6 @@ def quiet_logs() -> None:
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each line, since who runs commands within a process may replace it.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

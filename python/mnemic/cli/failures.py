@@ -119,6 +119,8 @@ def _describe(error: Exception) -> tuple[str, str, int]:
 def hint_for(error: MnemicError) -> str:
     """What the user of the command line can do about a failure, or empty."""
     address = error.metadata.get("holder_address")
+    if address and address.endswith(":0"):
+        return "a server is running on it: use --server with the address that it printed"
     if address:
         return f"a server is running on it: use --server {address}"
     if error.metadata.get("grpc_code") == "UNAVAILABLE":

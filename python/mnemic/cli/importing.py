@@ -177,14 +177,22 @@ def _entries(block: _Block, default: Scope, summary: Summary) -> Iterator[Entry]
         if not line.strip():
             continue
         try:
-            yield _entry(number, line, default)
+            yield read_line(number, line, default)
         except CommandError as error:
             summary.bad.append(BadLine(number, error.message))
-        except MnemicError as error:
-            summary.bad.append(BadLine(number, error.message.removeprefix("line.").removeprefix("line: ")))
 
 
-def _entry(number: int, line: bytes, default: Scope) -> Entry:
+def read_line(number: int, line: bytes, default: Scope) -> Entry:
+    """One line as a memory.
+
+    Args:
+        number: Its number, from 1.
+        line: Its bytes.
+        default: The ids that it takes where it has none of its own.
+
+    Raises:
+        CommandError: It cannot be imported; the message says why.
+    """
     from mnemic.client.inputs import memory_inputs  # noqa: PLC0415 (start-up time: loads numpy)
 
     values = _object(line)

@@ -18,6 +18,7 @@ from mnemic.cli.documents import (
 from mnemic.cli.filters import FilterOption, MatchOption, parse_filter, parse_match
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import (
+    WHEN,
     Column,
     Row,
     bytes_text,
@@ -68,8 +69,9 @@ def _details(memory: Memory) -> Iterator[tuple[str, str]]:
     yield "kind", memory.kind.name.lower()
     yield "who", who_text(memory)
     if memory.event_time_micros is not None:
-        day = memory.event_time_precision is TimePrecision.DAY
-        yield "happened", moment_text(memory.event_time_micros)[: 10 if day else None] + " UTC"
+        precision = memory.event_time_precision
+        known = "" if precision is TimePrecision.UNSPECIFIED else f" (known to the {precision.name.lower()})"
+        yield "happened", f"{moment_text(memory.event_time_micros)} UTC{known}"
     yield "heard", f"{moment_text(memory.create_time_micros)} UTC"
     yield "version", f"{memory.version} of {moment_text(memory.update_time_micros)} UTC, revision {memory.revision}"
     if memory.valid_to_micros is not None:
@@ -142,7 +144,7 @@ def _pages(
 
 
 def _print_memories(memories: tuple[Memory, ...]) -> None:
-    columns = [Column("When (UTC)"), Column("Who", style="cyan"), Column("Text", flexible=True)]
+    columns = [WHEN, Column("Who", style="cyan"), Column("Text", flexible=True)]
     rows = [Row((when_text(memory), who_text(memory), memory.body), memory.memory_id) for memory in memories]
     print_table(columns, rows, note_title="memory_id")
 

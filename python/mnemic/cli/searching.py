@@ -13,6 +13,7 @@ from mnemic.cli.failures import bad_input
 from mnemic.cli.filters import FilterOption, MatchOption, parse_filter, parse_match
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import (
+    WHEN,
     Column,
     Row,
     counted,
@@ -109,7 +110,7 @@ def _print_hits(hits: Sequence[SearchHit]) -> None:
         Column("#", justify="right"),
         Column("Score", justify="right", style="bold"),
         *(Column(name.capitalize(), justify="right", style="green") for name in shown),
-        Column("When (UTC)"),
+        WHEN,
         Column("Who", style="cyan"),
         Column("Text", flexible=True),
     ]

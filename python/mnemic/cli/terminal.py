@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LONGEST_SHOWN = 400
-# What a stored text must not do to a terminal: move its cursor, set its title, ring its bell.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_DAY_MICROS = 24 * 3600 * 1_000_000
+# What a stored text must not do to a terminal: move its cursor, set its title, turn its lines around.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Column:
         justify: Numbers go right.
         flexible: Whether it takes the space that is left, over several lines.
         style: Of its cells, on a terminal.
+        wrap_at: Where its cells go on in a second line; 0 for never.
     """
 
     title: str
     justify: Literal["left", "right"] = "left"
     flexible: bool = False
     style: str = ""
+    wrap_at: int = 0
 
 
 def clean(text: str) -> str:
@@ -83,13 +86,14 @@ def print_table(columns: Sequence[Column], rows: Sequence[Row], *, note_title: s
     from rich.table import Table  # noqa: PLC0415 (the same)
     from rich.text import Text  # noqa: PLC0415 (the same)
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(
             column.title,
             justify=column.justify,
-            no_wrap=not column.flexible,
+            no_wrap=not (column.flexible or column.wrap_at),
             overflow="fold" if column.flexible else "ellipsis",
+            max_width=column.wrap_at or None,
             ratio=1 if column.flexible else None,
         )
     for row in rows:
@@ -129,6 +133,10 @@ def console(*, stderr: bool = False) -> Console:
 
 
 Report = Callable[[str, float], None]
+
+
+# A day and, below it, the time of day.
+WHEN = Column("When (UTC)", wrap_at=11)
 
 
 @contextmanager
@@ -176,8 +184,12 @@ def fraction_bar(title: str) -> Iterator[Report]:
 
 
 def moment_text(micros: int | None) -> str:
-    """Minutes of UTC, or a dash."""
-    return "–" if micros is None else f"{from_micros(micros):%Y-%m-%d %H:%M}"
+    """Minutes of UTC, or a dash; a day alone at exactly its beginning, which is what a date without a time becomes."""
+    if micros is None:
+        return "–"
+    if micros % _DAY_MICROS == 0:
+        return f"{from_micros(micros):%Y-%m-%d}"
+    return f"{from_micros(micros):%Y-%m-%d %H:%M}"
 
 
 def when_text(memory: Memory) -> str:
