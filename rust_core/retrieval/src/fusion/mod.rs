@@ -1,7 +1,8 @@
 //! From the signals of the candidates to one score.
 //!
 //! Each signal is normalised over the candidates of the query: the vector's cosine by `(x - min) / (max - min)`, words
-//! and names by `x / max`; recency is between 0 and 1 as it is. The score is the weighted sum of what takes part,
+//! and names by `x / max`; recency is between 0 and 1 as it is. Cosines that differ by no more than rounding are equal:
+//! each of them counts fully if it is above 0. The score is the weighted sum of what takes part,
 //! divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
 
 use crate::Error;
@@ -15,6 +16,9 @@ pub(crate) const VECTOR: usize = 0;
 pub(crate) const LEXICAL: usize = 1;
 pub(crate) const ENTITY: usize = 2;
 pub(crate) const RECENCY: usize = 3;
+
+/// Cosines of unit vectors in `f32` are known to about this.
+const ROUNDING: f64 = 1e-6;
 
 /// After so many microseconds (30 days) recency is worth half.
 const RECENCY_HALF_LIFE: f64 = 30.0 * 24.0 * 3600.0 * 1e6;
@@ -128,6 +132,18 @@ impl Columns {
 }
 
 impl Fused {
+    /// The raw value of a candidate's signal, for ties; the least possible where there is none.
+    pub(crate) fn raw(&self, signal: usize, candidate: usize) -> f64 {
+        let value = self.raw.0[signal]
+            .as_ref()
+            .map_or(f64::NAN, |column| column[candidate]);
+        if value.is_nan() {
+            f64::NEG_INFINITY
+        } else {
+            value
+        }
+    }
+
     /// What the score of a candidate is made of.
     pub(crate) fn parts(&self, candidate: usize, ranks: &[Option<Vec<u32>>; SIGNALS]) -> Parts {
         std::array::from_fn(|signal| {
@@ -164,8 +180,8 @@ fn normalize(signal: usize, column: &[f64]) -> Vec<f64> {
     let one = |value: f64| match signal {
         _ if value.is_nan() => 0.0,
         RECENCY => value,
-        VECTOR if largest > smallest => (value - smallest) / (largest - smallest),
-        VECTOR => f64::from(value > 0.0),
+        VECTOR if largest - smallest > ROUNDING => (value - smallest) / (largest - smallest),
+        VECTOR => f64::from(value > ROUNDING),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,
     };

@@ -185,8 +185,10 @@ impl<'a> Retrieved<'a> {
         let newer = |a: usize, b: usize| self.sources.newer_first(candidates[a], candidates[b]);
         let mut order: Vec<usize> = (0..candidates.len()).collect();
         order.sort_unstable_by(|&a, &b| {
-            fused.scores[b]
-                .total_cmp(&fused.scores[a])
+            // Cosines that the normalisation takes for equal are still told apart.
+            let by_score = fused.scores[b].total_cmp(&fused.scores[a]);
+            by_score
+                .then_with(|| fused.raw(VECTOR, b).total_cmp(&fused.raw(VECTOR, a)))
                 .then_with(|| newer(a, b))
         });
         let ranks = if request.explain {

@@ -117,7 +117,7 @@ impl<T> AppendOnly<T> {
                 values.as_ptr(),
                 self.start.as_ptr().add(length),
                 values.len(),
-            )
+            );
         };
         self.published
             .store(length + values.len(), Ordering::Release);

@@ -71,21 +71,21 @@ impl Record {
             }
         });
         write_section(&mut bytes, |section| {
-            write_texts(section, &memory.categories)
+            write_texts(section, &memory.categories);
         });
         write_section(&mut bytes, |section| write_texts(section, &memory.entities));
         for text in [&memory.name, &memory.slot, &memory.slot_value] {
             write_section(&mut bytes, |section| {
-                section.extend_from_slice(text.as_bytes())
+                section.extend_from_slice(text.as_bytes());
             });
         }
         write_section(&mut bytes, |section| {
-            write_texts(section, &memory.source_ids)
+            write_texts(section, &memory.source_ids);
         });
         let superseded_by = memory.superseded_by.as_deref().unwrap_or_default();
         for text in [superseded_by, &memory.body] {
             write_section(&mut bytes, |section| {
-                section.extend_from_slice(text.as_bytes())
+                section.extend_from_slice(text.as_bytes());
             });
         }
         Self(bytes.into())

@@ -1,0 +1,80 @@
+//! Memories and requests with what a test does not care about filled in.
+
+use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::{Memory, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
+
+pub(crate) const NOW: i64 = 1_000_000;
+
+/// A message of user `u`, written at 1.
+pub(crate) fn message(id: u128, body: &str) -> Memory {
+    Memory {
+        memory_id: id,
+        scope: user("u"),
+        kind: 1,
+        body: body.to_owned(),
+        role: 0,
+        name: String::new(),
+        event_time_micros: None,
+        event_time_end_micros: None,
+        event_time_precision: 0,
+        create_time_micros: 1,
+        update_time_micros: 1,
+        valid_from_micros: 1,
+        valid_to_micros: None,
+        expire_time_micros: None,
+        metadata: Vec::new(),
+        categories: Vec::new(),
+        source_ids: Vec::new(),
+        entities: Vec::new(),
+        slot: String::new(),
+        slot_value: String::new(),
+        superseded_by: None,
+        confidence: 1.0,
+        importance: 0.5,
+        pinned: false,
+        trust: 2,
+        version: 1,
+        revision: 0,
+    }
+}
+
+pub(crate) fn user(id: &str) -> ScopeIds {
+    ScopeIds {
+        user_id: Some(id.to_owned()),
+        ..ScopeIds::default()
+    }
+}
+
+pub(crate) fn partition(owner: &str) -> PartitionKey {
+    PartitionKey {
+        tenant: "tenant".to_owned(),
+        owner_kind: 1,
+        owner_id: owner.to_owned(),
+    }
+}
+
+pub(crate) fn bytes(vector: &[f32]) -> Vec<u8> {
+    vector
+        .iter()
+        .flat_map(|element| element.to_le_bytes())
+        .collect()
+}
+
+/// A search of everything in the partitions, at [`NOW`], with equal weights.
+pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) -> SearchRequest<'a> {
+    SearchRequest {
+        partitions,
+        scope,
+        scope_match: ScopeMatch::Visible,
+        text: "",
+        vector: None,
+        filter: None,
+        now_micros: NOW,
+        as_of_micros: None,
+        include_superseded: false,
+        top_k: 10,
+        weights: Weights::new([1.0, 1.0, 1.0, 0.0]).expect("valid weights"),
+        min_score: 0.0,
+        explain: false,
+    }
+}
