@@ -190,6 +190,29 @@ def test_an_update_is_a_new_version_and_a_delete_leaves_the_history(memory):
     assert [entry["event"] for entry in history.to_dict()["results"]] == ["ADD", "UPDATE", "UPDATE", "DELETE"]
 
 
+def test_the_past_can_be_asked(memory):
+    memory_id = memory.add("I live in Lisbon", user_id="u1").memory_ids[0]
+    before = memory.get(memory_id).create_time
+    memory.update(memory_id, "I live in Porto")
+    assert bodies(memory.search("live", user_id="u1", as_of=before)) == ["I live in Lisbon"]
+    assert bodies(memory.list(user_id="u1", as_of=before.isoformat())) == ["I live in Lisbon"]
+    assert bodies(memory.search("live", user_id="u1")) == ["I live in Porto"]
+
+
+def test_a_write_can_be_waited_for_by_its_revision(memory):
+    added = memory.add("tea", user_id="u1")
+    assert bodies(memory.search("tea", user_id="u1", min_revision=added.revision)) == ["tea"]
+
+
+def test_weights_and_profiles_choose_the_signals(memory):
+    memory.add("tea", user_id="u1")
+    lexical = memory.search("tea", user_id="u1", profile="lexical", explain=True)[0]
+    assert set(lexical.score_parts) == {"lexical"}
+    weighed = memory.search("tea", user_id="u1", weights={"vector": 0.9, "lexical": 0.1}, explain=True)[0]
+    assert weighed.score_parts["vector"].weight > weighed.score_parts["lexical"].weight > 0
+    assert refusal(memory.search, "tea", user_id="u1", weights={"time": 1.0}).reason is Reason.NOT_IMPLEMENTED
+
+
 def test_ids_given_with_a_memory_id_must_be_carried(memory):
     memory_id = memory.add("hers", user_id="u1").memory_ids[0]
     assert memory.get(memory_id, user_id="u1").body == "hers"

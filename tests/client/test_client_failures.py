@@ -14,7 +14,9 @@ from grpc_status import rpc_status
 from mnemic import AsyncMnemicClient, MnemicClient, MnemicError, Reason
 from mnemic.client.channel import MAX_ATTEMPTS
 from mnemic.client.failures import from_ingest_error
+from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import Code, FieldViolation
+from mnemic.server.server import MnemicServer
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.v1 import memory_service_pb2_grpc
 
@@ -197,6 +199,18 @@ def test_health(server):
         server.stop(0)
         assert not client.is_serving(timeout=0.5)
     assert not asyncio.run(asked(server.address))
+
+
+def test_a_message_over_the_servers_limit_says_so(engine):
+    settings = ServerSettings(address="127.0.0.1:0", max_message_bytes=64 * 1024)
+    with MnemicServer(engine, settings) as server, MnemicClient(server.address) as client:
+        with pytest.raises(MnemicError) as refused:
+            client.add(["x" * 1000] * 100, user_id="u1")
+        assert refused.value.reason is Reason.MESSAGE_TOO_LARGE
+        # What comes back may be larger than what may be sent, and than grpcio's own 4 MiB.
+        for _ in range(150):
+            client.add("y" * 30_000, user_id="u1")
+        assert len(client.list(user_id="u1", page_size=1000)) == 150
 
 
 def test_tls_needs_credentials_of_the_channel():

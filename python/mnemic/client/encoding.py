@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -14,7 +13,7 @@ from mnemic.client.requests import AddRequest, DeleteRequest, UpdateRequest
 from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import ListRequest, MemoryUpdate
 from mnemic.model.scope import Scope
-from mnemic.model.search import SearchRequest
+from mnemic.model.search import SearchRequest, SignalWeights
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.v1 import query_pb2, resources_pb2
 from mnemic.wire.values import filter_to_proto, metadata_to_proto, scope_to_proto, timestamp_from_micros
@@ -81,12 +80,24 @@ def search(request: SearchRequest, parts: Collection[str]) -> pb.SearchMemoriesR
         as_of=_timestamp(request.as_of_micros),
         top_k=request.top_k,
         profile=request.profile,
-        weights=query_pb2.SignalWeights(**asdict(request.weights)),
+        weights=_weights(request.weights),
         min_score=request.min_score,
         min_revision=request.min_revision,
         explain=request.explain,
         read_mask=FieldMask(paths=parts),
         include_superseded=request.include_superseded,
+    )
+
+
+def _weights(weights: SignalWeights) -> query_pb2.SignalWeights:
+    return query_pb2.SignalWeights(
+        vector=weights.vector,
+        lexical=weights.lexical,
+        entity=weights.entity,
+        time=weights.time,
+        actor=weights.actor,
+        recency=weights.recency,
+        context=weights.context,
     )
 
 
