@@ -93,7 +93,7 @@ pub fn normalize(vector: &[f32], out: &mut [f32]) -> Result<(), VectorError> {
 ///
 /// Symmetric, so that zero is exact; stored with an offset of 128 because the dot product instructions multiply an
 /// unsigned by a signed byte. Codes are 1 to 255, and 128 wherever `out` is longer than `unit`. The error is at most
-/// half a scale in each element, plus what [`MAX_CODE_ERROR`](super::query) says.
+/// half a scale in each element, plus less than 1e-4 of a scale for the rounding of the computation itself.
 ///
 /// # Panics
 ///
