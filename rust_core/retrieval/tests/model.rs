@@ -211,9 +211,9 @@ impl Model {
         let signals = self.signals(question, &selected);
         let wanted = 50.max(4 * question.top_k);
         let mut pool = BTreeSet::new();
-        for signal in 0..3 {
+        for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0), (2, 0.0)] {
             let mut best: Vec<usize> = (0..selected.len())
-                .filter(|&row| signals[row][signal].is_some_and(|value| signal == 0 || value > 0.0))
+                .filter(|&row| signals[row][signal].is_some_and(|value| value > least))
                 .collect();
             best.sort_by(|&a, &b| {
                 let by_value = (signals[b][signal] as Option<f64>)

@@ -1,5 +1,6 @@
 //! The three retrievers: each gives its best rows, and a score for any row.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::sources::{Source, SourceRow, Sources};
@@ -8,10 +9,10 @@ use crate::partition::dictionary::{Dictionary, Posting, PostingList};
 use crate::partition::segment::RowNumber;
 use crate::partition::view::{View, has_row, rows_of};
 use crate::text::Bm25;
-use crate::vector::{Query, SimdPath, TopK, dot, scan, score_error_bound};
+use crate::vector::{Candidate, Query, SimdPath, TopK, dot, scan, score_error_bound};
 
-/// How many int8 candidates are taken for each that is wanted, at first and with each widening.
-const OVERSAMPLING: usize = 2;
+/// How many int8 candidates are taken for each that is wanted, at first and with each widening. Few of them are rescored.
+const OVERSAMPLING: usize = 8;
 const WIDENING: usize = 4;
 
 /// The query's vector, ready for scores.
@@ -33,57 +34,52 @@ impl VectorSignal {
 
     /// The `count` selected rows with the highest cosine, exactly as if every row had been scored in `f32`.
     pub(super) fn best(&self, sources: &Sources, count: usize) -> Vec<(f32, SourceRow)> {
-        let masks: Vec<Vec<u64>> = sources.iter().map(with_vector).collect();
-        let rows = masks
-            .iter()
-            .flatten()
-            .map(|word| word.count_ones() as usize)
-            .sum();
+        let masks: Vec<Cow<'_, [u64]>> = sources.iter().map(with_vector).collect();
+        let words = masks.iter().flat_map(|mask| mask.iter());
+        let rows = words.map(|word| word.count_ones() as usize).sum();
         let mut taken = OVERSAMPLING * count;
         while taken < rows {
-            let (best, is_exact) = self.best_of(sources, &masks, taken, count);
-            if is_exact {
+            let mut candidates = TopK::new(taken);
+            for (source, mask) in sources.iter().zip(&masks) {
+                self.scan(source, mask, &mut candidates);
+            }
+            if let Some(best) = self.best_of(sources, candidates.as_slice(), count) {
                 return best;
             }
             taken *= WIDENING;
         }
-        let all = sources
+        let rows = sources
             .iter()
             .zip(&masks)
             .flat_map(|(source, mask)| rows_of(mask).map(|row| row + source.offset));
-        sources.best(self.rescored(sources, all), count)
+        sources.best(self.rescored(sources, rows), count)
     }
 
-    /// The best `count` of the `taken` best by int8, and whether no other row can be among them.
+    /// The exact best `count` of all rows, from the best by int8 in their order; None if these are too few to be sure.
+    ///
+    /// A row is out for certain once its int8 score and the largest possible error do not reach the worst of the best
+    /// found so far, and then so is every row after it.
     fn best_of(
         &self,
         sources: &Sources,
-        masks: &[Vec<u64>],
-        taken: usize,
+        candidates: &[Candidate],
         count: usize,
-    ) -> (Vec<(f32, SourceRow)>, bool) {
-        let mut candidates = TopK::new(taken);
-        for (source, mask) in sources.iter().zip(masks) {
-            self.scan(source, mask, &mut candidates);
-        }
-        let candidates = candidates.into_sorted();
-        let worst_taken = candidates
-            .last()
-            .map_or(f32::NEG_INFINITY, |candidate| candidate.score);
-        let best = sources.best(
-            self.rescored(sources, candidates.iter().map(|candidate| candidate.row)),
-            count,
-        );
-        let largest_scale = sources
+    ) -> Option<Vec<(f32, SourceRow)>> {
+        let scales = sources.iter().map(|source| source.view.extremes.scale);
+        let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
+        let rows = |candidates: &[Candidate]| {
+            let rows: Vec<SourceRow> = candidates.iter().map(|candidate| candidate.row).collect();
+            self.rescored(sources, rows.into_iter())
+        };
+        let mut best = rows(&candidates[..count.min(candidates.len())]);
+        let worst = best
             .iter()
-            .map(|source| source.view.extremes.scale)
-            .fold(0.0, f32::max);
-        let highest_left_out =
-            worst_taken + score_error_bound(&self.query, largest_scale, self.dimension);
-        let is_exact = best
-            .last()
-            .is_some_and(|(worst, _)| *worst > highest_left_out);
-        (best, is_exact)
+            .map(|(score, _)| *score)
+            .fold(f32::INFINITY, f32::min);
+        let is_out = |candidate: &Candidate| candidate.score + error < worst;
+        let end = candidates.iter().position(is_out)?;
+        best.extend(rows(&candidates[count.min(end)..end]));
+        Some(sources.best(best, count))
     }
 
     fn scan(&self, source: &Source, mask: &[u64], candidates: &mut TopK) {
@@ -121,17 +117,18 @@ impl VectorSignal {
 }
 
 /// The selected rows of a source that have a vector.
-fn with_vector(source: &Source) -> Vec<u64> {
+fn with_vector(source: &Source) -> Cow<'_, [u64]> {
+    if source.view.counts.vectors == source.view.counts.live {
+        return Cow::Borrowed(&source.selected);
+    }
     let mut mask = source.selected.clone();
-    if source.view.counts.vectors < source.view.counts.live {
-        for row in rows_of(&source.selected) {
-            let (segment, place) = source.view.locate(row);
-            if !segment.has_vector.as_slice()[place] {
-                mask[row as usize / 64] &= !(1 << (row % 64));
-            }
+    for row in rows_of(&source.selected) {
+        let (segment, place) = source.view.locate(row);
+        if !segment.has_vector.as_slice()[place] {
+            mask[row as usize / 64] &= !(1 << (row % 64));
         }
     }
-    mask
+    Cow::Owned(mask)
 }
 
 /// Scores that posting lists have given to the selected rows of all sources.
