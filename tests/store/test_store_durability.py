@@ -81,7 +81,7 @@ def run_writer(directory, start, seconds):
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged_and_leaves_no_half_batch(tmp_path):
-    clock = random.Random(20240229)  # noqa: S311 (moments, no secrets)
+    clock = random.Random(20240229)
     acknowledged: dict[str, int] = {}
     changed: set[str] = set()
     for number in range(KILL_ROUNDS):
