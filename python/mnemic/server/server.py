@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from queue import SimpleQueue
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -214,35 +213,49 @@ def serve(
     address = settings.server.address
     with Engine.open(settings, holder=address, pull_missing_model=pull_missing_model, progress=progress) as engine:
         server = MnemicServer(engine)
-        with _stop_signals() as signals:
+        with _StopSignal() as stop_signal:
             address = server.start()
             _log.info("serving", address=address, data_directory=str(settings.data_directory))
             sys.stdout.write(f"mnemic serving on {address}\n")
             sys.stdout.flush()
             if on_ready is not None:
                 on_ready(address)
-            received = signals.get()
-            _log.info("draining", signal=signal.Signals(received).name, seconds=settings.server.drain_seconds)
+            received = stop_signal.wait()
+            _log.info("draining", signal=received.name, seconds=settings.server.drain_seconds)
             server.stop()
     _log.info("stopped")
 
 
-@contextmanager
-def _stop_signals() -> Generator[SimpleQueue[int]]:
-    """Receives SIGTERM and SIGINT, each once: the second one has its ordinary effect, so that a drain can be cut."""
-    # SimpleQueue may be written from a signal handler; an Event may not, for its lock is not reentrant.
-    received: SimpleQueue[int] = SimpleQueue()
-    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+class _StopSignal:
+    """Waits for SIGTERM or SIGINT. Once one has come, the next has its ordinary effect, so that a drain can be cut."""
 
-    def receive(number: int, _frame: FrameType | None) -> None:
-        for known in previous:
-            signal.signal(known, signal.SIG_DFL)
-        received.put(number)
+    def __enter__(self) -> Self:
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.settimeout(0)
+        # A signal may be delivered to any thread, and then does not wake the main one out of a lock; what the
+        # interpreter writes to this socket does.
+        self._wakeup = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, _received) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
 
-    for number in previous:
-        signal.signal(number, receive)
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    def wait(self) -> signal.Signals:
+        """Blocks the main thread until one comes; which."""
+        while True:
+            number = self._receiver.recv(1)[0]
+            if number in self._handlers:
+                for known in self._handlers:
+                    signal.signal(known, signal.SIG_DFL)
+                return signal.Signals(number)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        self._sender.close()
+        self._receiver.close()
+
+
+def _received(_number: int, _frame: FrameType | None) -> None:
+    """The interpreter writes a signal's number to the wake-up socket only if the signal has a handler."""
