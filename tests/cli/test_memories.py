@@ -70,6 +70,8 @@ def test_a_scope_sees_no_other_scope(mnemic):
 def test_match_widens_to_every_session_only_when_asked(mnemic):
     mnemic("add", "said in session one", "--user", "u1", "--session", "s1")
     visible = mnemic("list", "--user", "u1", "--json").document["memories"]
+    assert "--match exact" in mnemic("list", "--user", "u1").err
+    assert "--match exact" in mnemic("search", "session", "--user", "u1").err
     exact = mnemic("list", "--user", "u1", "--match", "exact", "--json").document["memories"]
     assert visible == []
     assert [memory["body"] for memory in exact] == ["said in session one"]
@@ -158,6 +160,12 @@ def test_nothing_is_deleted_unless_somebody_agrees(mnemic):
     assert outcome.code == 2
     assert "--yes" in outcome.err
     assert mnemic("get", memory_id).code == 0
+
+
+def test_what_was_deleted_is_said_when_a_later_one_fails(mnemic):
+    [memory_id] = add(mnemic, "one")
+    outcome = mnemic("delete", memory_id, "00000000-0000-7000-8000-000000000000", "--yes")
+    assert (outcome.code, outcome.lines) == (1, [memory_id])
 
 
 def test_scopes_are_listed_with_counts(mnemic):

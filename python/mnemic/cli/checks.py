@@ -15,6 +15,7 @@ from pathlib import Path
 from mnemic.cli.backend import directory_settings, quiet_logs
 from mnemic.cli.failures import hint_for
 from mnemic.cli.options import TargetOptions
+from mnemic.cli.terminal import counted
 from mnemic.cli.version import UNKNOWN, installed_version
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.settings import Settings
@@ -161,7 +162,11 @@ def _data(directory: Path, settings: Settings, provider: EmbeddingProvider | Non
         return
     try:
         stats = store.stats()
-        yield Check("data directory", Level.OK, f"{directory}, {stats.memories:,} memories, revision {stats.revision}")
+        yield Check(
+            "data directory",
+            Level.OK,
+            f"{directory}, {counted(stats.memories, 'memory', 'memories')}, revision {stats.revision}",
+        )
         damage = store.check()
         yield _findings("store", damage, "no damage found", "restore a backup, or ask for help with what was found")
         if provider is not None:
@@ -202,14 +207,14 @@ def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Ite
     missing = store.count_without_vector(provider.identity)
     if missing:
         hint = "they follow while a server runs and the provider answers"
-        yield Check("vectors", Level.WARN, f"{missing:,} versions have no embedding yet", hint)
+        yield Check("vectors", Level.WARN, f"{counted(missing, 'version')} without an embedding", hint)
     else:
         yield Check("vectors", Level.OK, f"every version has one of {provider.identity}")
     index = LiveIndex(store, provider.dimension)
     partitions = store.all_partitions()
     index.ensure_loaded(partitions, NO_DEADLINE)
     rows = index.core.stats().rows
-    sound = f"agrees with the store: {rows:,} rows in {len(partitions):,} partitions"
+    sound = f"agrees with the store: {counted(rows, 'row')} in {counted(len(partitions), 'partition')}"
     yield _findings(
         "index", index.disagreements(partitions), sound, "report this: the index is made anew at each start"
     )
@@ -218,16 +223,23 @@ def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Ite
 def _server(address: str) -> Iterator[Check]:
     from mnemic.cli.remote_backend import RemoteBackend  # noqa: PLC0415 (start-up time: loads grpc)
 
-    backend = RemoteBackend(address, timeout_seconds=_SERVER_TIMEOUT_SECONDS)
+    backend = RemoteBackend(address)
     try:
         begin = time.perf_counter()
-        found = backend.stats()
+        serving = backend.is_serving(_SERVER_TIMEOUT_SECONDS)
         milliseconds = (time.perf_counter() - begin) * 1000
-    except MnemicError as error:
-        hint = f"start it with `mnemic serve --address {address}`, or name another with --server"
-        yield Check("server", Level.FAIL, f"{address}: {error.message}", hint)
-    else:
+        if not serving:
+            hint = f"start it with `mnemic serve --address {address}`, or name another with --server"
+            yield Check("server", Level.FAIL, f"{address} does not answer, or takes no calls", hint)
+            return
         yield Check("server", Level.OK, f"{address} answers in {milliseconds:.1f} ms")
-        yield Check("data", Level.OK, ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found.items()))
+        found = backend.stats()
+        yield Check(
+            "data",
+            Level.OK,
+            f"{counted(int(found['memories']), 'memory', 'memories')} in {counted(int(found['scopes']), 'scope')}",
+        )
+    except MnemicError as error:
+        yield _failed("server", error)
     finally:
         backend.close()

@@ -54,3 +54,13 @@ def parse_filter(text: str | None) -> Filter | None:
     from mnemic.client.filters import compile_filters  # noqa: PLC0415 (start-up time: loads numpy)
 
     return compile_filters(conditions, "--filter")
+
+
+def nothing_there(match: ScopeMatch) -> str:
+    """What may be wrong when a scope holds nothing at all."""
+    if match is ScopeMatch.VISIBLE:
+        return (
+            "a memory that carries an id which was not asked for, such as its session, is left out: "
+            "--match exact finds it"
+        )
+    return "`mnemic scopes` shows which scopes hold any"

@@ -15,7 +15,7 @@ from mnemic.cli.documents import (
     revision_document,
     scope_page_document,
 )
-from mnemic.cli.filters import FilterOption, MatchOption, parse_filter, parse_match
+from mnemic.cli.filters import FilterOption, MatchOption, nothing_there, parse_filter, parse_match
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import (
     WHEN,
@@ -129,6 +129,8 @@ def list_memories(
         return
     _print_memories(memories)
     _print_rest(counted(len(memories), "memory", "memories"), last.next_page_token)
+    if not memories and not page_token:
+        print_remark(nothing_there(base["match"]))
 
 
 def _pages(

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import cast
 
 from mnemic.cli.backend import Backend
-from mnemic.client.channel import DEFAULT_TIMEOUT_SECONDS
 from mnemic.client.grpc_client import MnemicClient
 from mnemic.client.options import ScopeOptions, UpdateOptions
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision, from_micros
@@ -29,9 +28,9 @@ _LARGEST_PAGE = 1000
 class RemoteBackend(Backend):
     """Speaks to the server at an address."""
 
-    def __init__(self, address: str, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address
-        self._client = MnemicClient(address, timeout=timeout_seconds)
+        self._client = MnemicClient(address)
 
     def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
         """See `Backend.add`."""
@@ -105,6 +104,10 @@ class RemoteBackend(Backend):
             token = page.next_page_token
             if not token:
                 return {"server": self._address, "scopes": scopes, "memories": memories}
+
+    def is_serving(self, timeout_seconds: float) -> bool:
+        """Whether the server answers and takes calls."""
+        return self._client.is_serving(timeout=timeout_seconds)
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -10,7 +10,7 @@ import typer
 from mnemic.cli.backend import open_backend
 from mnemic.cli.documents import print_json, search_document
 from mnemic.cli.failures import bad_input
-from mnemic.cli.filters import FilterOption, MatchOption, parse_filter, parse_match
+from mnemic.cli.filters import FilterOption, MatchOption, nothing_there, parse_filter, parse_match
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import (
     WHEN,
@@ -85,7 +85,7 @@ def search(
     _print_hits(result.hits)
     if explain:
         _print_explanation(result)
-    _print_summary(result)
+    _print_summary(request, result)
 
 
 def _weights(pairs: Sequence[str]) -> SignalWeights:
@@ -146,11 +146,12 @@ def _print_explanation(result: SearchResult) -> None:
     )
 
 
-def _print_summary(result: SearchResult) -> None:
+def _print_summary(request: SearchRequest, result: SearchResult) -> None:
     considered = f"{counted(result.considered, 'memory', 'memories')} considered"
     if not result.hits:
-        hint = "" if result.considered else " (`mnemic scopes` shows which scopes hold any)"
-        print_remark(f"no hit, {considered}{hint}")
+        print_remark(f"no hit, {considered}")
+        if not result.considered:
+            print_remark(nothing_there(request.match))
         return
     milliseconds = result.timings.total / 1000
     print_remark(f"{counted(len(result.hits), 'hit')}, {considered}, {milliseconds:.2f} ms, revision {result.revision}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from mnemic.cli.backend import directory_settings
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import DirectoryOptions
-from mnemic.cli.terminal import Report, fraction_bar, print_remark
+from mnemic.cli.terminal import fraction_bar, print_remark
 
 if TYPE_CHECKING:
     from mnemic.engine.settings import Settings
@@ -67,22 +66,16 @@ def is_loopback(address: str) -> bool:
 
 
 def _serve(settings: Settings, *, pull: bool) -> None:
+    from mnemic.embedding.catalogue import CATALOGUE  # noqa: PLC0415 (start-up time)
+    from mnemic.embedding.install import pull_model  # noqa: PLC0415 (start-up time: loads onnx)
     from mnemic.server.server import serve as run_server  # noqa: PLC0415 (start-up time: loads grpc)
 
-    with ExitStack() as bar:
-        started: list[Report] = []
-
-        def report(step: str, fraction: float) -> None:
-            # A bar only when there is something to wait for.
-            if not started:
-                started.append(bar.enter_context(fraction_bar("Installing the embedding model")))
-            started[0](step, fraction)
-
-        def ready(address: str) -> None:
-            bar.close()
-            _print_banner(settings, address)
-
-        run_server(settings, pull_missing_model=pull, progress=report, on_ready=ready)
+    name = settings.embedding.provider
+    if pull and name in CATALOGUE:
+        # Before the server starts, so that its log does not write into the bar.
+        with fraction_bar(f"Installing the embedding model {name}") as report:
+            pull_model(name, models_directory=settings.embedding.models_directory, progress=report)
+    run_server(settings, pull_missing_model=False, on_ready=lambda address: _print_banner(settings, address))
 
 
 def _print_banner(settings: Settings, address: str) -> None:

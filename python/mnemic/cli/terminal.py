@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -155,11 +155,14 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Callable[[str, int, int
         Progress,
         TaskProgressColumn,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
-    amount = MofNCompleteColumn() if unit else TaskProgressColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), amount, TextColumn(unit), TimeRemainingColumn())
+    amounts = (MofNCompleteColumn(), TextColumn(unit)) if unit else (TaskProgressColumn(),)
+    # Fractions are of one step of several, so only what has gone by is known.
+    clock = TimeRemainingColumn() if unit else TimeElapsedColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), *amounts, clock)
     with Progress(*columns, console=console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield lambda step, done, total: progress.update(task, description=step, completed=done, total=total)
@@ -167,7 +170,10 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Callable[[str, int, int
 
 @contextmanager
 def fraction_bar(title: str) -> Iterator[Report]:
-    """As `progress_bar`, for work that tells (step, fraction); elsewhere than on a terminal, a line per step."""
+    """As `progress_bar`, for work that tells (step, fraction); elsewhere than on a terminal, a line per step.
+
+    It appears with the first report: work that turns out to be done already shows nothing.
+    """
     last_step = ""
 
     def report_line(step: str, _fraction: float) -> None:
@@ -179,8 +185,15 @@ def fraction_bar(title: str) -> Iterator[Report]:
     if not sys.stderr.isatty():
         yield report_line
         return
-    with progress_bar(title) as update:
-        yield lambda step, fraction: update(step, round(fraction * 1000), 1000)
+    with ExitStack() as bar:
+        shown: list[Callable[[str, int, int], None]] = []
+
+        def report_bar(step: str, fraction: float) -> None:
+            if not shown:
+                shown.append(bar.enter_context(progress_bar(title)))
+            shown[0](step, round(fraction * 1000), 1000)
+
+        yield report_bar
 
 
 def moment_text(micros: int | None) -> str:

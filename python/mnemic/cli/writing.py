@@ -188,12 +188,13 @@ def delete(
         for memory_id in memory_ids:
             result = backend.delete(memory_id, expected_version=expected_version, scope=scope.given())
             deleted.append({"memory_id": memory_id, "revision": result.revision})
+            if not as_json:
+                # At once: each is a commit of its own, and stands when a later one fails.
+                print_line(memory_id)
     if as_json:
         print_json({"deleted": deleted})
-        return
-    for entry in deleted:
-        print_line(str(entry["memory_id"]))
-    print_remark(f"deleted {counted(len(deleted), 'memory', 'memories')}")
+    else:
+        print_remark(f"deleted {counted(len(deleted), 'memory', 'memories')}")
 
 
 def _confirm(backend: Backend, memory_ids: list[str], scope: ScopeOptions) -> None:
