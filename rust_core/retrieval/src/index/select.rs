@@ -45,9 +45,9 @@ impl<'a> Selector<'a> {
         let only_current = self.time.only_current(view);
         let all_slots = slots.iter().all(|&selected| selected);
         let base = if only_current {
-            view.current_rows()
+            &view.current
         } else {
-            view.live_rows()
+            &view.live
         };
         let mut selected = base.to_vec();
         let may_expire = view.counts.expiring > 0;

@@ -266,7 +266,7 @@ fn lists_of(
 fn rows_with(sources: &Sources, lists: &Lists) -> u64 {
     let count = |(source, list): (&Source, &Option<Arc<PostingList>>)| {
         let Some(list) = list else { return 0 };
-        let current = source.view.current_rows();
+        let current = &source.view.current;
         postings(list, source.view.limit)
             .filter(|posting| has_row(current, posting.row))
             .count() as u64

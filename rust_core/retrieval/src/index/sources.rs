@@ -28,7 +28,7 @@ impl Sources {
         let mut offset = 0_u32;
         let mut sources = Vec::with_capacity(narrowed.len());
         for (view, selected) in narrowed.into_iter().filter(|(view, _)| view.limit > 0) {
-            let rows = 64 * view.words() as u32;
+            let rows = 64 * view.live.len() as u32;
             let next = offset.checked_add(rows);
             sources.push(Source {
                 view,

@@ -121,7 +121,7 @@ impl Partition {
                 has_vector: segment.has_vector.as_slice()[place],
             }
         };
-        rows_of(view.live_rows()).map(held).collect()
+        rows_of(&view.live).map(held).collect()
     }
 
     /// What it holds.

@@ -78,8 +78,6 @@ pub(crate) struct Segment {
     pub(crate) recency_time: AppendOnly<i64>,
     /// The sequence that superseded it, or 0.
     pub(crate) ended: AppendOnly<AtomicU32>,
-    /// The sequence that deleted or replaced it, or 0.
-    pub(crate) removed: AppendOnly<AtomicU32>,
     /// The cold part.
     pub(crate) records: AppendOnly<Record>,
 }
@@ -118,7 +116,6 @@ impl Segment {
             expire_time: AppendOnly::with_capacity(rows),
             recency_time: AppendOnly::with_capacity(rows),
             ended: AppendOnly::with_capacity(rows),
-            removed: AppendOnly::with_capacity(rows),
             records: AppendOnly::with_capacity(rows),
         }
     }
@@ -147,7 +144,6 @@ impl Segment {
             && self.expire_time.push(row.expire_time).is_ok()
             && self.recency_time.push(row.recency_time).is_ok()
             && self.ended.push(AtomicU32::new(0)).is_ok()
-            && self.removed.push(AtomicU32::new(0)).is_ok()
             && self.records.push(row.record).is_ok();
         assert!(fits, "a row is pushed only into a segment with room");
         self.base + place as u32
@@ -171,12 +167,6 @@ impl Segment {
             .unwrap_or_else(|| self.planned_end.as_slice()[place])
     }
 
-    /// Whether the row at a place is deleted or replaced, for a reader at `sequence`.
-    pub(crate) fn is_removed_at(&self, place: usize, sequence: u32) -> bool {
-        let removed = self.removed.as_slice()[place].load(Ordering::Relaxed);
-        removed != 0 && removed <= sequence
-    }
-
     /// How many bytes were allocated, the records included.
     pub(crate) fn bytes(&self) -> usize {
         let columns = self.codes.bytes()
@@ -191,7 +181,6 @@ impl Segment {
             + self.expire_time.bytes()
             + self.recency_time.bytes()
             + self.ended.bytes()
-            + self.removed.bytes()
             + self.records.bytes();
         columns
             + self

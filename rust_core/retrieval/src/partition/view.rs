@@ -1,6 +1,6 @@
 //! What a reader sees of a partition: the state after one batch, for as long as it holds on to it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::append_list::AppendList;
 use super::dictionary::Dictionary;
@@ -62,36 +62,13 @@ pub(crate) struct View {
     pub(crate) counts: Counts,
     /// Over all rows.
     pub(crate) extremes: Extremes,
-    current: OnceLock<Vec<u64>>,
-    live: OnceLock<Vec<u64>>,
+    /// The rows that are neither deleted nor replaced, as a bitmap over row numbers.
+    pub(crate) live: Box<[u64]>,
+    /// Those of them that have no end.
+    pub(crate) current: Box<[u64]>,
 }
 
 impl View {
-    pub(crate) fn new(
-        storage: Arc<Storage>,
-        segments: Arc<[Arc<Segment>]>,
-        sequence: u32,
-        limit: RowNumber,
-        counts: Counts,
-        extremes: Extremes,
-    ) -> Self {
-        Self {
-            storage,
-            segments,
-            sequence,
-            limit,
-            counts,
-            extremes,
-            current: OnceLock::new(),
-            live: OnceLock::new(),
-        }
-    }
-
-    /// The words of a bitmap over its row numbers.
-    pub(crate) fn words(&self) -> usize {
-        (self.limit as usize).div_ceil(64)
-    }
-
     /// The segment of a row and the row's place in it.
     #[inline]
     pub(crate) fn locate(&self, row: RowNumber) -> (&Segment, usize) {
@@ -122,34 +99,6 @@ impl View {
                 .get(slot)
                 .expect("a scope is interned before a row names it"),
         )
-    }
-
-    /// The rows that are neither deleted nor replaced and have no end, as a bitmap. Made by the first who asks.
-    pub(crate) fn current_rows(&self) -> &[u64] {
-        self.current.get_or_init(|| {
-            self.bitmap(|segment, place| {
-                !segment.is_removed_at(place, self.sequence)
-                    && segment.end_at(place, self.sequence) == NEVER
-            })
-        })
-    }
-
-    /// The rows that are neither deleted nor replaced, as a bitmap. Made by the first who asks.
-    pub(crate) fn live_rows(&self) -> &[u64] {
-        self.live.get_or_init(|| {
-            self.bitmap(|segment, place| !segment.is_removed_at(place, self.sequence))
-        })
-    }
-
-    fn bitmap(&self, holds: impl Fn(&Segment, usize) -> bool) -> Vec<u64> {
-        let mut words = vec![0_u64; self.words()];
-        for segment in self.segments.iter() {
-            let base = segment.base as usize;
-            for place in 0..segment.rows_below(self.limit) {
-                words[(base + place) / 64] |= u64::from(holds(segment, place)) << (place % 64);
-            }
-        }
-        words
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Writer {
     limit: RowNumber,
     counts: Counts,
     extremes: Extremes,
+    live: Vec<u64>,
+    current: Vec<u64>,
     slots: HashMap<Arc<ScopeIds>, u32>,
     rows: HashMap<u128, Vec<RowNumber>>,
     /// The last version of each deleted memory: a row that comes late must not bring it back.
@@ -56,6 +58,8 @@ impl Writer {
             limit: 0,
             counts: Counts::default(),
             extremes: Extremes::default(),
+            live: Vec::new(),
+            current: Vec::new(),
             slots: HashMap::new(),
             rows: HashMap::new(),
             deleted: HashMap::new(),
@@ -65,14 +69,16 @@ impl Writer {
 
     /// The state to publish.
     pub(crate) fn view(&self) -> View {
-        View::new(
-            Arc::clone(&self.storage),
-            Arc::clone(&self.segments),
-            self.sequence,
-            self.limit,
-            self.counts,
-            self.extremes,
-        )
+        View {
+            storage: Arc::clone(&self.storage),
+            segments: Arc::clone(&self.segments),
+            sequence: self.sequence,
+            limit: self.limit,
+            counts: self.counts,
+            extremes: self.extremes,
+            live: self.live.as_slice().into(),
+            current: self.current.as_slice().into(),
+        }
     }
 
     /// Adds rows, then ends versions. Nothing is visible before the next [`Writer::view`] is published.
@@ -296,10 +302,9 @@ impl Writer {
                 self.rows.remove(&record.memory_id());
             }
         }
-        segment.removed.as_slice()[place].store(self.sequence, Ordering::Release);
     }
 
-    /// Adds a live row to the counts, or takes it out of them.
+    /// Adds a live row to the bitmaps and counts, or takes it out of them.
     fn count(&mut self, row: RowNumber, counting: Counting) {
         let (segment, place) = self.locate(row);
         let step = |count: &mut u32, applies: bool| match counting {
@@ -307,6 +312,15 @@ impl Writer {
             Counting::Out => *count -= u32::from(applies),
         };
         let is_current = segment.end_at(place, self.sequence) == NEVER;
+        for (bitmap, applies) in [(&mut self.live, true), (&mut self.current, is_current)] {
+            bitmap.resize(bitmap.len().max(row as usize / 64 + 1), 0);
+            let word = &mut bitmap[row as usize / 64];
+            let bit = u64::from(applies) << (row % 64);
+            match counting {
+                Counting::In => *word |= bit,
+                Counting::Out => *word &= !bit,
+            }
+        }
         step(&mut self.counts.live, true);
         step(&mut self.counts.current, is_current);
         step(
