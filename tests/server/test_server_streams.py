@@ -141,3 +141,15 @@ def test_a_drain_ends_a_stream_between_steps(server, open_stream, refusal_of):
     stopping.join()
     refusal = refusal_of(caught.value)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+
+
+def test_a_drain_does_not_wait_for_a_stream_that_is_silent(server, open_stream, engine):
+    stream = open_stream()
+    added = stream.send(step("before")).added
+    started = time.monotonic()
+    server.stop(drain_seconds=TIMEOUT)
+    assert time.monotonic() - started < TIMEOUT / 2
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stream.call)
+    assert caught.value.code() is grpc.StatusCode.CANCELLED
+    assert engine.get("default", added.memories[0].memory_id).body == "before"

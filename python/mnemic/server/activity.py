@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from mnemic.model.errors import MnemicError, Reason
@@ -26,6 +26,7 @@ class Activity:
         self.draining = threading.Event()
         self._idle = threading.Condition()
         self._count = 0
+        self._listening: set[Callable[[], object]] = set()
 
     @contextmanager
     def call(self) -> Generator[None]:
@@ -46,12 +47,32 @@ class Activity:
                 if not self._count:
                     self._idle.notify_all()
 
+    def listening(self, requests: Iterator[bytes], cancel: Callable[[], object]) -> Iterator[bytes]:
+        """The requests of a stream, which a drain cancels while it waits for the next one: else it would wait with it.
+
+        Args:
+            requests: As they come.
+            cancel: Ends the stream.
+        """
+        while True:
+            with self._idle:
+                self._listening.add(cancel)
+            try:
+                request = next(requests)
+            except StopIteration:
+                return
+            finally:
+                with self._idle:
+                    self._listening.discard(cancel)
+            yield request
+
     def drain(self, timeout_seconds: float, *, linger_seconds: float) -> bool:
         """Takes no new calls and waits for those in flight.
 
         Args:
             timeout_seconds: How long to wait for them.
-            linger_seconds: How long to go on refusing new calls at least (within the timeout).
+            linger_seconds: For so long (within the timeout) new calls are refused and silent streams may still send
+                a step, to be told so.
 
         Returns:
             Whether all have ended.
@@ -59,11 +80,13 @@ class Activity:
         started = time.monotonic()
         with self._idle:
             self.draining.set()
-            ended = self._idle.wait_for(lambda: not self._count, timeout_seconds)
-        rest = min(linger_seconds, timeout_seconds) - (time.monotonic() - started)
-        if rest > 0:
-            time.sleep(rest)
-        return ended
+        time.sleep(min(linger_seconds, timeout_seconds))
+        with self._idle:
+            silent = list(self._listening)
+        for cancel in silent:
+            cancel()
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._count, timeout_seconds - (time.monotonic() - started))
 
 
 def shutting_down() -> MnemicError:

@@ -141,16 +141,20 @@ def _handler(
 ) -> grpc.RpcMethodHandler[Any, Any]:
     path = f"/{method.containing_service.full_name}/{method.name}"
     serialize = GetMessageClass(method.output_type).SerializeToString
-    read: Callable[[Any], Any] = iter if method.client_streaming else partial(parse, GetMessageClass(method.input_type))
+    read = partial(parse, GetMessageClass(method.input_type))
 
     def answer(received: bytes, context: grpc.ServicerContext) -> Message:
         with _surrounded(path, context, limits) as call:
             response: Message = behaviour(read(received), call)
         return response
 
-    def answer_stream(received: bytes | Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
+    def answer_stream(received: bytes, context: grpc.ServicerContext) -> Iterator[Message]:
         with _surrounded(path, context, limits) as call, _stream_permit(limits):
             yield from behaviour(read(received), call)
+
+    def converse(received: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
+        with _surrounded(path, context, limits) as call, _stream_permit(limits):
+            yield from behaviour(limits.activity.listening(received, context.cancel), call)
 
     match (method.client_streaming, method.server_streaming):
         case (False, False):
@@ -158,7 +162,7 @@ def _handler(
         case (False, True):
             return grpc.unary_stream_rpc_method_handler(answer_stream, None, serialize)
         case (True, True):
-            return grpc.stream_stream_rpc_method_handler(answer_stream, None, serialize)
+            return grpc.stream_stream_rpc_method_handler(converse, None, serialize)
         case _:
             raise NotImplementedError(f"{path}: the contract has no RPC with a client stream and one answer")
 

@@ -211,18 +211,18 @@ def serve(
     """
     configure_logs(settings.server)
     address = settings.server.address
-    with Engine.open(settings, holder=address, pull_missing_model=pull_missing_model, progress=progress) as engine:
-        server = MnemicServer(engine)
-        with _StopSignal() as stop_signal:
-            address = server.start()
-            _log.info("serving", address=address, data_directory=str(settings.data_directory))
-            sys.stdout.write(f"mnemic serving on {address}\n")
-            sys.stdout.flush()
-            if on_ready is not None:
-                on_ready(address)
-            received = stop_signal.wait()
-            _log.info("draining", signal=received.name, seconds=settings.server.drain_seconds)
-            server.stop()
+    with (
+        Engine.open(settings, holder=address, pull_missing_model=pull_missing_model, progress=progress) as engine,
+        _StopSignal() as stop_signal,
+        MnemicServer(engine) as server,
+    ):
+        _log.info("serving", address=server.address, data_directory=str(settings.data_directory))
+        sys.stdout.write(f"mnemic serving on {server.address}\n")
+        sys.stdout.flush()
+        if on_ready is not None:
+            on_ready(server.address)
+        received = stop_signal.wait()
+        _log.info("draining", signal=received.name, seconds=settings.server.drain_seconds)
     _log.info("stopped")
 
 
