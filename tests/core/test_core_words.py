@@ -12,6 +12,7 @@ from mnemic import _core
 from mnemic.model.memory import Memory, embedding_text
 from mnemic.model.scope import OwnerKind, PartitionKey
 
+NAMES_OF_BOOKS = ["J.K. Rowling", "Lord of the Rings", "Mel", "Nintendo"]
 K1, B = 0.9, 0.4
 WORDS = [
     "garden",
@@ -157,6 +158,8 @@ def test_min_score_cuts_off():
         ("I think I'm happy. It is what it is.", []),
         ("STOP SHOUTING AT ME NOW", []),
         ("NASA and the UN agreed", ["NASA", "UN"]),
+        ("Painting helps me. Seeing you would've been fun. How've you been?", []),
+        ("She reads J.K. Rowling and the Lord of the Rings, then Mel the Nintendo.", NAMES_OF_BOOKS),
         ("Dr. Who lives with Mr. Smith", ["Dr. Who", "Mr. Smith"]),
         ("Élodie a vu Zoë à Köln", ["Élodie", "Zoë", "Köln"]),
         ("", []),

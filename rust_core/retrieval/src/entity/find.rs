@@ -113,15 +113,14 @@ fn capitalised_runs(words: &[Word<'_>], is_taken: impl Fn(&Word<'_>) -> bool) ->
                 .is_some_and(|word| word.joined && !word.starts_sentence && !is_taken(word))
         };
         while joins(end) && !is_possessive(words[end - 1].text) {
-            let is_connector = |place: usize| {
-                words
-                    .get(place)
-                    .is_some_and(|word| CONNECTORS.contains(&word.text))
-            };
             if is_capitalised(words[end].text) {
                 end += 1;
                 continue;
             }
+            let is_connector = |next: usize| {
+                let word = words.get(next).map_or("", |word| word.text);
+                CONNECTORS.contains(&word) || (next > end && word == "the") // "Lord of the Rings"
+            };
             let after = (end..end + 2)
                 .find(|&next| !is_connector(next))
                 .unwrap_or(end + 2);
@@ -201,7 +200,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
             joined: joined && !opens,
             starts_sentence: starts_sentence || opens,
         });
-        let is_initial = closing == "." && (word.chars().count() == 1 || is_title(word));
+        let is_initial = closing == "." && (is_initials(word) || is_title(word));
         starts_sentence =
             !is_initial && closing.contains(['.', '!', '?', ':', '…', '。', '！', '？']);
         joined = closing.is_empty() || is_initial;
@@ -219,6 +218,12 @@ fn trimmed(token: &str) -> &str {
     } else {
         start
     }
+}
+
+/// `J` or `J.K`, of which the closing dot has been cut off.
+fn is_initials(word: &str) -> bool {
+    word.split('.')
+        .all(|part| part.chars().count() == 1 && part.chars().all(char::is_uppercase))
 }
 
 fn is_title(word: &str) -> bool {
