@@ -1,6 +1,7 @@
 """The contract, the stubs, the domain model and the documentation say the same."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,25 @@ def test_the_check_passes(script):
         [sys.executable, ROOT / "scripts" / script[0], *script[1:]], check=False, capture_output=True, text=True
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "accepted"),
+    [
+        ("  repeated string texts = 3;", "  repeated string lines = 3;", False),
+        ("  repeated string texts = 3;", "  repeated string texts = 33;", False),
+        ("  repeated string texts = 3;", "  repeated string texts = 3;\n  // New.\n  string note = 99;", True),
+    ],
+    ids=["renamed", "renumbered", "added"],
+)
+def test_the_check_of_breaking_changes_can_fail(tmp_path, old, new, accepted):
+    shutil.copytree(ROOT / "proto", tmp_path / "proto")
+    shutil.copy(ROOT / "buf.yaml", tmp_path)
+    changed = tmp_path / "proto/mnemic/v1/memory_service.proto"
+    text = changed.read_text(encoding="utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new), encoding="utf-8")
+    buf = Path(sys.executable).with_name("buf")
+    command = [buf, "breaking", "--against", ROOT / "proto/released.binpb"]
+    finished = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (finished.returncode == 0) is accepted, finished.stdout + finished.stderr
