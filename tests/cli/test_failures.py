@@ -69,7 +69,8 @@ def test_a_server_that_is_not_there_is_named_with_how_to_start_it(run):
 
 def test_a_directory_in_use_names_the_server_that_has_it(run, tmp_path):
     settings = load_settings(data_directory=tmp_path / "data", embedding={"provider": "static"})
-    with Engine.open(settings, holder="127.0.0.1:50999"):
+    with Engine.open(settings) as engine:
+        engine.announce("127.0.0.1:50999")
         outcome = run("list", "--user", "u")
     assert outcome.code == 1
     assert "is in use by" in outcome.err

@@ -147,7 +147,8 @@ def test_doctor_makes_no_directory(run, tmp_path):
 
 def test_doctor_says_who_has_the_directory(run, tmp_path):
     settings = load_settings(data_directory=tmp_path / "data", embedding={"provider": "static"})
-    with Engine.open(settings, holder="127.0.0.1:50999"):
+    with Engine.open(settings) as engine:
+        engine.announce("127.0.0.1:50999")
         outcome = run("doctor", "--json")
     assert outcome.code == 0
     assert levels(outcome)["data directory"] == "warn"

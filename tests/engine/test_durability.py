@@ -1,7 +1,6 @@
 """The index is derived: restarted, dropped or rebuilt it answers the same."""
 
 import pytest
-from mnemic.store.sqlite import open_sqlite
 
 from mnemic.engine.engine import Engine
 from mnemic.engine.reembedding import reembed
@@ -11,6 +10,7 @@ from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import SearchRequest
+from mnemic.store.sqlite import open_sqlite
 
 TEXTS = [
     "Ana moved to Porto in September",

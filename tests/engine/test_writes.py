@@ -1,11 +1,14 @@
 """Writes: durable, visible at once, versioned, safe to retry."""
 
+import base64
+import json
 import threading
 import time
 import uuid
 
 import pytest
 
+from mnemic.engine.pages import encode_page_token
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import ChangeKind, MemoryInput, Role
 from mnemic.model.requests import AddMode, ListRequest, MemoryUpdate
@@ -122,6 +125,8 @@ def test_delete_all_takes_a_scope_and_leaves_the_others(engine):
     add(engine, *(f"mine {number}" for number in range(30)))
     engine.add("t", Scope(user_id="u", session_id="s"), [MemoryInput(body="mine in a session")])
     engine.add("t", Scope(user_id="v"), [MemoryInput(body="theirs")])
+    updated = engine.list_memories("t", ListRequest(scope=USER)).memories[3].memory_id
+    engine.update("t", updated, MemoryUpdate(fields=frozenset({"body"}), body="changed"))
     assert engine.delete_all("t", USER) == 31
     assert engine.delete_all("t", USER) == 0
     assert engine.search("t", SearchRequest(scope=Scope(user_id="v"), query="theirs")).hits
@@ -215,6 +220,33 @@ def test_pages_walk_through_everything_once(engine):
     with pytest.raises(MnemicError) as refused:
         engine.list_memories("t", other)
     assert refused.value.reason is Reason.INVALID_PAGE_TOKEN
+
+
+def test_pages_with_ended_versions_walk_through_every_version_once(engine):
+    ids = [memory.memory_id for memory in add(engine, *(f"text {number}" for number in range(5))).memories]
+    for memory_id in ids:
+        for number in range(2):
+            engine.update("t", memory_id, MemoryUpdate(fields=frozenset({"body"}), body=f"changed {number}"))
+    seen, token = [], ""
+    while True:
+        request = ListRequest(scope=USER, page_size=2, page_token=token, include_superseded=True)
+        page = engine.list_memories("t", request)
+        seen += [(memory.memory_id, memory.version) for memory in page.memories]
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen == [(memory_id, version) for memory_id in ids[::-1] for version in (3, 2, 1)]
+
+
+def test_a_forged_page_token_is_malformed(engine):
+    add(engine, *(f"text {number}" for number in range(5)))
+    token = engine.list_memories("t", ListRequest(scope=USER, page_size=2)).next_page_token
+    _, digest, _ = json.loads(base64.urlsafe_b64decode(token + "=="))
+    for position in ([], [None], ["x"], ["x", "y"], ["a", "1", "2"]):
+        forged = encode_page_token(digest, position)
+        with pytest.raises(MnemicError) as refused:
+            engine.list_memories("t", ListRequest(scope=USER, page_size=2, page_token=forged))
+        assert refused.value.reason is Reason.INVALID_PAGE_TOKEN
 
 
 def test_scopes_are_listed_with_counts_in_pages(engine):

@@ -21,7 +21,9 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from mnemic.store.sqlite import open_sqlite
-store = open_sqlite(Path(sys.argv[1]), holder=sys.argv[2])
+store = open_sqlite(Path(sys.argv[1]))
+if sys.argv[2]:
+    store.announce(sys.argv[2])
 print("open", flush=True)
 time.sleep(60)
 """

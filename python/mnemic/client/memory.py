@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -301,7 +300,6 @@ def resolve_settings(data_directory: str | Path | None, settings: Settings | Non
 def _open_engine(settings: Settings) -> Engine:
     progress = ProgressLine()
     try:
-        holder = f"a Memory in process {os.getpid()}"
-        return Engine.open(settings, holder=holder, pull_missing_model=True, progress=progress)
+        return Engine.open(settings, pull_missing_model=True, progress=progress)
     finally:
         progress.finish()

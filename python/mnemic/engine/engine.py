@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from mnemic import _core
 from mnemic.embedding.factory import open_provider
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
@@ -37,7 +35,8 @@ from mnemic.model.requests import (
 )
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
-from mnemic.store.interface import Store, StoreStats
+from mnemic.model.stats import NodeStats
+from mnemic.store.interface import Store
 from mnemic.store.sqlite import open_sqlite
 
 _log = structlog.get_logger("mnemic.engine")
@@ -45,23 +44,6 @@ _HOUR_MICROS = 3_600_000_000
 _UPKEEP_SECONDS = 3600.0
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """What a node holds.
-
-    Attributes:
-        store: The store's counts.
-        index: What is in memory.
-        model: The embedding model's identity.
-        dimension: The length of its vectors.
-    """
-
-    store: StoreStats
-    index: _core.PartitionStats
-    model: str
-    dimension: int
 
 
 class Engine:
@@ -89,14 +71,11 @@ class Engine:
         self._upkeep.start()
 
     @classmethod
-    def open(
-        cls, settings: Settings, *, holder: str = "", pull_missing_model: bool = False, progress: Progress | None = None
-    ) -> Engine:
+    def open(cls, settings: Settings, *, pull_missing_model: bool = False, progress: Progress | None = None) -> Engine:
         """Opens the data directory and the embedding model that the settings name.
 
         Args:
             settings: Where and what.
-            holder: What a second process is told about this one when it wants the same directory, such as an address.
             pull_missing_model: Fetch and convert the model's files if they are not installed.
             progress: Told (step, fraction from 0 to 1) while that is done.
 
@@ -105,7 +84,7 @@ class Engine:
         """
         provider = open_model(settings, pull_missing=pull_missing_model, progress=progress)
         try:
-            store = open_sqlite(settings.data_directory, holder=holder)
+            store = open_sqlite(settings.data_directory)
         except BaseException:
             provider.close()
             raise
@@ -217,11 +196,15 @@ class Engine:
         """The last revision that searches see."""
         return self._index.revision
 
-    def stats(self, tenant: str | None = None) -> EngineStats:
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """What the node holds, of one tenant's store or of all."""
-        return EngineStats(
-            self._store.stats(tenant), self._index.core.stats(), self._provider.identity, self._provider.dimension
+        return NodeStats(
+            self._store.stats(tenant), self._index.stats(), self._provider.identity, self._provider.dimension
         )
+
+    def announce(self, address: str) -> None:
+        """Notes where this engine is served, for other processes that want its data directory."""
+        self._store.announce(address)
 
     def check(self) -> list[str]:
         """Looks for damage in the store and for differences between index and store; what it found, in words.

@@ -13,6 +13,7 @@ from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.scope import PartitionKey
+from mnemic.model.stats import IndexStats
 from mnemic.store.interface import Store, WriteBatch
 
 _log = structlog.get_logger("mnemic.index")
@@ -139,6 +140,13 @@ class LiveIndex:
         # An owner without memories is not kept: asking for strangers must not cost memory.
         if self.core.contains(key):
             self._loaded.add(key)
+
+    def stats(self) -> IndexStats:
+        """What is in memory."""
+        held = self.core.stats()
+        return IndexStats(
+            partitions=held.partitions, rows=held.rows, current=held.current, vectors=held.vectors, bytes=held.bytes
+        )
 
     def drop_all(self) -> None:
         """Forgets every partition; they are read again from the store when they are next asked for."""

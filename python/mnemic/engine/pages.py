@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 
-from mnemic.model.errors import Reason, invalid_field
+from mnemic.model.errors import MnemicError, Reason, invalid_field
 
 _FORMAT = 1
 
@@ -33,15 +33,20 @@ def decode_page_token(token: str, digest: str) -> list[str | None]:
         padded = token + "=" * (-len(token) % 4)
         version, owner, position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError):
-        raise _invalid("is malformed; give the next_page_token of the last answer as it came") from None
+        raise malformed_page_token() from None
     if version != _FORMAT or not isinstance(position, list):
         raise _invalid("is from another version of the server; start again without it")
     if not all(item is None or isinstance(item, str) for item in position):
-        raise _invalid("is malformed; give the next_page_token of the last answer as it came")
+        raise malformed_page_token()
     if owner != digest:
         raise _invalid("belongs to another request; the other fields must be those of the first call")
     return position
 
 
-def _invalid(description: str) -> Exception:
+def malformed_page_token() -> MnemicError:
+    """The refusal of a token that no answer gave."""
+    return _invalid("is malformed; give the next_page_token of the last answer as it came")
+
+
+def _invalid(description: str) -> MnemicError:
     return invalid_field("page_token", description, reason=Reason.INVALID_PAGE_TOKEN)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from mnemic import _core
-from mnemic.engine.pages import decode_page_token, encode_page_token, request_digest
+from mnemic.engine.pages import decode_page_token, encode_page_token, malformed_page_token, request_digest
 from mnemic.engine.searching import compile_filter
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_ids_filter, check_memory_id, check_scope, check_times, page_size
@@ -21,6 +21,8 @@ _SCOPES_DEFAULT = 100
 # A filtered page looks at so many memories at most and is then sent as it is, with a token to go on.
 _MAX_FILTERED = 20_000
 _FILTER_BATCH = 1_000
+# The memory id and version of the last entry of a page.
+_Position = tuple[str, int]
 
 
 class Reader:
@@ -88,16 +90,16 @@ class Reader:
             request.include_superseded,
             request.include_expired,
         )
-        before = decode_page_token(request.page_token, digest)[0] if request.page_token else None
+        before = _position(decode_page_token(request.page_token, digest)) if request.page_token else None
         revision = self._store.revision()
         memories, last = self._page(tenant, request, compiled, size, before)
-        token = encode_page_token(digest, [last]) if last is not None else ""
+        token = encode_page_token(digest, [last[0], str(last[1])]) if last is not None else ""
         return MemoryPage(tuple(memories), token, revision)
 
     def _page(
-        self, tenant: str, request: ListRequest, compiled: _core.Filter | None, size: int, before: str | None
-    ) -> tuple[list[Memory], str | None]:
-        """The page's memories and where the next one begins, None when nothing is left."""
+        self, tenant: str, request: ListRequest, compiled: _core.Filter | None, size: int, before: _Position | None
+    ) -> tuple[list[Memory], _Position | None]:
+        """The page's memories and where it ended, None when nothing is left."""
         now = time.time_ns() // 1000
         page: list[Memory] = []
         looked_at = 0
@@ -109,7 +111,8 @@ class Reader:
                 request.match,
                 limit=limit,
                 now_micros=now,
-                before_id=before,
+                before_id=before[0] if before else None,
+                before_version=before[1] if before else None,
                 as_of_micros=request.as_of_micros,
                 include_superseded=request.include_superseded,
                 include_expired=request.include_expired,
@@ -118,7 +121,7 @@ class Reader:
             for memory in found:
                 if len(page) == size:
                     return page, before
-                before = memory.memory_id
+                before = (memory.memory_id, memory.version)
                 if compiled is None or compiled.matches(memory):
                     page.append(memory)
             looked_at += len(found)
@@ -132,10 +135,26 @@ class Reader:
         check_ids_filter(scope)
         size = page_size(size, _SCOPES_DEFAULT)
         digest = request_digest("scopes", tenant, scope)
-        after = Scope(*decode_page_token(token, digest)) if token else None
+        after = _scope_position(decode_page_token(token, digest)) if token else None
         found = self._store.list_scopes(tenant, scope, limit=size + 1, after=after)
         if len(found) <= size:
             return ScopePage(tuple(found), "")
         last = found[size - 1].scope
         position = [last.user_id, last.agent_id, last.session_id, last.app_id]
         return ScopePage(tuple(found[:size]), encode_page_token(digest, position))
+
+
+def _position(parts: list[str | None]) -> _Position:
+    match parts:
+        case [str(memory_id), str(version)] if version.isdecimal():
+            return memory_id, int(version)
+        case _:
+            raise malformed_page_token()
+
+
+def _scope_position(parts: list[str | None]) -> Scope:
+    match parts:
+        case [user_id, agent_id, session_id, app_id]:
+            return Scope(user_id, agent_id, session_id, app_id)
+        case _:
+            raise malformed_page_token()

@@ -254,9 +254,13 @@ class Writer:
             )
             if not found:
                 return total
+            # Of an updated memory all versions are listed, the latest first; it goes as a whole.
+            latest: dict[str, Memory] = {}
+            for memory in found:
+                latest.setdefault(memory.memory_id, memory)
             try:
-                self._commit_deletions(tenant, found, None)
-                total += len(found)
+                self._commit_deletions(tenant, list(latest.values()), None)
+                total += len(latest)
             except MnemicError as error:
                 # Another writer came between; look again at what is left.
                 if error.reason not in {Reason.VERSION_CONFLICT, Reason.MEMORY_NOT_FOUND}:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic import __version__
-from mnemic.engine.engine import Engine, EngineStats
+from mnemic.engine.engine import Engine
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.stats import NodeStats
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
 
@@ -34,7 +35,7 @@ class AdminService:
             store=_store(stats), index=_index(stats), server=self._server(stats) if request.all_tenants else None
         )
 
-    def _server(self, stats: EngineStats) -> pb.ServerStats:
+    def _server(self, stats: NodeStats) -> pb.ServerStats:
         return pb.ServerStats(
             version=__version__,
             start_time=self._started,
@@ -43,7 +44,7 @@ class AdminService:
         )
 
 
-def _store(stats: EngineStats) -> pb.StoreStats:
+def _store(stats: NodeStats) -> pb.StoreStats:
     store = stats.store
     return pb.StoreStats(
         tenant_count=store.tenants,
@@ -58,7 +59,7 @@ def _store(stats: EngineStats) -> pb.StoreStats:
     )
 
 
-def _index(stats: EngineStats) -> pb.IndexStats:
+def _index(stats: NodeStats) -> pb.IndexStats:
     index = stats.index
     return pb.IndexStats(
         partition_count=index.partitions,

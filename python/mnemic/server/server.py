@@ -210,12 +210,12 @@ def serve(
             missing or another than the store's.
     """
     configure_logs(settings.server)
-    address = settings.server.address
     with (
-        Engine.open(settings, holder=address, pull_missing_model=pull_missing_model, progress=progress) as engine,
+        Engine.open(settings, pull_missing_model=pull_missing_model, progress=progress) as engine,
         _StopSignal() as stop_signal,
         MnemicServer(engine) as server,
     ):
+        engine.announce(server.address)
         _log.info("serving", address=server.address, data_directory=str(settings.data_directory))
         sys.stdout.write(f"mnemic serving on {server.address}\n")
         sys.stdout.flush()

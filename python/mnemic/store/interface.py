@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+from mnemic.model.stats import StoreStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +146,6 @@ class StoredModel:
     active: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreStats:
-    """What the store holds; sizes in bytes."""
-
-    tenants: int
-    scopes: int
-    memories: int
-    versions: int
-    vectors: int
-    outbox_pending: int
-    outbox_failed: int
-    revision: int
-    bytes_on_disk: int
-
-
 class Store(ABC):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
@@ -228,8 +214,7 @@ class Store(ABC):
             before_version: With `before_id`: also that memory's versions below this one (the last of the page before).
                 Only listings by `as_of_micros` or with superseded versions can show more than one of a memory.
             as_of_micros: The versions that held then (valid_from <= as_of < valid_to), instead of the current ones.
-            include_superseded: Also memories that another one superseded (each memory once, as its latest version; the
-                versions before an update are in its history).
+            include_superseded: Also versions of undeleted memories that have ended, by an update or by supersession.
             include_expired: Also those past their expiry.
             with_vectors: Whether to read the active model's vectors.
         """
@@ -303,6 +288,10 @@ class Store(ABC):
     @abstractmethod
     def stats(self, tenant: str | None = None) -> StoreStats:
         """Counts, of one tenant or of all."""
+
+    @abstractmethod
+    def announce(self, address: str) -> None:
+        """Notes where this process serves, for others who find that they cannot open the store beside it."""
 
     @abstractmethod
     def check(self) -> list[str]:

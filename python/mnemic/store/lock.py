@@ -33,7 +33,7 @@ class DataDirectoryLock:
         MnemicError: STORE_UNAVAILABLE when somebody else holds it; the message names who and says what to do.
     """
 
-    def __init__(self, data_directory: Path, *, address: str = "") -> None:
+    def __init__(self, data_directory: Path) -> None:
         path = data_directory / LOCK_FILE_NAME
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -49,9 +49,12 @@ class DataDirectoryLock:
             holder = self._read()
             os.close(self._descriptor)
             raise _held_by_another(data_directory, holder) from error
-        holder = {"pid": str(os.getpid()), "command": shlex.join([Path(sys.executable).name, *sys.argv])[:500]}
-        self._record(holder | ({"address": address} if address else {}))
+        self._record(_this_process())
         _held.add(self)
+
+    def announce(self, address: str) -> None:
+        """Notes where the holder serves: what others are told to use instead of the directory."""
+        self._record(_this_process() | {"address": address})
 
     def release(self) -> None:
         """Lets others in; a second call does nothing."""
@@ -76,6 +79,10 @@ class DataDirectoryLock:
         except ValueError:  # The holder is just writing it, or could not.
             return {}
         return {str(key): str(value) for key, value in decoded.items()} if isinstance(decoded, dict) else {}
+
+
+def _this_process() -> dict[str, str]:
+    return {"pid": str(os.getpid()), "command": shlex.join([Path(sys.executable).name, *sys.argv])[:500]}
 
 
 def _held_by_another(data_directory: Path, holder: dict[str, str]) -> MnemicError:

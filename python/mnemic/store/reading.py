@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, an
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
 from mnemic.model.scope import OwnerKind, PartitionKey
-from mnemic.store.interface import StoreStats
+from mnemic.model.stats import StoreStats
 from mnemic.store.models import active_model
 from mnemic.store.rows import (
     MEMORY_COLUMNS,

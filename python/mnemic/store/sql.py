@@ -9,6 +9,7 @@ from sqlalchemy import select
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+from mnemic.model.stats import StoreStats
 from mnemic.store import checking, listing, models, outbox, reading, requests, writing
 from mnemic.store.database import Database
 from mnemic.store.interface import (
@@ -17,7 +18,6 @@ from mnemic.store.interface import (
     RequestRecord,
     Store,
     StoredModel,
-    StoreStats,
     WriteBatch,
 )
 from mnemic.store.tables import store_state

@@ -40,6 +40,11 @@ class SqliteStore(SqlStore):
             database, bytes_on_disk=self._size_of_files, find_damage=self._check_file, release=lock.release
         )
         self._path = path
+        self._lock = lock
+
+    def announce(self, address: str) -> None:
+        """See `Store.announce`."""
+        self._lock.announce(address)
 
     def _size_of_files(self) -> int:
         files = (self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm"))
@@ -54,14 +59,11 @@ class SqliteStore(SqlStore):
         return found
 
 
-def open_sqlite(
-    data_directory: Path, *, holder: str = "", busy_timeout_seconds: float = DEFAULT_BUSY_TIMEOUT_SECONDS
-) -> SqliteStore:
+def open_sqlite(data_directory: Path, *, busy_timeout_seconds: float = DEFAULT_BUSY_TIMEOUT_SECONDS) -> SqliteStore:
     """Opens the store of a data directory, making directory and database when they are not there.
 
     Args:
         data_directory: Made with permissions 0700. Must lie on a local disk.
-        holder: The address at which this process serves, if it does, for those who find the directory in use.
         busy_timeout_seconds: How long to wait for a lock on the database file that somebody else holds, such as a
             backup tool.
 
@@ -78,7 +80,7 @@ def open_sqlite(
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable_directory(directory, error) from error
-    lock = DataDirectoryLock(directory, address=holder)
+    lock = DataDirectoryLock(directory)
     try:
         # Made here so that others cannot read it even in a directory that they can; SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

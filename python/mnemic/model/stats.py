@@ -1,0 +1,56 @@
+"""What a node holds, in counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStats:
+    """What the store holds; sizes in bytes."""
+
+    tenants: int
+    scopes: int
+    memories: int
+    versions: int
+    vectors: int
+    outbox_pending: int
+    outbox_failed: int
+    revision: int
+    bytes_on_disk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStats:
+    """What is in memory; sizes in bytes.
+
+    Attributes:
+        partitions: How many partitions are loaded.
+        rows: All their rows, ended ones included.
+        current: Rows that are neither deleted nor superseded.
+        vectors: Rows with an embedding.
+        bytes: What all of it takes.
+    """
+
+    partitions: int
+    rows: int
+    current: int
+    vectors: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStats:
+    """What a node holds.
+
+    Attributes:
+        store: The store's counts.
+        index: What is in memory.
+        model: The embedding model's identity.
+        dimension: The length of its vectors.
+    """
+
+    store: StoreStats
+    index: IndexStats
+    model: str
+    dimension: int
