@@ -61,6 +61,8 @@ fn race(end: impl Fn(u128, u32) -> Close) {
                         (ROWS as usize, 1),
                         "a half batch was found"
                     );
+                    let ended = outcome.hits.iter().filter_map(|hit| hit.valid_to_micros);
+                    assert_eq!(ended.count(), 0, "the mark of a later batch was seen");
                     let version = *versions.first().expect("there is one");
                     assert!(version >= last, "a later search saw an earlier state");
                     last = version;

@@ -1,71 +1,60 @@
-//! The index answers as a model does that keeps a list of rows and looks at every one of them.
-
-mod common;
+//! The model: a list of rows, all of them looked at for every question, written without regard to speed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{NOW, bytes, message, partition, search};
 use mnemic_retrieval::entity::{find_entities, linked_names, normalize_name};
-use mnemic_retrieval::filter::Filter;
-use mnemic_retrieval::fusion::Weights;
 use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::text::{Bm25, terms};
-use mnemic_retrieval::vector::SimdPath;
-use mnemic_retrieval::{
-    Close, Index, Memory, PartitionKey, Row, ScopeIds, ScopeMatch, SearchRequest,
-};
-use proptest::prelude::*;
+use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
-const DIMENSION: usize = 5;
-/// Times are drawn from 0 to this, [`NOW`] included.
-const LAST_TIME: i64 = 2 * NOW;
+use crate::common::NOW;
 
 /// One row of the model.
 #[derive(Clone, Debug)]
-struct ModelRow {
-    partition: usize,
-    memory: Memory,
-    vector: Option<Vec<f32>>,
-    closed: Option<i64>,
+pub(crate) struct ModelRow {
+    pub(crate) partition: usize,
+    pub(crate) memory: Memory,
+    pub(crate) vector: Option<Vec<f32>>,
+    pub(crate) closed: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Model {
-    rows: Vec<ModelRow>,
-    deleted: BTreeMap<(usize, u128), u32>,
+pub(crate) struct Model {
+    pub(crate) rows: Vec<ModelRow>,
+    pub(crate) deleted: BTreeMap<(usize, u128), u32>,
 }
 
 #[derive(Clone, Debug)]
-struct Batch {
-    partition: usize,
-    rows: Vec<(Memory, Option<Vec<f32>>)>,
-    closes: Vec<Close>,
+pub(crate) struct Batch {
+    pub(crate) partition: usize,
+    pub(crate) rows: Vec<(Memory, Option<Vec<f32>>)>,
+    pub(crate) closes: Vec<Close>,
 }
 
 #[derive(Clone, Debug)]
-struct Question {
-    partitions: Vec<usize>,
-    scope: ScopeIds,
-    scope_match: ScopeMatch,
-    text: String,
-    vector: Option<Vec<f32>>,
-    filter: Option<u8>,
-    as_of: Option<i64>,
-    include_superseded: bool,
-    top_k: usize,
-    weights: [f64; 4],
-    min_score: f64,
+pub(crate) struct Question {
+    pub(crate) partitions: Vec<usize>,
+    pub(crate) scope: ScopeIds,
+    pub(crate) scope_match: ScopeMatch,
+    pub(crate) text: String,
+    pub(crate) vector: Option<Vec<f32>>,
+    pub(crate) filter: Option<u8>,
+    pub(crate) as_of: Option<i64>,
+    pub(crate) include_superseded: bool,
+    pub(crate) top_k: usize,
+    pub(crate) weights: [f64; 4],
+    pub(crate) min_score: f64,
 }
 
 /// What the model says of one row: its signals, None where it has none.
-struct Scored<'a> {
-    row: &'a ModelRow,
-    signals: [Option<f64>; 4],
-    score: f64,
+pub(crate) struct Scored<'a> {
+    pub(crate) row: &'a ModelRow,
+    pub(crate) signals: [Option<f64>; 4],
+    pub(crate) score: f64,
 }
 
 impl ModelRow {
-    fn end(&self) -> Option<i64> {
+    pub(crate) fn end(&self) -> Option<i64> {
         self.closed.or(self.memory.valid_to_micros)
     }
 
@@ -144,7 +133,7 @@ fn rating(memory: &Memory) -> Option<i64> {
 }
 
 impl Model {
-    fn apply(&mut self, batch: &Batch) {
+    pub(crate) fn apply(&mut self, batch: &Batch) {
         let place = batch.partition;
         let is = |row: &ModelRow, id, version| {
             row.partition == place && row.memory.memory_id == id && row.memory.version == version
@@ -202,7 +191,7 @@ impl Model {
         }
     }
 
-    fn search(&self, question: &Question) -> (Vec<Scored<'_>>, usize) {
+    pub(crate) fn search(&self, question: &Question) -> (Vec<Scored<'_>>, usize) {
         let selected: Vec<&ModelRow> = self
             .rows
             .iter()
@@ -355,312 +344,4 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
             .sum::<f64>()
     };
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-}
-
-const WORDS: [&str; 14] = [
-    "tulip",
-    "river",
-    "Berlin",
-    "Caroline",
-    "New York",
-    "gpt-4o",
-    "garden",
-    "violin",
-    "the",
-    "Mel's",
-    "paint",
-    "market",
-    "\"blue sky\"",
-    "tulip",
-];
-
-fn texts(words: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(&WORDS[..]), words).prop_map(|words| words.join(" "))
-}
-
-fn scopes() -> impl Strategy<Value = ScopeIds> {
-    let ids = |known: &'static [&'static str]| {
-        prop::option::of(prop::sample::select(known).prop_map(str::to_owned))
-    };
-    (
-        ids(&["u", "*"]),
-        ids(&["a"]),
-        ids(&["s", "t", ""]),
-        ids(&["app"]),
-    )
-        .prop_map(|(user_id, agent_id, session_id, app_id)| ScopeIds {
-            user_id,
-            agent_id,
-            session_id,
-            app_id,
-        })
-}
-
-/// Small whole numbers, so that equal and opposite directions occur, and few of them are rounded.
-fn vectors() -> impl Strategy<Value = Vec<f32>> {
-    prop::collection::vec((-3..=3_i8).prop_map(f32::from), DIMENSION)
-        .prop_filter("a vector has a direction", |vector| {
-            vector.iter().any(|element| *element != 0.0)
-        })
-}
-
-fn times() -> impl Strategy<Value = i64> {
-    prop_oneof![0..LAST_TIME, Just(NOW), Just(1)]
-}
-
-fn memories() -> impl Strategy<Value = Memory> {
-    let identity = (
-        1..40_u128,
-        1..4_u32,
-        scopes(),
-        texts(0..8),
-        prop::sample::select(vec!["", "", "Mel"]),
-    );
-    let time = (
-        prop::option::of(times()),
-        times(),
-        times(),
-        prop::option::weighted(0.1, times()),
-        prop::option::weighted(0.1, times()),
-    );
-    let rest = (
-        prop::option::of(0..3_i64),
-        prop::collection::vec(prop::sample::select(vec!["Berlin", "The Hague"]), 0..2),
-    );
-    (identity, time, rest).prop_map(
-        |(
-            (id, version, scope, body, name),
-            (event, create, from, to, expire),
-            (rating, entities),
-        )| Memory {
-            version,
-            scope,
-            name: name.to_owned(),
-            event_time_micros: event,
-            create_time_micros: create,
-            valid_from_micros: from,
-            valid_to_micros: to,
-            expire_time_micros: expire,
-            metadata: rating
-                .map(|rating| ("rating".to_owned(), MetadataValue::Integer(rating)))
-                .into_iter()
-                .collect(),
-            entities: entities.into_iter().map(str::to_owned).collect(),
-            ..message(id, &body)
-        },
-    )
-}
-
-fn batches() -> impl Strategy<Value = Batch> {
-    let rows = prop::collection::vec((memories(), prop::option::weighted(0.8, vectors())), 0..25);
-    let close = (1..40_u128, 1..4_u32, prop::option::weighted(0.8, times())).prop_map(
-        |(memory_id, version, valid_to_micros)| Close {
-            memory_id,
-            version,
-            valid_to_micros,
-        },
-    );
-    (0..2_usize, rows, prop::collection::vec(close, 0..6)).prop_map(|(partition, rows, closes)| {
-        Batch {
-            partition,
-            rows,
-            closes,
-        }
-    })
-}
-
-fn questions() -> impl Strategy<Value = Question> {
-    let place = (
-        prop::sample::subsequence(vec![0_usize, 1], 0..=2),
-        scopes(),
-        prop::sample::select(vec![
-            ScopeMatch::Visible,
-            ScopeMatch::Exact,
-            ScopeMatch::Tenant,
-        ]),
-    );
-    let query = (
-        texts(0..5),
-        prop::option::of(vectors()),
-        prop::option::weighted(0.3, 0..3_u8),
-    );
-    let time = (
-        prop::option::weighted(0.3, times()),
-        prop::bool::weighted(0.3),
-    );
-    let weight = || prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0_f64];
-    let weights = [weight(), weight(), weight(), weight()];
-    let score = (
-        weights.prop_filter("not all 0", |weights| {
-            weights.iter().any(|weight| *weight > 0.0)
-        }),
-        prop_oneof![Just(0.0), 0.0..0.9_f64],
-    );
-    (place, query, time, 1..15_usize, score).prop_map(
-        |(
-            (partitions, scope, scope_match),
-            (text, vector, filter),
-            (as_of, include_superseded),
-            top_k,
-            (weights, min_score),
-        )| Question {
-            partitions,
-            scope,
-            scope_match,
-            text,
-            vector,
-            filter,
-            as_of,
-            include_superseded,
-            top_k,
-            weights,
-            min_score,
-        },
-    )
-}
-
-fn keys() -> [PartitionKey; 2] {
-    [partition("u"), partition("*")]
-}
-
-/// Holds an answer of the index against the model's.
-fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCaseError> {
-    let partitions: Vec<PartitionKey> = question
-        .partitions
-        .iter()
-        .map(|&place| keys()[place].clone())
-        .collect();
-    let filter = question.filter.map(|rating| {
-        Filter::comparison(
-            "metadata.rating",
-            1,
-            vec![MetadataValue::Integer(rating.into())],
-        )
-        .expect("a valid filter")
-    });
-    let vector = question.vector.as_deref().map(bytes);
-    let request = SearchRequest {
-        scope_match: question.scope_match,
-        text: &question.text,
-        vector: vector.as_deref(),
-        filter: filter.as_ref(),
-        as_of_micros: question.as_of,
-        include_superseded: question.include_superseded,
-        top_k: question.top_k,
-        weights: Weights::new(question.weights).expect("valid weights"),
-        min_score: question.min_score,
-        explain: true,
-        ..search(&partitions, &question.scope)
-    };
-    let outcome = index.search(&request).expect("a valid request");
-    let (scored, considered) = model.search(question);
-    prop_assert_eq!(outcome.considered, considered as u64);
-    let mut seen = BTreeSet::new();
-    // Scores within rounding of the bound may fall on either side of it.
-    let kept = |bound: f64| scored.iter().filter(move |scored| scored.score >= bound);
-    let expected: Vec<&Scored<'_>> = kept(question.min_score - 1e-4)
-        .filter(|scored| seen.insert(scored.row.memory.memory_id))
-        .take(question.top_k)
-        .collect();
-    let certain: BTreeSet<u128> = kept(question.min_score + 1e-4)
-        .map(|scored| scored.row.memory.memory_id)
-        .collect();
-    prop_assert!(outcome.hits.len() <= expected.len());
-    prop_assert!(outcome.hits.len() >= certain.len().min(question.top_k));
-    for (hit, expected) in outcome.hits.iter().zip(&expected) {
-        prop_assert!(
-            (hit.score - expected.score).abs() < 1e-4,
-            "{} instead of {}",
-            hit.score,
-            expected.score
-        );
-        let of_hit = scored.iter().find(|scored| {
-            (scored.row.memory.memory_id, scored.row.memory.version)
-                == (hit.record.memory_id(), hit.record.version())
-                && scored.row.memory.scope == *hit.scope
-        });
-        let of_hit =
-            of_hit.ok_or_else(|| TestCaseError::fail("a hit that the model does not know"))?;
-        prop_assert!((hit.score - of_hit.score).abs() < 1e-4);
-        prop_assert_eq!(hit.valid_to_micros, of_hit.row.end());
-        prop_assert_eq!(hit.record.body(), &of_hit.row.memory.body);
-        let parts = hit.parts.ok_or_else(|| TestCaseError::fail("no parts"))?;
-        let sum: f64 = parts
-            .iter()
-            .flatten()
-            .map(|part| part.weight * part.normalized)
-            .sum();
-        prop_assert!((sum - hit.score).abs() < 1e-9);
-        for (part, signal) in parts.iter().zip(of_hit.signals) {
-            prop_assert!((part.map_or(0.0, |part| part.raw) - signal.unwrap_or(0.0)).abs() < 1e-4);
-        }
-    }
-    Ok(())
-}
-
-fn rows_of(batch: &Batch) -> Vec<Row<Vec<u8>>> {
-    batch
-        .rows
-        .iter()
-        .map(|(memory, vector)| Row {
-            memory: memory.clone(),
-            vector: vector.as_deref().map(bytes),
-        })
-        .collect()
-}
-
-/// An index made from the model's rows, as a store would give them.
-fn rebuilt(model: &Model) -> Index {
-    let index = Index::new(DIMENSION, SimdPath::Portable).expect("a valid dimension");
-    for (place, key) in keys().iter().enumerate() {
-        let row = |row: &ModelRow| Row {
-            memory: Memory {
-                valid_to_micros: row.end(),
-                ..row.memory.clone()
-            },
-            vector: row.vector.as_deref().map(bytes),
-        };
-        let rows: Vec<Row<Vec<u8>>> = model
-            .rows
-            .iter()
-            .filter(|row| row.partition == place)
-            .map(row)
-            .collect();
-        index.load(key, &rows).expect("valid rows");
-    }
-    index
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
-    #[test]
-    fn searches_equal_those_of_a_plain_list(
-        batches in prop::collection::vec(batches(), 1..8),
-        questions in prop::collection::vec(questions(), 1..12),
-    ) {
-        let index = Index::new(DIMENSION, SimdPath::best()).expect("a valid dimension");
-        let mut model = Model::default();
-        for batch in &batches {
-            index.apply(&keys()[batch.partition], &rows_of(batch), &batch.closes).expect("valid rows");
-            model.apply(batch);
-            check(&index, &model, &questions[0])?;
-        }
-        for question in &questions {
-            check(&index, &model, question)?;
-        }
-        let stats = index.stats();
-        prop_assert_eq!(stats.rows, model.rows.len() as u64);
-        prop_assert_eq!(stats.current, model.rows.iter().filter(|row| row.end().is_none()).count() as u64);
-        prop_assert_eq!(stats.vectors, model.rows.iter().filter(|row| row.vector.is_some()).count() as u64);
-        // A close that lies ahead becomes a planned end when the index is built anew; the rest is the same.
-        for row in &mut model.rows {
-            row.memory.valid_to_micros = row.end();
-            row.closed = None;
-        }
-        let index = rebuilt(&model);
-        for question in &questions {
-            check(&index, &model, question)?;
-        }
-    }
 }
