@@ -224,7 +224,7 @@ impl PostingSignal {
             if scores.is_empty() {
                 scores.resize(source.view.limit as usize, 0.0);
             }
-            for posting in postings(list, source.view.limit) {
+            for &posting in postings(list, source.view.limit).flatten() {
                 if !has_row(&source.selected, posting.row) {
                     continue;
                 }
@@ -267,17 +267,22 @@ fn rows_with(sources: &Sources, lists: &Lists) -> u64 {
     let count = |(source, list): (&Source, &Option<Arc<PostingList>>)| {
         let Some(list) = list else { return 0 };
         let current = &source.view.current;
-        postings(list, source.view.limit)
-            .filter(|posting| has_row(current, posting.row))
-            .count() as u64
+        let in_slice = |slice: &[Posting]| -> u64 {
+            let rows = slice.iter().map(|posting| has_row(current, posting.row));
+            rows.map(u64::from).sum()
+        };
+        postings(list, source.view.limit).map(in_slice).sum::<u64>()
     };
     sources.iter().zip(lists).map(count).sum()
 }
 
-/// The postings that are in a view: the list may have grown beyond it.
-fn postings(list: &PostingList, limit: RowNumber) -> impl Iterator<Item = Posting> {
-    list.slices()
-        .flatten()
-        .copied()
-        .take_while(move |posting| posting.row < limit)
+/// The postings that are in a view, slice by slice: the list may have grown beyond it.
+fn postings(list: &PostingList, limit: RowNumber) -> impl Iterator<Item = &[Posting]> {
+    list.slices().map(move |slice| {
+        let is_in_view = |posting: &Posting| posting.row < limit;
+        if slice.last().is_none_or(is_in_view) {
+            return slice;
+        }
+        &slice[..slice.partition_point(is_in_view)]
+    })
 }
