@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 build: $(VENV)/.installed ## Build the Rust core (release) and install the package into .venv, editable
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop $(CARGO_PROFILE) --locked --quiet
+	PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop $(CARGO_PROFILE) --locked --quiet
 
 setup: build ## Everything that the other tasks need: .venv, the release build, the default model
 	$(BIN)/mnemic models pull minilm --quiet
@@ -42,8 +42,7 @@ lint: build ## Check formatting, lints, types, stubs, the contract and the impor
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest mnemic._core --mypy-config-file pyproject.toml
-	$(BIN)/buf lint
-	$(BIN)/buf format --diff --exit-code
+	$(BIN)/python scripts/check_contract.py
 	$(BIN)/python scripts/generate_stubs.py --check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -184,6 +184,7 @@ def test_stats_count(mnemic):
     add(mnemic, "a", "b", user="u1")
     document = mnemic("stats", "--json").document
     assert (document["memories"], document["scopes"]) == (2, 1)
+    assert document["embedding_model"].startswith("static-wordllama")
     assert "memories:" in mnemic("stats").out
 
 

@@ -328,3 +328,13 @@ def test_what_is_closed_says_so(memory):
     memory.close()
     assert "is closed" in refusal(memory.add, "x", user_id="u1").message
     assert "is closed" in refusal(memory.search, "x", user_id="u1").message
+
+
+def test_the_counts_of_a_node(memory):
+    memory.add("a", user_id="counted")
+    stats = memory.stats()
+    assert stats.store.memories >= 1
+    assert stats.store.revision >= 1
+    assert stats.dimension == 256
+    memory.search("a", user_id="counted")
+    assert memory.stats().index.partitions >= 1

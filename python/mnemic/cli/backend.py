@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from mnemic.model.requests import (
 )
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
+from mnemic.model.stats import NodeStats
 
 if TYPE_CHECKING:
     from mnemic.engine.settings import Settings
@@ -62,8 +63,8 @@ class Backend(ABC):
         """One page of the scopes that hold memories."""
 
     @abstractmethod
-    def stats(self) -> Mapping[str, int | str]:
-        """What it holds, by name; sizes in bytes."""
+    def stats(self) -> NodeStats:
+        """What it holds, of all tenants."""
 
     @abstractmethod
     def close(self) -> None:

@@ -233,12 +233,10 @@ def _server(address: str) -> Iterator[Check]:
             yield Check("server", Level.FAIL, f"{address} does not answer, or takes no calls", hint)
             return
         yield Check("server", Level.OK, f"{address} answers in {milliseconds:.1f} ms")
-        found = backend.stats()
-        yield Check(
-            "data",
-            Level.OK,
-            f"{counted(int(found['memories']), 'memory', 'memories')} in {counted(int(found['scopes']), 'scope')}",
-        )
+        stats = backend.stats()
+        held = f"{counted(stats.store.memories, 'memory', 'memories')} in {counted(stats.store.scopes, 'scope')}"
+        yield Check("data", Level.OK, held)
+        yield Check("model", Level.OK, f"{stats.model}, {stats.dimension} dimensions")
     except MnemicError as error:
         yield _failed("server", error)
     finally:

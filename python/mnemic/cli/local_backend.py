@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mnemic.cli.backend import Backend
 from mnemic.engine.engine import Engine
@@ -18,6 +18,7 @@ from mnemic.model.requests import (
 )
 from mnemic.model.scope import DEFAULT_TENANT, Scope
 from mnemic.model.search import SearchRequest, SearchResult
+from mnemic.model.stats import NodeStats
 
 
 class LocalBackend(Backend):
@@ -61,24 +62,9 @@ class LocalBackend(Backend):
         """See `Backend.list_scopes`."""
         return self._engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
 
-    def stats(self) -> Mapping[str, int | str]:
-        """See `Backend.stats`; of all tenants, since the directory holds them together."""
-        stats = self._engine.stats()
-        store = stats.store
-        return {
-            "data_directory": str(self._directory),
-            "embedding_model": stats.model,
-            "embedding_dimension": stats.dimension,
-            "tenants": store.tenants,
-            "scopes": store.scopes,
-            "memories": store.memories,
-            "versions": store.versions,
-            "vectors": store.vectors,
-            "outbox_pending": store.outbox_pending,
-            "outbox_failed": store.outbox_failed,
-            "revision": store.revision,
-            "bytes_on_disk": store.bytes_on_disk,
-        }
+    def stats(self) -> NodeStats:
+        """See `Backend.stats`."""
+        return self._engine.stats()
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -235,12 +236,16 @@ def stats(*, target: TargetOptions, as_json: JsonOption = False) -> None:
     Example: mnemic stats --server 127.0.0.1:50551
     """
     with open_backend(target) as backend:
-        found = backend.stats()
+        stats = backend.stats()
+    # What is in memory says little of a directory that this command opened for itself.
+    index = {f"index_{name}": value for name, value in asdict(stats.index).items()} if target.address() else {}
+    found: dict[str, int | str] = {"embedding_model": stats.model, "embedding_dimension": stats.dimension}
+    found |= asdict(stats.store) | index
     if as_json:
-        print_json(dict(found))
+        print_json(found)
         return
     for name, value in found.items():
-        shown = (
-            bytes_text(int(value)) if name.startswith("bytes") else f"{value:,}" if isinstance(value, int) else value
-        )
+        shown = value
+        if isinstance(value, int):
+            shown = bytes_text(value) if "bytes" in name else f"{value:,}"
         print_line(f"{name.replace('_', ' ') + ':':<20} {shown}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
@@ -20,9 +20,9 @@ from mnemic.model.requests import (
 )
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
+from mnemic.model.stats import NodeStats
 
 _MICROS = "_micros"
-_LARGEST_PAGE = 1000
 
 
 class RemoteBackend(Backend):
@@ -93,17 +93,9 @@ class RemoteBackend(Backend):
         """See `Backend.list_scopes`."""
         return self._client.list_scopes(page_size=page_size, page_token=page_token, **_ids(scope))
 
-    def stats(self) -> Mapping[str, int | str]:
-        """See `Backend.stats`; counted from the scopes that the server lists."""
-        scopes = memories = 0
-        token = ""
-        while True:
-            page = self._client.list_scopes(page_size=_LARGEST_PAGE, page_token=token)
-            scopes += len(page.scopes)
-            memories += sum(summary.memory_count for summary in page.scopes)
-            token = page.next_page_token
-            if not token:
-                return {"server": self._address, "scopes": scopes, "memories": memories}
+    def stats(self) -> NodeStats:
+        """See `Backend.stats`."""
+        return self._client.stats()
 
     def is_serving(self, timeout_seconds: float) -> bool:
         """Whether the server answers and takes calls."""

@@ -36,7 +36,8 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
-from mnemic.v1 import memory_service_pb2_grpc
+from mnemic.model.stats import NodeStats
+from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
 
 Result = TypeVar("Result")
 
@@ -176,6 +177,10 @@ class AsyncMnemicClient:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return await self._call(calls.list_scopes(page_size, page_token, **ids), timeout)
 
+    async def stats(self, *, timeout: float | None = None) -> NodeStats:
+        """What the server holds, of all tenants."""
+        return await self._call(calls.stats(), timeout)
+
     async def is_serving(self, *, timeout: float = 1.0) -> bool:
         """Whether the server answers and takes calls."""
         self._connected()
@@ -203,7 +208,8 @@ class AsyncMnemicClient:
         await self.close()
 
     async def _call(self, call: Call[Result], timeout: float | None) -> Result:
-        method = getattr(self._connected(), call.method)
+        stub = self._connected()
+        method = getattr(self._admin if call.is_admin else stub, call.method)
         try:
             answer = await method(
                 call.message, timeout=self._timeout if timeout is None else timeout, metadata=self._metadata
@@ -223,5 +229,6 @@ class AsyncMnemicClient:
                 else grpc.aio.secure_channel(self.address, self._credentials, self._options)
             )
             self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
+            self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
             self._health = health_pb2_grpc.HealthStub(self._channel)
         return self._stub

@@ -34,6 +34,7 @@ from mnemic.engine.settings import Settings
 from mnemic.model import memory as model
 from mnemic.model.deadline import Deadline
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
+from mnemic.model.stats import NodeStats
 
 Result = TypeVar("Result")
 
@@ -168,6 +169,10 @@ class AsyncMemory:
     async def list_scopes(self, *, page_size: int = 0, page_token: str = "", **ids: Unpack[ScopeOptions]) -> ScopePage:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return await self._run(lambda memory: memory.list_scopes(page_size=page_size, page_token=page_token, **ids))
+
+    async def stats(self) -> NodeStats:
+        """What the data directory and the index hold."""
+        return await self._run(lambda memory: memory.stats())
 
     async def close(self) -> None:
         """Waits for the calls that have begun and releases the data directory; those not begun are dropped."""

@@ -24,6 +24,8 @@ from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
+from mnemic.model.stats import NodeStats
+from mnemic.v1 import admin_service_pb2
 from mnemic.v1 import memory_service_pb2 as pb
 
 Result = TypeVar("Result")
@@ -40,11 +42,13 @@ class Call(Generic[Result]):
         method: The RPC's name.
         message: What is sent.
         decode: The result of the answer.
+        is_admin: Whether the RPC is of AdminService rather than of MemoryService.
     """
 
     method: str
     message: Any
     decode: Callable[[Any], Result]
+    is_admin: bool = False
 
 
 def add(messages: FriendlyMessages, **options: Unpack[AddOptions]) -> Call[AddResult]:
@@ -121,6 +125,11 @@ def list_scopes(page_size: int, page_token: str, **ids: Unpack[ScopeOptions]) ->
     with encodable():
         message = pb.ListScopesRequest(scope=encoding.optional_scope(scope), page_size=page_size, page_token=page_token)
         return Call("ListScopes", message, decoding.list_scopes)
+
+
+def stats() -> Call[NodeStats]:
+    """GetStats of AdminService, for all tenants."""
+    return Call("GetStats", admin_service_pb2.GetStatsRequest(all_tenants=True), decoding.stats, is_admin=True)
 
 
 @contextmanager

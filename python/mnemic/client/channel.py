@@ -18,7 +18,10 @@ _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
             {
-                "name": [{"service": "mnemic.v1.MemoryService"}],
+                "name": [
+                    {"service": "mnemic.v1.MemoryService"},
+                    {"service": "mnemic.v1.AdminService", "method": "GetStats"},
+                ],
                 "retryPolicy": {
                     "maxAttempts": MAX_ATTEMPTS,
                     "initialBackoff": "0.1s",

@@ -19,8 +19,9 @@ from mnemic.model.memory import (
 )
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.search import SearchHit, SignalScore, StageTimings
+from mnemic.model.stats import IndexStats, NodeStats, StoreStats
+from mnemic.v1 import admin_service_pb2, query_pb2, resources_pb2
 from mnemic.v1 import memory_service_pb2 as pb
-from mnemic.v1 import query_pb2, resources_pb2
 from mnemic.wire.values import metadata_from_proto, micros_from_timestamp, scope_from_proto
 
 
@@ -182,6 +183,33 @@ def list_scopes(response: pb.ListScopesResponse) -> ScopePage:
         for item in response.scopes
     )
     return ScopePage(scopes, response.next_page_token)
+
+
+def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:
+    """What the node holds."""
+    store, index, server = response.store, response.index, response.server
+    return NodeStats(
+        StoreStats(
+            tenants=store.tenant_count,
+            scopes=store.scope_count,
+            memories=store.memory_count,
+            versions=store.version_count,
+            vectors=store.vector_count,
+            outbox_pending=store.pending_work_count,
+            outbox_failed=store.dead_letter_count,
+            revision=store.revision,
+            bytes_on_disk=store.disk_bytes,
+        ),
+        IndexStats(
+            partitions=index.partition_count,
+            rows=index.row_count,
+            current=index.current_row_count,
+            vectors=index.vector_count,
+            bytes=index.memory_bytes,
+        ),
+        server.embedding_model,
+        server.embedding_dimension,
+    )
 
 
 def _moment(message: Any, name: str) -> int | None:  # noqa: ANN401 (a message that has the field)

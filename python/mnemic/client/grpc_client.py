@@ -36,7 +36,8 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
-from mnemic.v1 import memory_service_pb2_grpc
+from mnemic.model.stats import NodeStats
+from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
 
 Result = TypeVar("Result")
 
@@ -82,6 +83,7 @@ class MnemicClient:
             else grpc.secure_channel(address, credentials, arguments)
         )
         self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
+        self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._closed = False
 
@@ -217,6 +219,10 @@ class MnemicClient:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return self._call(calls.list_scopes(page_size, page_token, **ids), timeout)
 
+    def stats(self, *, timeout: float | None = None) -> NodeStats:
+        """What the server holds, of all tenants."""
+        return self._call(calls.stats(), timeout)
+
     def is_serving(self, *, timeout: float = 1.0) -> bool:
         """Whether the server answers and takes calls."""
         self._require_open()
@@ -244,7 +250,7 @@ class MnemicClient:
 
     def _call(self, call: Call[Result], timeout: float | None) -> Result:
         self._require_open()
-        method = getattr(self._stub, call.method)
+        method = getattr(self._admin if call.is_admin else self._stub, call.method)
         try:
             answer = method(
                 call.message, timeout=self._timeout if timeout is None else timeout, metadata=self._metadata

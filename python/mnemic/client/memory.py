@@ -33,6 +33,7 @@ from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, invalid_field
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.scope import DEFAULT_TENANT, Scope
+from mnemic.model.stats import NodeStats
 
 _MAX_PAGE = 1000
 
@@ -246,6 +247,10 @@ class Memory:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         scope: Scope = requests.scope_of(**ids)
         return self.engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
+
+    def stats(self) -> NodeStats:
+        """What the data directory and the index hold."""
+        return self.engine.stats()
 
     def close(self) -> None:
         """Releases the data directory. Wait for calls of other threads first."""

@@ -111,6 +111,7 @@ def _open_database(path: Path, busy_timeout_seconds: float) -> Database:
 def _make_engine(path: Path, busy_timeout_seconds: float, *, writes: bool) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
+        hide_parameters=True,  # they are what people said, and an error may be logged
         poolclass=QueuePool,
         pool_size=1 if writes else _KEPT_READERS,
         max_overflow=0 if writes else -1,
