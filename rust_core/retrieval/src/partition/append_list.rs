@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::append_only::AppendOnly;
 
 /// Each chunk is this many times as long as the one before it.
-const GROWTH: usize = 4;
+const GROWTH: usize = 2;
 /// A chunk is at most this long, so that the last one wastes little.
 const LARGEST_CHUNK: usize = 4_096;
 
