@@ -1,7 +1,8 @@
 //! From the signals of the candidates to one score.
 //!
 //! Each signal is normalised over the candidates of the query: the vector's cosine by `(x - min) / (max - min)`, words
-//! and names by `x / max`; recency is between 0 and 1 as it is. Cosines that differ by no more than rounding are equal:
+//! by `x / max`, names by `x / max(1, max)`; recency is between 0 and 1 as it is. A name is worth 1 when no row shares
+//! it, so a name that most rows share stays worth little even when the query names nothing else. Cosines that differ by no more than rounding are equal:
 //! each of them counts fully if it is above 0. The score is the weighted sum of what takes part,
 //! divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
 
@@ -182,6 +183,7 @@ fn normalize(signal: usize, column: &[f64]) -> Vec<f64> {
         RECENCY => value,
         VECTOR if largest - smallest > ROUNDING => (value - smallest) / (largest - smallest),
         VECTOR => f64::from(value > ROUNDING),
+        ENTITY => value / largest.max(1.0),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,
     };

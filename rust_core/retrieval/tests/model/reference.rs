@@ -331,6 +331,7 @@ fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
         0 if largest - smallest <= 1e-6 => f64::from(value > 1e-6),
         0 => (value - smallest) / (largest - smallest),
         3 => value,
+        2 => value / largest.max(1.0),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,
     }
