@@ -19,6 +19,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --group dev --group bench
 	@touch $@
 
+# One by one: a peer that does not install here is named, and the bench leaves it out.
+$(VENV)/.peers: $(VENV)/.installed constraints-peers.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench-peers"])' \
+	| tr ' ' '\n' | while read -r peer; do \
+		PIP_CONSTRAINT='constraints.txt constraints-peers.txt' $(BIN)/pip install --quiet "$$peer" || echo "$$peer does not install here"; \
+	done
+	@touch $@
+
 build: $(VENV)/.installed ## Build the Rust core (release) and install the package into .venv, editable
 	PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop $(CARGO_PROFILE) --locked --quiet
 
@@ -65,11 +73,16 @@ bench-locomo: setup ## Measure recall on a LoCoMo conversation through the serve
 bench-embedding: setup ## Measure the local embedding models
 	$(BIN)/python -m bench.embedding
 
+bench-retrieval: setup $(VENV)/.peers ## Measure the core beside its peers (LOCOMO=path/to/locomo.json, QUICK=1)
+	$(BIN)/python -m bench.retrieval $(LOCOMO) $(if $(QUICK),--quick)
+
 bench-core: ## Measure the kernels of the Rust core (criterion)
 	cargo bench --workspace --locked
 
 lock: $(VENV)/.installed ## Renew constraints.txt from what is installed now
-	$(BIN)/pip freeze --exclude-editable --exclude mnemic > constraints.txt
+	$(BIN)/pip freeze --exclude-editable --exclude mnemic \
+	| awk -F== 'NR == FNR {peer[$$1]; next} !($$1 in peer)' constraints-peers.txt - > target/constraints.txt
+	mv target/constraints.txt constraints.txt
 
 clean: ## Remove everything that the tasks made
 	rm -rf $(VENV) target bench/results dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

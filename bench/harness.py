@@ -28,12 +28,13 @@ console = Console(width=120)
 
 @dataclass(frozen=True)
 class Goal:
-    """One goal row of an issue: `met` says whether `value` reaches `goal`."""
+    """One goal row of an issue: `met` says whether `value` reaches `goal`; a value of None could not be measured."""
 
     name: str
-    value: float
+    value: float | None
     goal: str
     met: bool
+    note: str = ""
 
 
 @dataclass
@@ -57,9 +58,10 @@ class Report:
             table.add_row(*(_shown(row.get(column)) for column in columns))
         console.print(table)
         for goal in self.goals:
-            console.print(
-                f"goal {goal.name}: {_shown(goal.value)} (goal {goal.goal}) {'met' if goal.met else 'MISSED'}"
-            )
+            value, verdict = _shown(goal.value) or "not measured", "met" if goal.met else "MISSED"
+            console.print(f"goal {goal.name}: {value} (goal {goal.goal}) {verdict}")
+            if goal.note:
+                console.print(f"     {goal.note}", style="dim")
         where = environment()
         console.print(" · ".join(f"{key} {value}" for key, value in where.items() if key != "packages"), style="dim")
         RESULTS.mkdir(parents=True, exist_ok=True)
