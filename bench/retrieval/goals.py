@@ -227,4 +227,6 @@ def _threads(run: Run) -> Goal:
 
 
 def _shown(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:,.3g}"
+    if value is None:
+        return "n/a"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
