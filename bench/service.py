@@ -91,7 +91,7 @@ def bench_searches(report: Report, engine: Engine, size: int) -> None:
         "words": lambda i: SearchRequest(scope=scope, query=QUERIES[i % 8], weights=words_only),
         "vector + words": lambda i: SearchRequest(scope=scope, query=QUERIES[i % 8], vector=vectors[i % 64]),
         "text, embedding cached": lambda i: SearchRequest(scope=scope, query=QUERIES[i % 8]),
-        "text, fresh": lambda i: SearchRequest(scope=scope, query=f"{QUERIES[i % 8]} {i}"),
+        "text, fresh": lambda i: SearchRequest(scope=scope, query=f"{QUERIES[i % 8]} {size} {i}"),
     }
     for name, request in cases.items():
         latency = measure(lambda i, request=request: engine.search(TENANT, request(i)), repeats=SEARCHES)
@@ -132,7 +132,7 @@ def bench_wire_searches(
         "vector": lambda i: request(scope=scope, vector=vectors[i % 64]),
         "words": lambda i: request(scope=scope, query=QUERIES[i % 8], weights=words_only),
         "text, embedding cached": lambda i: request(scope=scope, query=QUERIES[i % 8]),
-        "text, fresh": lambda i: request(scope=scope, query=f"{QUERIES[i % 8]} {i}"),
+        "text, fresh": lambda i: request(scope=scope, query=f"{QUERIES[i % 8]} {size} {i}"),
     }
     for name, make in cases.items():
         before = sum(server.cpu_times()[:2])
