@@ -60,6 +60,25 @@ def test_a_dropped_index_is_rebuilt_equal(engine):
     assert answers(engine) == before
 
 
+def test_a_partition_larger_than_one_read_is_rebuilt_equal(engine):
+    scope = Scope(user_id="u")
+    for part in range(3):
+        added = engine.add("t", scope, [MemoryInput(body=f"note {part} {number}") for number in range(900)])
+        changed = added.memories[number := 17 * part].memory_id
+        engine.update("t", changed, MemoryUpdate(fields=frozenset({"body"}), body=f"changed {part} {number}"))
+        engine.delete("t", added.memories[500].memory_id)
+    queries = ["note 1 500", "changed 2 34", "note 0 0", "note 2 899"]
+
+    def found(query, **more):
+        hits = engine.search("t", SearchRequest(scope=scope, query=query, top_k=50, **more)).hits
+        return [(hit.memory, round(hit.score, 5)) for hit in hits]
+
+    before = [found(query, include_superseded=ended) for query in queries for ended in (False, True)]
+    engine.drop_index()
+    assert [found(query, include_superseded=ended) for query in queries for ended in (False, True)] == before
+    assert engine.check() == []
+
+
 def test_strangers_cost_no_memory(engine):
     fill(engine)
     answers(engine)

@@ -19,6 +19,8 @@ from mnemic.store.interface import Store, WriteBatch
 _log = structlog.get_logger("mnemic.index")
 # After so many loads that a write overtook, the load holds writers off instead of trying again.
 _UNLOCKED_LOADS = 3
+# A load reads so many rows at a time.
+_LOADED_ROWS = 1000
 # Loads of one partition wait for each other; those of different ones seldom share a lock.
 _LOADING_LOCKS = 64
 
@@ -131,10 +133,9 @@ class LiveIndex:
             self._finish_load(key)
 
     def _read(self, key: PartitionKey) -> int:
-        rows, revision = self._store.partition_rows(key)
-        if rows:
-            self.core.load(key, rows)
-        return revision
+        self.core.drop(key)
+        # The first rows make the partition anew, the others join it; nobody searches it before it counts as loaded.
+        return self._store.scan_partition(key, lambda rows: self.core.apply(key, rows, []), rows=_LOADED_ROWS)
 
     def _finish_load(self, key: PartitionKey) -> None:
         # An owner without memories is not kept: asking for strangers must not cost memory.
