@@ -20,9 +20,9 @@ from mnemic.engine.settings import load_settings
 from mnemic.model.memory import MemoryInput
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SignalWeights
+from mnemic.v1 import admin_service_pb2, admin_service_pb2_grpc, query_pb2, resources_pb2
 from mnemic.v1 import memory_service_pb2 as messages
 from mnemic.v1 import memory_service_pb2_grpc as service
-from mnemic.v1 import query_pb2, resources_pb2
 
 TENANT = "default"
 SIZES = (1_000, 10_000)
@@ -91,7 +91,7 @@ def bench_searches(report: Report, engine: Engine, size: int) -> None:
         "words": lambda i: SearchRequest(scope=scope, query=QUERIES[i % 8], weights=words_only),
         "vector + words": lambda i: SearchRequest(scope=scope, query=QUERIES[i % 8], vector=vectors[i % 64]),
         "text, embedding cached": lambda i: SearchRequest(scope=scope, query=QUERIES[i % 8]),
-        "text, fresh": lambda i: SearchRequest(scope=scope, query=f"{QUERIES[i % 8]} {i}"),
+        "text, fresh": lambda i: SearchRequest(scope=scope, query=f"{QUERIES[i % 8]} {size} {i}"),
     }
     for name, request in cases.items():
         latency = measure(lambda i, request=request: engine.search(TENANT, request(i)), repeats=SEARCHES)
@@ -103,9 +103,11 @@ def bench_wire(report: Report, address: str, process: int, texts: Sequence[str],
     server = psutil.Process(process)
     with grpc.insecure_channel(address) as channel:
         stub = service.MemoryServiceStub(channel)
+        admin = admin_service_pb2_grpc.AdminServiceStub(channel)
         for size in SIZES:
             scope = resources_pb2.Scope(user_id=f"size {size}")
             before = server.memory_info().rss
+            indexed = admin.GetStats(admin_service_pb2.GetStatsRequest()).index.memory_bytes
             for start in range(0, size, 500):
                 batch = [
                     messages.MemoryInput(body=texts[i], vector=vectors[i]) for i in range(start, min(start + 500, size))
@@ -114,8 +116,9 @@ def bench_wire(report: Report, address: str, process: int, texts: Sequence[str],
             # The partition is read into memory by the first search.
             stub.SearchMemories(messages.SearchMemoriesRequest(scope=scope, query="x"))
             per_memory = (server.memory_info().rss - before) / size
+            indexed = (admin.GetStats(admin_service_pb2.GetStatsRequest()).index.memory_bytes - indexed) / size
             bench_wire_searches(report, stub, scope, size, vectors, server)
-            report.row(what=f"memory per memory at {size:,}", where="server", rss_bytes=per_memory)
+            report.row(what=f"memory per memory at {size:,}", where="server", rss_bytes=per_memory, index_bytes=indexed)
 
 
 def bench_wire_searches(
@@ -132,7 +135,7 @@ def bench_wire_searches(
         "vector": lambda i: request(scope=scope, vector=vectors[i % 64]),
         "words": lambda i: request(scope=scope, query=QUERIES[i % 8], weights=words_only),
         "text, embedding cached": lambda i: request(scope=scope, query=QUERIES[i % 8]),
-        "text, fresh": lambda i: request(scope=scope, query=f"{QUERIES[i % 8]} {i}"),
+        "text, fresh": lambda i: request(scope=scope, query=f"{QUERIES[i % 8]} {size} {i}"),
     }
     for name, make in cases.items():
         before = sum(server.cpu_times()[:2])

@@ -1,5 +1,8 @@
 """The index is derived: restarted, dropped or rebuilt it answers the same."""
 
+import random
+import threading
+
 import pytest
 
 from mnemic.engine.engine import Engine
@@ -58,6 +61,74 @@ def test_a_dropped_index_is_rebuilt_equal(engine):
     engine.drop_index()
     assert engine.stats().index.rows == 0
     assert answers(engine) == before
+
+
+def test_a_partition_larger_than_one_read_is_rebuilt_equal(engine):
+    scope = Scope(user_id="u")
+    for part in range(3):
+        added = engine.add("t", scope, [MemoryInput(body=f"note {part} {number}") for number in range(900)])
+        changed = added.memories[number := 17 * part].memory_id
+        engine.update("t", changed, MemoryUpdate(fields=frozenset({"body"}), body=f"changed {part} {number}"))
+        engine.delete("t", added.memories[500].memory_id)
+    queries = ["note 1 500", "changed 2 34", "note 0 0", "note 2 899"]
+
+    def found(query, **more):
+        hits = engine.search("t", SearchRequest(scope=scope, query=query, top_k=50, **more)).hits
+        return [(hit.memory, round(hit.score, 5)) for hit in hits]
+
+    before = [found(query, include_superseded=ended) for query in queries for ended in (False, True)]
+    engine.drop_index()
+    assert [found(query, include_superseded=ended) for query in queries for ended in (False, True)] == before
+    assert engine.check() == []
+
+
+def test_an_index_over_its_budget_gives_up_what_was_not_used_the_longest(settings):
+    small = settings.model_copy(update={"limits": settings.limits.model_copy(update={"index_bytes": 1024 * 1024})})
+    with Engine.open(small, pull_missing_model=True) as engine:
+        for user in range(12):
+            items = [MemoryInput(body=f"user {user} note {number}") for number in range(120)]
+            engine.add("t", Scope(user_id=f"u{user}"), items)
+        for user in range(12):
+            request = SearchRequest(scope=Scope(user_id=f"u{user}"), query=f"user {user} note 7")
+            assert engine.search("t", request).hits[0].body == f"user {user} note 7"
+        held = engine.stats().index
+        assert 0 < held.partitions < 12
+        assert held.bytes < 2 * 1024 * 1024
+        everything = SearchRequest(scope=Scope(), match=ScopeMatch.TENANT, query="note 7", top_k=1000)
+        # A search that needs more than the budget has it.
+        assert engine.search("t", everything).considered == 12 * 120
+        assert engine.check() == []
+
+
+def test_evictions_under_load_hide_nothing(settings):
+    small = settings.model_copy(update={"limits": settings.limits.model_copy(update={"index_bytes": 1024 * 1024})})
+    failures = []
+
+    def work(engine, worker):
+        chance = random.Random(worker)
+        try:
+            for number in range(120):
+                user = Scope(user_id=f"u{chance.randrange(8)}")
+                word = f"word{worker}x{number}"
+                memory_id = (
+                    engine.add("t", user, [MemoryInput(body=f"{word} {'padding ' * 200}")]).memories[0].memory_id
+                )
+                found = engine.search("t", SearchRequest(scope=user, query=word)).hits
+                if found[0].memory_id != memory_id:
+                    failures.append((worker, number))
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    with Engine.open(small, pull_missing_model=True) as engine:
+        threads = [threading.Thread(target=work, args=(engine, worker)) for worker in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+        assert engine.stats().index.bytes < 2 * 1024 * 1024
+        assert engine.check() == []
 
 
 def test_strangers_cost_no_memory(engine):

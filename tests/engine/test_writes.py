@@ -147,6 +147,17 @@ def test_a_retry_with_the_same_request_id_adds_nothing(engine):
     assert engine.stats().store.memories == 1
 
 
+def test_a_retry_is_answered_even_if_it_would_be_refused_by_now(engine):
+    source = add(engine, "a source").memories[0].memory_id
+    soon = time.time_ns() // 1000 + 200_000
+    item = MemoryInput(body="drawn from it", source_ids=[source], expire_time_micros=soon)
+    request_id = str(uuid.uuid4())
+    first = engine.add("t", USER, [item], request_id=request_id)
+    engine.delete("t", source)
+    time.sleep(0.25)
+    assert engine.add("t", USER, [item], request_id=request_id).memories == first.memories
+
+
 def test_racing_retries_add_once(engine):
     request_id = str(uuid.uuid4())
     results = []

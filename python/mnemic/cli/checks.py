@@ -19,7 +19,6 @@ from mnemic.cli.terminal import counted
 from mnemic.cli.version import UNKNOWN, installed_version
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.settings import Settings
-from mnemic.model.deadline import NO_DEADLINE
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.store.interface import Store
 
@@ -210,14 +209,11 @@ def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Ite
         yield Check("vectors", Level.WARN, f"{counted(missing, 'version')} without an embedding", hint)
     else:
         yield Check("vectors", Level.OK, f"every version has one of {provider.identity}")
-    index = LiveIndex(store, provider.dimension)
+    index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget())
     partitions = store.all_partitions()
-    index.ensure_loaded(partitions, NO_DEADLINE)
-    rows = index.core.stats().rows
+    differences, rows = index.compare(partitions)
     sound = f"agrees with the store: {counted(rows, 'row')} in {counted(len(partitions), 'partition')}"
-    yield _findings(
-        "index", index.disagreements(partitions), sound, "report this: the index is made anew at each start"
-    )
+    yield _findings("index", differences, sound, "report this: the index is made anew at each start")
 
 
 def _server(address: str) -> Iterator[Check]:

@@ -60,7 +60,7 @@ class Engine:
         self._provider = provider
         _require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
-        self._index = LiveIndex(store, provider.dimension)
+        self._index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget())
         self._writer = Writer(store, self._index, embedder, settings.limits)
         self._reader = Reader(store, settings.limits)
         self._searcher = Searcher(store, self._index, embedder, settings.limits)
@@ -209,12 +209,10 @@ class Engine:
     def check(self) -> list[str]:
         """Looks for damage in the store and for differences between index and store; what it found, in words.
 
-        Loads every partition.
+        Loads every partition, one after another.
         """
-        found = self._store.check()
-        partitions = self._store.all_partitions()
-        self._index.ensure_loaded(partitions, NO_DEADLINE)
-        return found + self._index.disagreements(partitions)
+        differences, _ = self._index.compare(self._store.all_partitions())
+        return self._store.check() + differences
 
     def drop_index(self) -> None:
         """Forgets the index; it is rebuilt from the store as searches come."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import structlog
 
 from mnemic import _core
-from mnemic.model.deadline import Deadline
+from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.scope import PartitionKey
@@ -19,6 +22,8 @@ from mnemic.store.interface import Store, WriteBatch
 _log = structlog.get_logger("mnemic.index")
 # After so many loads that a write overtook, the load holds writers off instead of trying again.
 _UNLOCKED_LOADS = 3
+# A load reads so many rows at a time.
+_LOADED_ROWS = 1000
 # Loads of one partition wait for each other; those of different ones seldom share a lock.
 _LOADING_LOCKS = 64
 
@@ -36,17 +41,34 @@ class PartitionChange:
     closes: list[_core.Close] = field(default_factory=list)
 
 
+@dataclass(slots=True, eq=False)
+class _Residence:
+    """One stay of a partition in memory; a later stay is another object.
+
+    Attributes:
+        bytes: What it takes, measured when it was loaded and estimated since.
+        bytes_per_row: For the estimate.
+    """
+
+    bytes: int
+    bytes_per_row: int
+
+
 class LiveIndex:
     """Ties the core's index to the store.
 
     Commits run one after another (the database has one writer anyway), so the order of application is the order of
-    revisions and the index is always at one revision.
+    revisions and the index is always at one revision. Partitions that were not asked for the longest leave memory when
+    the index outgrows its budget, and are read again when they are next asked for.
     """
 
-    def __init__(self, store: Store, dimension: int) -> None:
+    def __init__(self, store: Store, dimension: int, *, budget_bytes: int) -> None:
         self._store = store
         self.core = _core.Index(dimension)
-        self._loaded: set[PartitionKey] = set()
+        self._budget_bytes = budget_bytes
+        # In the order of use, the longest unused first.
+        self._loaded: OrderedDict[PartitionKey, _Residence] = OrderedDict()
+        self._bytes = 0
         self._loading = [threading.Lock() for _ in range(_LOADING_LOCKS)]
         self._write_lock = threading.Lock()
         self._advanced = threading.Condition()
@@ -86,10 +108,21 @@ class LiveIndex:
         try:
             self.core.apply(key, rows, change.closes)
         except Exception:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
-            # The commit stands. Without the partition in memory the next search reads it from the store.
+            # Without the partition in memory the next search reads it from the store.
             _log.exception("partition_dropped", partition=_shown(key), revision=revision)
-            self._loaded.discard(key)
-            self.core.drop(key)
+            self._forget(key)
+        else:
+            residence = self._loaded[key]
+            growth = len(rows) * residence.bytes_per_row
+            residence.bytes += growth
+            self._bytes += growth
+
+    def _forget(self, key: PartitionKey) -> None:
+        """Takes a partition out of memory; the write lock is held."""
+        residence = self._loaded.pop(key, None)
+        if residence is not None:
+            self._bytes -= residence.bytes
+        self.core.drop(key)
 
     def wait_for(self, revision: int, deadline: Deadline, longest_seconds: float) -> None:
         """Waits until searches see a revision.
@@ -109,37 +142,88 @@ class LiveIndex:
             metadata={"current_revision": str(self._revision), "min_revision": str(revision)},
         )
 
-    def ensure_loaded(self, keys: Iterable[PartitionKey], deadline: Deadline) -> bool:
-        """Brings partitions into memory; whether any had to be."""
-        missing = [key for key in keys if key not in self._loaded]
-        for key in missing:
-            deadline.check()
-            with self._loading[hash(key) % _LOADING_LOCKS]:
-                if key not in self._loaded:
-                    self._load(key)
-        return bool(missing)
+    def search(
+        self, keys: Sequence[PartitionKey], deadline: Deadline, run: Callable[[], _core.SearchOutcome]
+    ) -> tuple[_core.SearchOutcome, int]:
+        """Runs a search while its partitions are in memory.
 
-    def _load(self, key: PartitionKey) -> None:
+        Args:
+            keys: The partitions that it looks into.
+            deadline: Until when the caller waits.
+            run: The search. It may be run again if a partition left memory meanwhile, which it would take for empty.
+
+        Returns:
+            What it found, and the nanoseconds that loading took.
+        """
+        loading = 0
+        while True:
+            begin = time.perf_counter_ns()
+            residences = self.ensure_loaded(keys, deadline)
+            loading += time.perf_counter_ns() - begin
+            deadline.check()
+            outcome = run()
+            if all(self._loaded.get(key) is residence for key, residence in residences.items()):
+                return outcome, loading
+
+    def ensure_loaded(self, keys: Iterable[PartitionKey], deadline: Deadline) -> dict[PartitionKey, _Residence]:
+        """Brings partitions into memory; those that hold anything, with their present stay."""
+        found = {}
+        for key in keys:
+            residence = self._touch(key)
+            if residence is None:
+                deadline.check()
+                with self._loading[hash(key) % _LOADING_LOCKS]:
+                    residence = self._touch(key) or self._load(key)
+            if residence is not None:
+                found[key] = residence
+        if self._bytes > self._budget_bytes:
+            self._make_room(found)
+        return found
+
+    def _touch(self, key: PartitionKey) -> _Residence | None:
+        try:
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
+        except KeyError:
+            return None
+
+    def _load(self, key: PartitionKey) -> _Residence | None:
         for _ in range(_UNLOCKED_LOADS):
             revision = self._read(key)
             with self._write_lock:
                 if not self._store.partition_changes(key, revision):
-                    self._finish_load(key)
-                    return
+                    return self._finish_load(key)
         with self._write_lock:
             self._read(key)
-            self._finish_load(key)
+            return self._finish_load(key)
 
     def _read(self, key: PartitionKey) -> int:
-        rows, revision = self._store.partition_rows(key)
-        if rows:
-            self.core.load(key, rows)
-        return revision
+        self.core.drop(key)
+        # The first rows make the partition anew, the others join it; nobody searches it before it counts as loaded.
+        return self._store.scan_partition(key, lambda rows: self.core.apply(key, rows, []), rows=_LOADED_ROWS)
 
-    def _finish_load(self, key: PartitionKey) -> None:
+    def _finish_load(self, key: PartitionKey) -> _Residence | None:
         # An owner without memories is not kept: asking for strangers must not cost memory.
-        if self.core.contains(key):
-            self._loaded.add(key)
+        if not self.core.contains(key):
+            return None
+        stats = self.core.stats(key)
+        residence = _Residence(stats.bytes, stats.bytes // max(stats.rows, 1))
+        self._loaded[key] = residence
+        self._bytes += residence.bytes
+        return residence
+
+    def _make_room(self, keep: Collection[PartitionKey]) -> None:
+        """Takes the longest unused partitions out of memory until the rest fits, but never those of the search at hand:
+        one that needs more than the budget has it while it runs.
+        """
+        while self._bytes > self._budget_bytes:
+            oldest = list(islice(self._loaded, len(keep) + 1))
+            victim = next((key for key in oldest if key not in keep), None)
+            if victim is None:
+                return
+            # Nobody may be loading it anew, or the new stay would be dropped with the old one.
+            with self._loading[hash(victim) % _LOADING_LOCKS], self._write_lock:
+                self._forget(victim)
 
     def stats(self) -> IndexStats:
         """What is in memory."""
@@ -152,26 +236,29 @@ class LiveIndex:
         """Forgets every partition; they are read again from the store when they are next asked for."""
         with self._write_lock:
             for key in list(self._loaded):
-                self._loaded.discard(key)
-                self.core.drop(key)
+                self._forget(key)
 
-    def disagreements(self, keys: Sequence[PartitionKey]) -> list[str]:
-        """Where partitions in memory differ from the store, in words; none when they agree."""
-        found = []
+    def compare(self, keys: Sequence[PartitionKey]) -> tuple[list[str], int]:
+        """Compares partitions with the store, one after another.
+
+        Returns:
+            Where they differ, in words, and how many rows were compared.
+        """
+        found, rows_compared = [], 0
         for key in keys:
+            self.ensure_loaded([key], NO_DEADLINE)
             with self._write_lock:
-                if key not in self._loaded:
-                    continue
                 rows, _ = self._store.partition_rows(key)
-                stored = sorted(
-                    (memory.memory_id, memory.version, memory.valid_to_micros is not None, vector is not None)
-                    for memory, vector in rows
-                )
-                held = sorted(self.core.versions(key))
+                held = sorted(self.core.versions(key)) if key in self._loaded else []
+            stored = sorted(
+                (memory.memory_id, memory.version, memory.valid_to_micros is not None, vector is not None)
+                for memory, vector in rows
+            )
+            rows_compared += len(stored)
             if stored != held:
                 difference = len(set(stored) ^ set(held))
                 found.append(f"{_shown(key)}: {difference} versions differ between index and store")
-        return found
+        return found, rows_compared
 
 
 def _shown(key: PartitionKey) -> str:

@@ -48,13 +48,11 @@ class Searcher:
             vector_skipped = vector is None
         embedded = time.perf_counter_ns()
         partitions = self.partitions(tenant, request.scope, request.match)
-        self._index.ensure_loaded(partitions, deadline)
-        loaded = time.perf_counter_ns()
-        deadline.check()
         # Read before the search: what it reports is then a lower bound of what the hits reflect.
         revision = self._index.revision
-        try:
-            outcome = self._index.core.search(
+
+        def run() -> _core.SearchOutcome:
+            return self._index.core.search(
                 partitions,
                 request.scope,
                 int(request.match),
@@ -69,6 +67,9 @@ class Searcher:
                 min_score=request.min_score,
                 explain=request.explain,
             )
+
+        try:
+            outcome, loading = self._index.search(partitions, deadline, run)
         except _core.CoreError as error:
             raise from_core_error(error) from error
         hits = tuple(_hit(found, explain=request.explain) for found in outcome.hits)
@@ -79,8 +80,8 @@ class Searcher:
             timings=StageTimings(
                 prepare=(prepared - begin) // 1000,
                 embed=(embedded - prepared) // 1000,
-                load=(loaded - embedded) // 1000,
-                search=(end - loaded) // 1000,
+                load=loading // 1000,
+                search=(end - embedded - loading) // 1000,
                 total=(end - begin) // 1000,
             ),
             considered=outcome.considered,

@@ -40,7 +40,16 @@ class Limits(_Section):
     ids_per_batch: int = Field(1000, ge=1, le=10_000, description="ids in one BatchGetMemories")
     revision_wait_seconds: float = Field(5.0, ge=0, le=60, description="the longest wait for `min_revision`")
     request_id_hours: int = Field(24, ge=24, le=24 * 365, description="how long answers are kept for replay")
+    index_bytes: int | None = Field(
+        None, ge=1024 * 1024, description="memory for the index; unset: half of the machine's memory"
+    )
     embedding_queue: int = Field(64, ge=1, le=10_000, description="requests that may wait for the embedding model")
+
+    def index_budget(self) -> int:
+        """The memory for the index, in bytes."""
+        if self.index_bytes is not None:
+            return self.index_bytes
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 class ServerSettings(_Section):

@@ -6,9 +6,9 @@ import hashlib
 import json
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from mnemic import _core
 from mnemic.engine.embedder import Embedder
@@ -49,6 +49,7 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 
+Outcome = TypeVar("Outcome")
 # Updates that name no version and meet another writer are tried again so often before they give up.
 _UPDATE_TRIES = 5
 # One transaction of `delete_all` takes so many.
@@ -87,12 +88,13 @@ class Writer:
         now = _now()
         check_scope(scope)
         check_request_id(request_id)
-        check_inputs(inputs, self._limits, now_micros=now)
-        self._require_sources(tenant, inputs)
+        # A retry gets the first answer even if what it asks would be refused by now: a time passed, a source deleted.
         fingerprint = _fingerprint("add", scope, tuple(inputs)) if request_id else ""
         replay = self._find_replay(tenant, "AddMemories", request_id, fingerprint)
         if replay is not None:
             return _replayed_add(replay)
+        check_inputs(inputs, self._limits, now_micros=now)
+        self._require_sources(tenant, inputs)
         vectors = self._vectors(inputs, deadline)
         deadline.check()
         memories = [
@@ -163,23 +165,21 @@ class Writer:
         memory_id = check_memory_id(memory_id, "memory.memory_id")
         _check_expected_version(expected_version)
         check_request_id(request_id)
-        check_update(changes, self._limits, now_micros=now)
         fingerprint = _fingerprint("update", memory_id, changes, expected_version) if request_id else ""
-        for attempt in range(_UPDATE_TRIES):
+
+        def attempt() -> UpdateResult:
             replay = self._find_replay(tenant, "UpdateMemory", request_id, fingerprint)
             if replay is not None:
                 return self._replayed_update(tenant, memory_id, replay)
+            check_update(changes, self._limits, now_micros=now)
             old = self._current(tenant, memory_id, expected_version, scope)
             new = self._changed(old, changes, deadline, max(_now(), old.update_time_micros + 1))
             try:
                 return self._commit_update(tenant, old, new, request_id, fingerprint)
             except RequestIdTakenError as taken:
                 return self._replayed_update(tenant, memory_id, _same_contents(taken.record, fingerprint))
-            except MnemicError as error:
-                lost_race = error.reason is Reason.VERSION_CONFLICT and not expected_version
-                if not lost_race or attempt == _UPDATE_TRIES - 1:
-                    raise
-        raise AssertionError("unreachable: the last try returns or raises")
+
+        return _until_won(attempt, expected_version)
 
     def _changed(self, old: Memory, changes: MemoryUpdate, deadline: Deadline, now: int) -> Memory:
         values: dict[str, Any] = {name: getattr(changes, name) for name in changes.fields if name != "vector"}
@@ -222,7 +222,8 @@ class Writer:
         _check_expected_version(expected_version)
         check_request_id(request_id)
         fingerprint = _fingerprint("delete", memory_id, expected_version) if request_id else ""
-        for attempt in range(_UPDATE_TRIES):
+
+        def attempt() -> DeleteResult:
             replay = self._find_replay(tenant, "DeleteMemory", request_id, fingerprint)
             if replay is not None:
                 return DeleteResult(replay.revision, replayed=True)
@@ -232,11 +233,8 @@ class Writer:
                 return DeleteResult(self._commit_deletions(tenant, [old], record))
             except RequestIdTakenError as taken:
                 return DeleteResult(_same_contents(taken.record, fingerprint).revision, replayed=True)
-            except MnemicError as error:
-                lost_race = error.reason is Reason.VERSION_CONFLICT and not expected_version
-                if not lost_race or attempt == _UPDATE_TRIES - 1:
-                    raise
-        raise AssertionError("unreachable: the last try returns or raises")
+
+        return _until_won(attempt, expected_version)
 
     def delete_all(self, tenant: str, scope: Scope) -> int:
         """Deletes every memory that carries the ids of a scope, in transactions of up to 1,000; how many."""
@@ -299,6 +297,17 @@ class Writer:
             return None
         record = self._store.find_request(tenant, method, request_id)
         return None if record is None else _same_contents(record, fingerprint)
+
+
+def _until_won(attempt: Callable[[], Outcome], expected_version: int) -> Outcome:
+    """Tries again after another writer came first, unless the caller named the version that it saw."""
+    for _ in range(_UPDATE_TRIES - 1):
+        try:
+            return attempt()
+        except MnemicError as error:
+            if error.reason is not Reason.VERSION_CONFLICT or expected_version:
+                raise
+    return attempt()
 
 
 def _now() -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+
+# A version of a memory and its vector: little-endian float32, or None.
+PartitionRow = tuple[Memory, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +237,24 @@ class Store(ABC):
         """Every partition of every tenant, for checks and migrations."""
 
     @abstractmethod
-    def partition_rows(self, key: PartitionKey) -> tuple[list[tuple[Memory, bytes | None]], int]:
-        """All versions of the partition's undeleted memories, in the order written, with the active model's vectors,
-        and the revision at which they were read (one consistent snapshot).
+    def scan_partition(self, key: PartitionKey, consume: Callable[[list[PartitionRow]], None], *, rows: int) -> int:
+        """Reads all versions of the partition's undeleted memories, in the order written, with the active model's
+        vectors, from one consistent snapshot.
+
+        Args:
+            key: The partition.
+            consume: Given them in lists of up to `rows`, so that a large partition is never in memory twice.
+            rows: How many at a time.
+
+        Returns:
+            The revision of the snapshot.
         """
+
+    def partition_rows(self, key: PartitionKey) -> tuple[list[PartitionRow], int]:
+        """All that `scan_partition` reads, and the revision."""
+        found: list[PartitionRow] = []
+        revision = self.scan_partition(key, found.extend, rows=1000)
+        return found, revision
 
     @abstractmethod
     def partition_changes(self, key: PartitionKey, after_revision: int) -> bool:

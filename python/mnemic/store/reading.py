@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, select
@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, an
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
 from mnemic.model.scope import OwnerKind, PartitionKey
 from mnemic.model.stats import StoreStats
+from mnemic.store.interface import PartitionRow
 from mnemic.store.models import active_model
 from mnemic.store.rows import (
     MEMORY_COLUMNS,
@@ -115,19 +116,23 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
     return entries
 
 
-def partition_rows(connection: Connection, key: PartitionKey) -> tuple[list[tuple[Memory, bytes | None]], int]:
-    """See `Store.partition_rows`."""
+def scan_partition(
+    connection: Connection, key: PartitionKey, consume: Callable[[list[PartitionRow]], None], rows: int
+) -> int:
+    """See `Store.scan_partition`."""
     revision = read_revision(connection)
     partition = connection.execute(_PARTITION, _key_values(key)).one_or_none()
     if partition is None:
-        return [], revision
-    place = {"partition": partition.id}
-    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(_SCOPES_OF_PARTITION, place)}
+        return revision
+    values = {"partition": partition.id}
+    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(_SCOPES_OF_PARTITION, values)}
     model = active_model(connection)
-    if model is None:
-        return [(memory_of(row, scope_of), None) for row in connection.execute(_PARTITION_ROWS, place).all()], revision
-    rows = connection.execute(_PARTITION_ROWS_WITH_VECTORS, place | {"model": model.row_id})
-    return [(memory_of(row, scope_of), row[MEMORY_WIDTH]) for row in rows], revision
+    statement = _PARTITION_ROWS if model is None else _PARTITION_ROWS_WITH_VECTORS
+    if model is not None:
+        values["model"] = model.row_id
+    for found in connection.execute(statement, values, execution_options={"yield_per": rows}).partitions():
+        consume([(memory_of(row, scope_of), None if model is None else row[MEMORY_WIDTH]) for row in found])
+    return revision
 
 
 def partition_changes(connection: Connection, key: PartitionKey, after_revision: int) -> bool:

@@ -15,6 +15,7 @@ from mnemic.store.database import Database
 from mnemic.store.interface import (
     OutboxItem,
     OutboxKind,
+    PartitionRow,
     RequestRecord,
     Store,
     StoredModel,
@@ -124,10 +125,10 @@ class SqlStore(Store):
         with self._database.reading() as connection:
             return reading.all_partitions(connection)
 
-    def partition_rows(self, key: PartitionKey) -> tuple[list[tuple[Memory, bytes | None]], int]:
-        """See `Store.partition_rows`."""
+    def scan_partition(self, key: PartitionKey, consume: Callable[[list[PartitionRow]], None], *, rows: int) -> int:
+        """See `Store.scan_partition`."""
         with self._database.reading() as connection:
-            return reading.partition_rows(connection, key)
+            return reading.scan_partition(connection, key, consume, rows)
 
     def partition_changes(self, key: PartitionKey, after_revision: int) -> bool:
         """See `Store.partition_changes`."""
