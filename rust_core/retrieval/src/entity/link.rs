@@ -1,5 +1,7 @@
 //! Names as keys: their folded form, the names that a query may mean, and what sharing one is worth.
 
+use std::ops::Range;
+
 /// A query may name something by at most so many words in a row.
 const LONGEST_LINK: usize = 4;
 
@@ -14,24 +16,31 @@ const LONGEST_LINK: usize = 4;
 /// ```
 #[must_use]
 pub fn normalize_name(name: &str) -> Option<String> {
-    let words = folded_words(name);
-    let words = match words.as_slice() {
-        [article, rest @ ..] if !rest.is_empty() && is_article(article) => rest,
-        all => all,
-    };
-    (!words.is_empty()).then(|| words.join(" "))
+    let folded = Folded::new(name);
+    let has_article = folded.spans.len() > 1 && is_article(&folded.text[folded.spans[0].clone()]);
+    let name = folded.beginning_at(usize::from(has_article));
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Every name that a query may mean: its runs of one to four words, folded, each once.
 #[must_use]
 pub fn linked_names(query: &str) -> Vec<String> {
-    let words = folded_words(query);
-    let mut names: Vec<String> = (1..=LONGEST_LINK)
-        .flat_map(|length| words.windows(length).map(|run| run.join(" ")))
+    with_linked_names(query, |names| {
+        names.iter().map(|&name| name.to_owned()).collect()
+    })
+}
+
+/// Calls `sink` with [`linked_names`], sorted.
+pub(crate) fn with_linked_names<R>(query: &str, sink: impl FnOnce(&[&str]) -> R) -> R {
+    let folded = Folded::new(query);
+    let spans = &folded.spans;
+    let mut names: Vec<&str> = (1..=LONGEST_LINK)
+        .flat_map(|length| spans.windows(length))
+        .map(|run| &folded.text[run[0].start..run[run.len() - 1].end])
         .collect();
     names.sort_unstable();
     names.dedup();
-    names
+    sink(&names)
 }
 
 /// What a shared name is worth: 1 for a name in no row, falling with the logarithm of the rows that hold it to 0 for a
@@ -44,21 +53,56 @@ pub fn rarity(rows: u64, rows_with_name: u64) -> f32 {
     (1.0 - (rows_with_name as f64).ln_1p() / (rows as f64).ln_1p()).max(0.0) as f32
 }
 
-fn folded_words(text: &str) -> Vec<String> {
-    text.split_whitespace()
-        .map(folded_word)
-        .filter(|word| !word.is_empty())
-        .collect()
+/// The folded words of a text, joined by single spaces, so that a run of them is a part of the text.
+#[derive(Default)]
+struct Folded {
+    text: String,
+    /// Where the words are.
+    spans: Vec<Range<usize>>,
 }
 
-fn folded_word(word: &str) -> String {
-    let word = word
-        .trim_matches(|letter: char| !letter.is_alphanumeric())
-        .to_lowercase();
-    let base = ["'s", "’s"]
-        .iter()
-        .find_map(|ending| word.strip_suffix(ending));
-    base.map(str::to_owned).unwrap_or(word)
+impl Folded {
+    fn new(text: &str) -> Self {
+        let mut folded = Self {
+            text: String::with_capacity(text.len() + 1),
+            spans: Vec::with_capacity(text.len() / 4),
+        };
+        text.split_whitespace().for_each(|word| folded.push(word));
+        folded
+    }
+
+    fn push(&mut self, word: &str) {
+        let before = self.text.len();
+        if before > 0 {
+            self.text.push(' ');
+        }
+        let start = self.text.len();
+        let word = word.trim_matches(|letter: char| !letter.is_alphanumeric());
+        if word.is_ascii() {
+            self.text
+                .extend(word.chars().map(|letter| letter.to_ascii_lowercase()));
+        } else {
+            self.text.push_str(&word.to_lowercase());
+        }
+        let folded = &self.text[start..];
+        let base = ["'s", "’s"]
+            .iter()
+            .find_map(|ending| folded.strip_suffix(ending));
+        let end = start + base.unwrap_or(folded).len();
+        if end == start {
+            self.text.truncate(before);
+        } else {
+            self.text.truncate(end);
+            self.spans.push(start..end);
+        }
+    }
+
+    /// The text from one of its words on.
+    fn beginning_at(&self, word: usize) -> &str {
+        self.spans
+            .get(word)
+            .map_or("", |span| &self.text[span.start..])
+    }
 }
 
 fn is_article(word: &str) -> bool {

@@ -13,4 +13,5 @@ mod find;
 mod link;
 
 pub use find::find_entities;
+pub(crate) use link::with_linked_names;
 pub use link::{linked_names, normalize_name, rarity};

@@ -1,5 +1,6 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
+mod postings;
 mod search;
 mod select;
 mod signals;

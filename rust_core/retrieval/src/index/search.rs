@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::postings::PostingSignal;
 use super::select::Selector;
-use super::signals::{PostingSignal, VectorSignal};
+use super::signals::VectorSignal;
 use super::sources::{SourceRow, Sources};
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
@@ -31,12 +32,20 @@ impl Index {
         let sources = self.sources(request)?;
         let considered = sources.selected();
         let retrieved = Retrieved::new(&sources, request, vector);
-        let candidates = retrieved.candidates(request.top_k);
-        let hits = if candidates.is_empty() {
-            Vec::new()
+        let count = LEAST_CANDIDATES.max(CANDIDATES_FOR_A_HIT * request.top_k);
+        let least = if retrieved.words_decide(request) {
+            request.top_k
         } else {
-            retrieved.rank(&candidates, request)
+            count
         };
+        let mut candidates = retrieved.candidates(least);
+        let mut hits = retrieved.rank(&candidates, request);
+        let is_short = hits.len() < request.top_k && least < count;
+        if is_short && candidates.rows.len() >= least {
+            // Versions of one memory have taken the places of others.
+            candidates = retrieved.candidates(count);
+            hits = retrieved.rank(&candidates, request);
+        }
         Ok(SearchOutcome { hits, considered })
     }
 
@@ -59,7 +68,11 @@ impl Index {
     fn sources(&self, request: &SearchRequest<'_>) -> Result<Sources, Error> {
         let selector = Selector::new(request);
         let mut seen = HashSet::new();
-        let keys = request.partitions.iter().filter(|key| seen.insert(*key));
+        let is_one = request.partitions.len() == 1;
+        let keys = request
+            .partitions
+            .iter()
+            .filter(|key| is_one || seen.insert(*key));
         let views = keys
             .filter_map(|key| self.partition(key))
             .map(|partition| partition.view());
@@ -72,12 +85,8 @@ impl Index {
 }
 
 fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
-    let tenants: HashSet<&str> = request
-        .partitions
-        .iter()
-        .map(|key| key.tenant.as_str())
-        .collect();
-    if tenants.len() > 1 {
+    let mut pairs = request.partitions.windows(2);
+    if pairs.any(|pair| pair[0].tenant != pair[1].tenant) {
         return Err(Error::field_of(
             "partitions",
             "they are of several tenants; one search stays within one tenant",
@@ -98,6 +107,16 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The rows that a search ranks.
+struct Candidates {
+    /// Ascending.
+    rows: Vec<SourceRow>,
+    /// What words say of each; empty if they take no part.
+    lexical: Vec<f64>,
+    /// Whether a selected row has one of the names, be it worth nothing.
+    names_match: bool,
+}
+
 /// The signals that take part in a search.
 struct Retrieved<'a> {
     sources: &'a Sources,
@@ -112,16 +131,14 @@ impl<'a> Retrieved<'a> {
         request: &SearchRequest<'_>,
         vector: Option<VectorSignal>,
     ) -> Self {
-        let mut seen = HashSet::new();
-        let terms = if request.weights.counts(LEXICAL) {
+        let mut terms = if request.weights.counts(LEXICAL) {
             terms(request.text)
         } else {
             Vec::new()
         };
-        let terms: Vec<String> = terms
-            .into_iter()
-            .filter(|term| seen.insert(term.clone()))
-            .collect();
+        terms.sort_unstable();
+        terms.dedup();
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
         let lexical =
             (!terms.is_empty()).then(|| PostingSignal::lexical(sources, &terms, Bm25::default()));
         let entity = request
@@ -132,63 +149,91 @@ impl<'a> Retrieved<'a> {
             sources,
             vector,
             lexical,
-            entity: entity.filter(|signal| signal.matched),
+            entity,
         }
     }
 
-    /// The union of the best by each signal.
-    fn candidates(&self, top_k: usize) -> Vec<SourceRow> {
-        let count = LEAST_CANDIDATES.max(CANDIDATES_FOR_A_HIT * top_k);
-        let vector = self
-            .vector
-            .iter()
-            .flat_map(|signal| signal.best(self.sources, count));
-        let postings = [&self.lexical, &self.entity]
-            .into_iter()
-            .flatten()
-            .flat_map(|signal| signal.best(self.sources, count));
-        let mut rows: Vec<SourceRow> = vector.chain(postings).map(|(_, row)| row).collect();
+    /// Whether the words alone say which rows are found and in which order.
+    fn words_decide(&self, request: &SearchRequest<'_>) -> bool {
+        self.vector.is_none() && self.entity.is_none() && !request.weights.counts(RECENCY)
+    }
+
+    /// The union of the best `count` by each signal.
+    fn candidates(&self, count: usize) -> Candidates {
+        let vector = self.vector.iter();
+        let mut best: Vec<(f32, SourceRow)> = vector
+            .flat_map(|signal| signal.best(self.sources, count))
+            .collect();
+        let mut names_match = false;
+        if let Some(entity) = &self.entity {
+            let found = entity.scan(self.sources, &[], count).best;
+            names_match = !found.is_empty() || entity.has_worthless(self.sources);
+            best.extend(found);
+        }
+        let mut rows: Vec<SourceRow> = best.into_iter().map(|(_, row)| row).collect();
         rows.sort_unstable();
         rows.dedup();
-        rows
+        let Some(lexical) = &self.lexical else {
+            return Candidates {
+                rows,
+                lexical: Vec::new(),
+                names_match,
+            };
+        };
+        let found = lexical.scan(self.sources, &rows, count);
+        let mut scored: Vec<(SourceRow, f32)> = rows.into_iter().zip(found.scores).collect();
+        scored.extend(found.best.into_iter().map(|(score, row)| (row, score)));
+        scored.sort_unstable_by_key(|&(row, _)| row);
+        scored.dedup_by_key(|&mut (row, _)| row);
+        Candidates {
+            rows: scored.iter().map(|&(row, _)| row).collect(),
+            lexical: scored.iter().map(|&(_, score)| f64::from(score)).collect(),
+            names_match,
+        }
     }
 
     /// Every signal of every candidate.
-    fn columns(&self, candidates: &[SourceRow], request: &SearchRequest<'_>) -> Columns {
+    fn columns(&self, candidates: &Candidates, request: &SearchRequest<'_>) -> Columns {
+        let rows = &candidates.rows;
         let mut columns = Columns::default();
         if let Some(signal) = &self.vector {
             let score = |&row| signal.score(self.sources, row).map_or(f64::NAN, f64::from);
-            columns.set(VECTOR, candidates.iter().map(score).collect());
+            columns.set(VECTOR, rows.iter().map(score).collect());
         }
-        for (place, signal) in [(LEXICAL, &self.lexical), (ENTITY, &self.entity)] {
-            if let Some(signal) = signal {
-                let score = |&row| f64::from(signal.score(self.sources, row));
-                columns.set(place, candidates.iter().map(score).collect());
-            }
+        if self.lexical.is_some() {
+            columns.set(LEXICAL, candidates.lexical.clone());
+        }
+        if let Some(signal) = self.entity.as_ref().filter(|_| candidates.names_match) {
+            let scores = signal.scan(self.sources, rows, 0).scores;
+            columns.set(ENTITY, scores.into_iter().map(f64::from).collect());
         }
         if request.weights.counts(RECENCY) {
             let now = request.as_of_micros.unwrap_or(request.now_micros);
-            let score = |&row| {
-                let (source, row) = self.sources.locate(row);
-                let (segment, place) = source.view.locate(row);
-                recency(segment.recency_time.as_slice()[place], now)
-            };
-            columns.set(RECENCY, candidates.iter().map(score).collect());
+            let score = |&row| recency(self.sources.recency_time(row), now);
+            columns.set(RECENCY, rows.iter().map(score).collect());
         }
         columns
     }
 
-    fn rank(&self, candidates: &[SourceRow], request: &SearchRequest<'_>) -> Vec<Hit> {
-        let fused = self
-            .columns(candidates, request)
-            .fuse(&request.weights, candidates.len());
+    fn rank(&self, candidates: &Candidates, request: &SearchRequest<'_>) -> Vec<Hit> {
+        if candidates.rows.is_empty() {
+            return Vec::new();
+        }
+        let columns = self.columns(candidates, request);
+        let candidates = candidates.rows.as_slice();
+        let fused = columns.fuse(&request.weights, candidates.len());
         let newer = |a: usize, b: usize| self.sources.newer_first(candidates[a], candidates[b]);
-        let mut order: Vec<usize> = (0..candidates.len()).collect();
-        order.sort_unstable_by(|&a, &b| {
+        let time_of = |place: usize| self.sources.recency_time(candidates[place]);
+        let scores = fused.scores.iter().copied().enumerate();
+        let mut order: Vec<(f64, i64, usize)> = scores
+            .map(|(place, score)| (score, time_of(place), place))
+            .collect();
+        order.sort_unstable_by(|&(score_of_a, time_of_a, a), &(score_of_b, time_of_b, b)| {
             // Cosines that the normalisation takes for equal are still told apart.
-            let by_score = fused.scores[b].total_cmp(&fused.scores[a]);
+            let by_score = score_of_b.total_cmp(&score_of_a);
             by_score
                 .then_with(|| fused.raw(VECTOR, b).total_cmp(&fused.raw(VECTOR, a)))
+                .then_with(|| time_of_b.cmp(&time_of_a))
                 .then_with(|| newer(a, b))
         });
         let ranks = if request.explain {
@@ -200,7 +245,7 @@ impl<'a> Retrieved<'a> {
         };
         let mut seen = HashSet::new();
         let mut hits = Vec::with_capacity(request.top_k.min(candidates.len()));
-        for candidate in order {
+        for (_, _, candidate) in order {
             if hits.len() == request.top_k || fused.scores[candidate] < request.min_score {
                 break;
             }

@@ -2,7 +2,7 @@
 
 use crate::filter::Filter;
 use crate::partition::segment::{NEVER, Segment};
-use crate::partition::view::{View, rows_of};
+use crate::partition::view::View;
 use crate::partition::{ScopeIds, ScopeMatch};
 
 use super::SearchRequest;
@@ -50,24 +50,32 @@ impl<'a> Selector<'a> {
             &view.live
         };
         let mut selected = base.to_vec();
-        let may_expire = view.counts.expiring > 0;
-        if only_current && all_slots && !may_expire && self.filter.is_none() {
-            return selected;
-        }
-        for row in rows_of(base) {
-            let (segment, place) = view.locate(row);
-            let slot = segment.scope_slots.as_slice()[place] as usize;
-            let holds = slots[slot]
-                && (!may_expire || segment.expire_time.as_slice()[place] > self.time.at)
-                && (only_current || self.time.holds(segment, place, view.sequence))
-                && self.filter.is_none_or(|filter| {
+        for segment in view.segments.iter() {
+            let rows = segment.rows_below(view.limit);
+            let first = (segment.base as usize / 64).min(selected.len());
+            let end = selected.len().min(first + rows.div_ceil(64));
+            let words = &mut selected[first..end];
+            if !all_slots {
+                let column = &segment.scope_slots.as_slice()[..rows];
+                keep(words, column, |&slot| slots[slot as usize]);
+            }
+            if view.counts.expiring > 0 {
+                let column = &segment.expire_time.as_slice()[..rows];
+                keep(words, column, |&expire| expire > self.time.at);
+            }
+            if !only_current {
+                keep_each(words, |place| {
+                    self.time.holds(segment, place, view.sequence)
+                });
+            }
+            if let Some(filter) = self.filter {
+                keep_each(words, |place| {
+                    let slot = segment.scope_slots.as_slice()[place] as usize;
                     let scope = view.storage.scopes.get(slot);
                     scope.is_some_and(|scope| {
                         filter.holds(&segment.records.as_slice()[place], scope)
                     })
                 });
-            if !holds {
-                selected[row as usize / 64] &= !(1 << (row % 64));
             }
         }
         selected
@@ -79,6 +87,32 @@ impl<'a> Selector<'a> {
         scopes
             .map(|scope| self.scope.selects(scope, self.scope_match))
             .collect()
+    }
+}
+
+/// Clears the bits of rows that a column excludes, without a branch for each.
+fn keep<T>(words: &mut [u64], column: &[T], holds: impl Fn(&T) -> bool) {
+    for (word, values) in words.iter_mut().zip(column.chunks(64)) {
+        if *word != 0 {
+            let bits = values.iter().enumerate();
+            *word &= bits.fold(0, |bits, (bit, value)| {
+                bits | u64::from(holds(value)) << bit
+            });
+        }
+    }
+}
+
+/// Clears the bits of rows that a test excludes which costs more than a branch.
+fn keep_each(words: &mut [u64], holds: impl Fn(usize) -> bool) {
+    for (index, word) in words.iter_mut().enumerate() {
+        let mut rest = *word;
+        while rest != 0 {
+            let bit = rest.trailing_zeros();
+            rest &= rest - 1;
+            if !holds(64 * index + bit as usize) {
+                *word &= !(1 << bit);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The views that one search works on, with one numbering over all their rows.
 
 use std::cmp::Ordering;
+use std::slice;
 use std::sync::Arc;
 
 use crate::Error;
@@ -42,12 +43,8 @@ impl Sources {
         Ok(Self(sources))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Source> {
+    pub(super) fn iter(&self) -> slice::Iter<'_, Source> {
         self.0.iter()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// How many rows are selected.
@@ -69,21 +66,28 @@ impl Sources {
         self.0.partition_point(|source| source.offset <= row) - 1
     }
 
+    /// When it happened or was heard.
+    pub(super) fn recency_time(&self, row: SourceRow) -> i64 {
+        let (source, row) = self.locate(row);
+        let (segment, place) = source.view.locate(row);
+        segment.recency_time.as_slice()[place]
+    }
+
+    /// The order of scored rows: the higher score first, then the newer.
+    pub(super) fn order(&self, a: (f32, SourceRow), b: (f32, SourceRow)) -> Ordering {
+        b.0.total_cmp(&a.0).then_with(|| self.newer_first(a.1, b.1))
+    }
+
     /// The order of rows with equal scores, the newer first. It depends on what the rows say and not on where they lie,
     /// so that an index that was built anew answers as before.
     pub(super) fn newer_first(&self, a: SourceRow, b: SourceRow) -> Ordering {
-        let time_of = |row| {
-            let (source, row) = self.locate(row);
-            let (segment, place) = source.view.locate(row);
-            segment.recency_time.as_slice()[place]
-        };
         let rest_of = |row| {
             let (source, row) = self.locate(row);
             let record = source.view.record(row);
             (record.revision(), record.memory_id(), record.version())
         };
-        time_of(b)
-            .cmp(&time_of(a))
+        self.recency_time(b)
+            .cmp(&self.recency_time(a))
             .then_with(|| rest_of(b).cmp(&rest_of(a)))
     }
 
@@ -94,14 +98,11 @@ impl Sources {
         count: usize,
     ) -> Vec<(f32, SourceRow)> {
         let mut scored = scored;
-        let order = |a: &(f32, SourceRow), b: &(f32, SourceRow)| {
-            b.0.total_cmp(&a.0).then_with(|| self.newer_first(a.1, b.1))
-        };
         if scored.len() > count && count > 0 {
-            scored.select_nth_unstable_by(count - 1, order);
+            scored.select_nth_unstable_by(count - 1, |&a, &b| self.order(a, b));
         }
         scored.truncate(count);
-        scored.sort_unstable_by(order);
+        scored.sort_unstable_by(|&a, &b| self.order(a, b));
         scored
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Segment {
     pub(crate) expire_time: AppendOnly<i64>,
     /// When it happened or was heard.
     pub(crate) recency_time: AppendOnly<i64>,
+    /// No row has a later `recency_time`.
+    newest: AtomicI64,
     /// The sequence that superseded it, or 0.
     pub(crate) ended: AppendOnly<AtomicU32>,
     /// The cold part.
@@ -115,6 +117,7 @@ impl Segment {
             valid_to: AppendOnly::with_capacity(rows),
             expire_time: AppendOnly::with_capacity(rows),
             recency_time: AppendOnly::with_capacity(rows),
+            newest: AtomicI64::new(i64::MIN),
             ended: AppendOnly::with_capacity(rows),
             records: AppendOnly::with_capacity(rows),
         }
@@ -132,6 +135,7 @@ impl Segment {
     /// If the segment is full.
     pub(crate) fn push(&self, row: NewRow<'_>) -> RowNumber {
         let place = self.records.len();
+        self.newest.fetch_max(row.recency_time, Ordering::Relaxed);
         let fits = self.codes.extend(row.codes)
             && self.units.extend(row.unit)
             && self.scales.push(row.scale).is_ok()
@@ -147,6 +151,11 @@ impl Segment {
             && self.records.push(row.record).is_ok();
         assert!(fits, "a row is pushed only into a segment with room");
         self.base + place as u32
+    }
+
+    /// No row that a view shows happened or was heard later.
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest.load(Ordering::Relaxed)
     }
 
     /// How many of its rows are below a limit.

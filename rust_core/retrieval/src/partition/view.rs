@@ -69,6 +69,15 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Whether every row that was ever written is there and has no end.
+    pub(crate) fn is_all_current(&self) -> bool {
+        let rows = self
+            .segments
+            .iter()
+            .map(|segment| segment.rows_below(self.limit));
+        rows.sum::<usize>() == self.counts.current as usize
+    }
+
     /// The segment of a row and the row's place in it.
     #[inline]
     pub(crate) fn locate(&self, row: RowNumber) -> (&Segment, usize) {

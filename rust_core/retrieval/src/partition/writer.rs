@@ -159,22 +159,12 @@ impl Writer {
         let length = self.count_terms(memory);
         let number = self.push(memory, length, row.vector.is_some(), planned_end);
         for (term, &frequency) in &self.scratch.frequencies {
-            self.storage.terms.push(
-                term,
-                Posting {
-                    row: number,
-                    frequency,
-                },
-            );
+            let posting = Posting::new(number, frequency, length);
+            self.storage.terms.push(term, posting);
         }
         for name in names_of(memory) {
-            self.storage.entities.push(
-                &name,
-                Posting {
-                    row: number,
-                    frequency: 1,
-                },
-            );
+            let posting = Posting::new(number, 1, length);
+            self.storage.entities.push(&name, posting);
         }
         Ok(())
     }

@@ -1,13 +1,11 @@
 //! From text to terms.
 
-use std::borrow::Cow;
-
-use rust_stemmers::{Algorithm, Stemmer};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::fold::fold;
 use super::is_stop_word;
 use super::segment::{Chunk, Chunks, parts};
+use super::stem::with_stem;
 
 /// Terms are cut to at most so many bytes of UTF-8, between characters.
 pub const MAX_TERM_BYTES: usize = 64;
@@ -17,11 +15,7 @@ pub const MAX_TERM_BYTES: usize = 64;
 /// Positions count words, stop words included; an identifier as a whole has the position of its first part.
 pub fn analyze(text: &str, sink: &mut impl FnMut(&str, u32)) {
     let folded = fold(text);
-    let mut analysis = Analysis {
-        stemmer: Stemmer::create(Algorithm::English),
-        position: 0,
-        sink,
-    };
+    let mut analysis = Analysis { position: 0, sink };
     for chunk in Chunks::new(&folded) {
         analysis.chunk(chunk);
     }
@@ -36,7 +30,6 @@ pub fn terms(text: &str) -> Vec<String> {
 }
 
 struct Analysis<'a, S> {
-    stemmer: Stemmer,
     position: u32,
     sink: &'a mut S,
 }
@@ -77,11 +70,10 @@ impl<S: FnMut(&str, u32)> Analysis<'_, S> {
         let position = self.position;
         self.position += 1;
         let word = cut(word);
-        if !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        if word.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            with_stem(word, |stem| (self.sink)(stem, position));
+        } else {
             (self.sink)(word, position);
-        } else if !is_stop_word(word) {
-            let stem: Cow<'_, str> = self.stemmer.stem(word);
-            (self.sink)(&stem, position);
         }
     }
 }

@@ -19,6 +19,7 @@ mod analysis;
 mod bm25;
 mod fold;
 mod segment;
+mod stem;
 mod stop_words;
 
 pub use analysis::{MAX_TERM_BYTES, analyze, terms};

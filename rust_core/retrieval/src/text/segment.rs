@@ -81,7 +81,7 @@ pub(super) fn parts(compound: &str) -> impl Iterator<Item = &str> {
 fn word_length(text: &str) -> (usize, bool) {
     let (mut end, mut compound) = (0, false);
     loop {
-        end += run(&text[end..], |character| class(character) == Class::Word);
+        end += letters(&text[end..]);
         match joint(text, end) {
             Joint::End => return (end, compound),
             Joint::Suffix(length) => return (end + length, true),
@@ -104,6 +104,9 @@ enum Joint {
 
 fn joint(text: &str, at: usize) -> Joint {
     let after = &text[at..];
+    if after.is_empty() || after.starts_with(' ') {
+        return Joint::End;
+    }
     if let Some(behind) = after.strip_prefix(',') {
         return if groups_thousands(&text[..at], behind) {
             Joint::Through(1)
@@ -137,6 +140,17 @@ fn groups_thousands(before: &str, after: &str) -> bool {
 fn run(text: &str, belongs: impl Fn(char) -> bool) -> usize {
     text.find(|character| !belongs(character))
         .unwrap_or(text.len())
+}
+
+/// How many bytes of letters and digits the text begins with.
+fn letters(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_ascii_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ascii = bytes.iter().take_while(|byte| is_ascii_word(byte)).count();
+    if bytes.get(ascii).is_none_or(u8::is_ascii) {
+        return ascii;
+    }
+    ascii + run(&text[ascii..], |character| class(character) == Class::Word)
 }
 
 fn begins_chunk(character: char) -> bool {
