@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mnemic_retrieval::vector::{
-    Aligned, Query, SimdPath, TopK, dot, normalize, padded, quantize, scan,
+    Aligned, BitCodes, BitQuery, Collector, Query, Shortlist, SimdPath, TopK, dot, normalize,
+    padded, quantize, scan, scan_rows,
 };
 
 const DIMENSION: usize = 384;
@@ -109,9 +110,80 @@ fn selections(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The two plans side by side up to the int8 scores, where `plan::BITS_FROM_BYTES` lies between: 50 wanted, 500 by bits.
+fn plans(criterion: &mut Criterion) {
+    const SEGMENT: usize = 4_096;
+    let mut group = criterion.benchmark_group("plans");
+    let path = SimdPath::best();
+    for segments in [1, 2, 3, 4, 8, 16] {
+        let rows = unit_rows(segments * SEGMENT + 16);
+        let (rows, queries) = rows.split_at(segments * SEGMENT * STRIDE);
+        let (codes, scales) = quantized(rows);
+        let units = rows.chunks_exact(SEGMENT * STRIDE);
+        let bits: Vec<BitCodes> = units
+            .map(|units| BitCodes::of(units, STRIDE, &[true; SEGMENT]).expect("rows"))
+            .collect();
+        let queries: Vec<&[f32]> = queries.chunks_exact(STRIDE).collect();
+        let mut turn = 0;
+        let mut next = || {
+            turn += 1;
+            queries[turn % queries.len()]
+        };
+        let mask = [u64::MAX; SEGMENT / 64];
+        let mut list = Shortlist::default();
+        group.bench_function(BenchmarkId::new("int8", segments * SEGMENT), |bencher| {
+            bencher.iter(|| {
+                let query = Query::new(next());
+                list.reset(50, 0.02);
+                scan(path, &codes, &scales, STRIDE, None, 0, &query, &mut list);
+                list.pruned().1.len()
+            });
+        });
+        let (mut best, mut picks) = (Shortlist::default(), Vec::new());
+        group.bench_function(BenchmarkId::new("1-bit", segments * SEGMENT), |bencher| {
+            bencher.iter(|| {
+                let unit = next();
+                let (query, bit_query) = (Query::new(unit), BitQuery::new(unit, DIMENSION));
+                best.reset(500, 0.0);
+                for (segment, bits) in bits.iter().enumerate() {
+                    let base = (segment * SEGMENT) as u32;
+                    bits.scan(path, &mask, base, unit, &bit_query, &mut best);
+                }
+                list.reset(50, 0.02);
+                let mut rest = best.pruned().1;
+                for base in (0..segments * SEGMENT).step_by(SEGMENT) {
+                    let end = (base + SEGMENT) as u32;
+                    let (of_segment, later) = rest.split_at(rest.partition_point(|&row| row < end));
+                    picks.clear();
+                    picks.extend(of_segment.iter().map(|&row| (row - base as u32) as u16));
+                    let codes = &codes[base * STRIDE..][..SEGMENT * STRIDE];
+                    let scales = &scales[base..][..SEGMENT];
+                    scan_rows(
+                        path,
+                        codes,
+                        scales,
+                        STRIDE,
+                        &picks,
+                        base as u32,
+                        &query,
+                        &mut list,
+                    );
+                    rest = later;
+                }
+                list.pruned().1.len()
+            });
+        });
+    }
+    group.finish();
+    let rows = unit_rows(SEGMENT);
+    criterion.bench_function("1-bit codes of a segment", |bencher| {
+        bencher.iter(|| BitCodes::of(&rows, STRIDE, &[true; SEGMENT]));
+    });
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = scans, single_rows, selections
+    targets = scans, plans, single_rows, selections
 }
 criterion_main!(benches);

@@ -3,8 +3,8 @@
 #![expect(clippy::float_cmp, reason = "scores are promised bit for bit")]
 
 use mnemic_retrieval::vector::{
-    Aligned, Candidate, Query, SimdPath, TopK, VectorError, decode_f32_le, dot, normalize, padded,
-    quantize, scan, score_codes, score_error_bound,
+    Aligned, Candidate, Collector, Query, SimdPath, TopK, VectorError, decode_f32_le, dot,
+    normalize, padded, quantize, scan, score_codes, score_error_bound,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;

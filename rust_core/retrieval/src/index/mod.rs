@@ -1,9 +1,9 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
+mod nearest;
 mod postings;
 mod search;
 mod select;
-mod signals;
 mod sources;
 
 use std::collections::HashMap;

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
-use super::signals::VectorSignal;
 use super::sources::{SourceRow, Sources};
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
@@ -111,6 +111,8 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
 struct Candidates {
     /// Ascending.
     rows: Vec<SourceRow>,
+    /// The cosines that are known already, in ascending order of their rows.
+    cosines: Vec<(SourceRow, f32)>,
     /// What words say of each; empty if they take no part.
     lexical: Vec<f64>,
     /// Whether a selected row has one of the names, be it worth nothing.
@@ -161,21 +163,24 @@ impl<'a> Retrieved<'a> {
     /// The union of the best `count` by each signal.
     fn candidates(&self, count: usize) -> Candidates {
         let vector = self.vector.iter();
-        let mut best: Vec<(f32, SourceRow)> = vector
+        let mut cosines: Vec<(SourceRow, f32)> = vector
             .flat_map(|signal| signal.best(self.sources, count))
+            .map(|(cosine, row)| (row, cosine))
             .collect();
+        cosines.sort_unstable_by_key(|&(row, _)| row);
+        let mut rows: Vec<SourceRow> = cosines.iter().map(|&(row, _)| row).collect();
         let mut names_match = false;
         if let Some(entity) = &self.entity {
             let found = entity.scan(self.sources, &[], count).best;
             names_match = !found.is_empty() || entity.has_worthless(self.sources);
-            best.extend(found);
+            rows.extend(found.into_iter().map(|(_, row)| row));
+            rows.sort_unstable();
+            rows.dedup();
         }
-        let mut rows: Vec<SourceRow> = best.into_iter().map(|(_, row)| row).collect();
-        rows.sort_unstable();
-        rows.dedup();
         let Some(lexical) = &self.lexical else {
             return Candidates {
                 rows,
+                cosines,
                 lexical: Vec::new(),
                 names_match,
             };
@@ -187,6 +192,7 @@ impl<'a> Retrieved<'a> {
         scored.dedup_by_key(|&mut (row, _)| row);
         Candidates {
             rows: scored.iter().map(|&(row, _)| row).collect(),
+            cosines,
             lexical: scored.iter().map(|&(_, score)| f64::from(score)).collect(),
             names_match,
         }
@@ -197,7 +203,14 @@ impl<'a> Retrieved<'a> {
         let rows = &candidates.rows;
         let mut columns = Columns::default();
         if let Some(signal) = &self.vector {
-            let score = |&row| signal.score(self.sources, row).map_or(f64::NAN, f64::from);
+            let known = &candidates.cosines;
+            let score = |&row: &SourceRow| {
+                let cosine = match known.binary_search_by_key(&row, |&(row, _)| row) {
+                    Ok(place) => Some(known[place].1),
+                    Err(_) => signal.score(self.sources, row),
+                };
+                cosine.map_or(f64::NAN, f64::from)
+            };
             columns.set(VECTOR, rows.iter().map(score).collect());
         }
         if self.lexical.is_some() {

@@ -1,5 +1,7 @@
 //! Which rows a search may find: scope, time and filter.
 
+use std::sync::Arc;
+
 use crate::filter::Filter;
 use crate::partition::segment::{NEVER, Segment};
 use crate::partition::view::View;
@@ -39,7 +41,7 @@ impl<'a> Selector<'a> {
     }
 
     /// The selected rows of a view, as a bitmap.
-    pub(super) fn select(&self, view: &View) -> Vec<u64> {
+    pub(super) fn select(&self, view: &View) -> Arc<[u64]> {
         let slots = self.slots(view);
         // Without these questions the rows that have no end are the answer.
         let only_current = self.time.only_current(view);
@@ -49,6 +51,9 @@ impl<'a> Selector<'a> {
         } else {
             &view.live
         };
+        if only_current && all_slots && view.counts.expiring == 0 && self.filter.is_none() {
+            return Arc::clone(base);
+        }
         let mut selected = base.to_vec();
         for segment in view.segments.iter() {
             let rows = segment.rows_below(view.limit);
@@ -78,7 +83,7 @@ impl<'a> Selector<'a> {
                 });
             }
         }
-        selected
+        selected.into()
     }
 
     /// Whether the ids asked for select each of the view's scopes.

@@ -17,7 +17,7 @@ pub(super) struct Source {
     /// Added to a row's number; a multiple of 64.
     pub(super) offset: u32,
     /// The rows that scope, time and filter let through.
-    pub(super) selected: Vec<u64>,
+    pub(super) selected: Arc<[u64]>,
 }
 
 /// All partitions of a search.
@@ -25,7 +25,7 @@ pub(super) struct Sources(Vec<Source>);
 
 impl Sources {
     /// Numbers the rows of views that have been narrowed already. Empty views are left out, so that offsets differ.
-    pub(super) fn new(narrowed: Vec<(Arc<View>, Vec<u64>)>) -> Result<Self, Error> {
+    pub(super) fn new(narrowed: Vec<(Arc<View>, Arc<[u64]>)>) -> Result<Self, Error> {
         let mut offset = 0_u32;
         let mut sources = Vec::with_capacity(narrowed.len());
         for (view, selected) in narrowed.into_iter().filter(|(view, _)| view.limit > 0) {
@@ -49,10 +49,14 @@ impl Sources {
 
     /// How many rows are selected.
     pub(super) fn selected(&self) -> u64 {
-        self.iter()
-            .flat_map(|source| &source.selected)
-            .map(|word| u64::from(word.count_ones()))
-            .sum()
+        let selected = |source: &Source| {
+            if Arc::ptr_eq(&source.selected, &source.view.current) {
+                return u64::from(source.view.counts.current);
+            }
+            let words = source.selected.iter();
+            words.map(|word| u64::from(word.count_ones())).sum()
+        };
+        self.iter().map(selected).sum()
     }
 
     /// The source of a row and the row's number in it.
@@ -91,18 +95,11 @@ impl Sources {
             .then_with(|| rest_of(b).cmp(&rest_of(a)))
     }
 
-    /// The best `count` rows by score, the newer first among equals; best first.
-    pub(super) fn best(
-        &self,
-        scored: Vec<(f32, SourceRow)>,
-        count: usize,
-    ) -> Vec<(f32, SourceRow)> {
-        let mut scored = scored;
+    /// Drops all but the best `count` rows by score, the newer first among equals; those are left in no order.
+    pub(super) fn cut(&self, scored: &mut Vec<(f32, SourceRow)>, count: usize) {
         if scored.len() > count && count > 0 {
             scored.select_nth_unstable_by(count - 1, |&a, &b| self.order(a, b));
         }
         scored.truncate(count);
-        scored.sort_unstable_by(|&a, &b| self.order(a, b));
-        scored
     }
 }

@@ -1,11 +1,12 @@
 //! Rows in columns. A partition is a sequence of segments, each several times as large as the one before it, so that a
 //! small partition is small and a growing one never moves a row.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use super::append_only::AppendOnly;
 use super::record::Record;
-use crate::vector::padded;
+use crate::vector::{BitCodes, padded};
 
 /// Rows that the first segments hold; each later one holds [`LARGEST`].
 const SMALL: [u32; 4] = [16, 64, 256, 1_024];
@@ -60,6 +61,8 @@ pub(crate) struct Segment {
     pub(crate) scales: AppendOnly<f32>,
     /// Unit vectors, `stride` a row, zeros for a row without one.
     pub(crate) units: AppendOnly<f32>,
+    /// 1-bit codes of all rows, once the segment is full and if it is one of the large ones.
+    pub(crate) bits: OnceLock<BitCodes>,
     /// Whether the row has a vector.
     pub(crate) has_vector: AppendOnly<bool>,
     /// Terms in the indexed text.
@@ -109,6 +112,7 @@ impl Segment {
             codes: AppendOnly::aligned(rows * stride, 64),
             scales: AppendOnly::with_capacity(rows),
             units: AppendOnly::aligned(rows * stride, 64),
+            bits: OnceLock::new(),
             has_vector: AppendOnly::with_capacity(rows),
             lengths: AppendOnly::with_capacity(rows),
             scope_slots: AppendOnly::with_capacity(rows),
@@ -150,12 +154,23 @@ impl Segment {
             && self.ended.push(AtomicU32::new(0)).is_ok()
             && self.records.push(row.record).is_ok();
         assert!(fits, "a row is pushed only into a segment with room");
+        if place + 1 == LARGEST as usize {
+            self.seal(row.unit.len());
+        }
         self.base + place as u32
     }
 
     /// No row that a view shows happened or was heard later.
     pub(crate) fn newest(&self) -> i64 {
         self.newest.load(Ordering::Relaxed)
+    }
+
+    /// Makes what only a full segment has. A reader who finds it finds it whole, whatever the view says of the rows.
+    fn seal(&self, stride: usize) {
+        let has_vector = self.has_vector.as_slice();
+        if let Some(bits) = BitCodes::of(self.units.as_slice(), stride, has_vector) {
+            self.bits.get_or_init(|| bits);
+        }
     }
 
     /// How many of its rows are below a limit.
@@ -181,6 +196,7 @@ impl Segment {
         let columns = self.codes.bytes()
             + self.scales.bytes()
             + self.units.bytes()
+            + self.bits.get().map_or(0, BitCodes::bytes)
             + self.has_vector.bytes()
             + self.lengths.bytes()
             + self.scope_slots.bytes()

@@ -63,9 +63,9 @@ pub(crate) struct View {
     /// Over all rows.
     pub(crate) extremes: Extremes,
     /// The rows that are neither deleted nor replaced, as a bitmap over row numbers.
-    pub(crate) live: Box<[u64]>,
+    pub(crate) live: Arc<[u64]>,
     /// Those of them that have no end.
-    pub(crate) current: Box<[u64]>,
+    pub(crate) current: Arc<[u64]>,
 }
 
 impl View {

@@ -15,9 +15,10 @@ mod sealed {
     impl Number for u8 {}
     impl Number for i8 {}
     impl Number for f32 {}
+    impl Number for u64 {}
 }
 
-/// A buffer of `u8`, `i8` or `f32` of fixed length whose first element lies on a 64-byte boundary.
+/// A buffer of `u8`, `i8`, `f32` or `u64` of fixed length whose first element lies on a 64-byte boundary.
 ///
 /// A `Vec` of codes begins 16 bytes after such a boundary as allocators place it, and every load of a kernel then
 /// touches two cache lines.

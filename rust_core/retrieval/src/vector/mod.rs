@@ -6,28 +6,35 @@
 //!
 //! # Exactness
 //!
-//! A search for the best `k` scans the codes for `max(2 k, k + 16)` candidates and rescores those from their `f32`
-//! rows. The result is certainly the exact top `k` if the `k`-th exact score is above the worst int8 score that the
-//! scan kept ([`TopK::threshold`] after [`TopK::as_slice`]) plus [`score_error_bound`]: no row left out has an exact score above that sum.
-//! Otherwise scan again for more candidates.
+//! A search for the best `k` scans the codes for a [`Shortlist`] with a margin of twice the [`score_error_bound`]: it has
+//! the exact top `k`, whatever the errors of the int8 scores within that bound. Those of its rows that can still be
+//! among the best once some have been rescored from their `f32` rows are rescored too. Where that would read more than
+//! [`plan::BITS_FROM_BYTES`], the rows to scan are first narrowed by their [`BitCodes`]; that is exact for nearly every
+//! query, and not for all.
 //!
 //! Every path computes the same integer products and the same float operations after them, so that [`scan`] and
 //! [`score_codes`] give bit-identical scores whichever path runs.
 
 mod aligned;
+mod bits;
 mod kernels;
 mod path;
+pub mod plan;
 mod quantize;
 mod query;
 mod scan;
+mod shortlist;
 mod top_k;
 
 pub use aligned::Aligned;
+pub use bits::{BitCodes, BitQuery};
 pub use path::SimdPath;
 pub use quantize::{VectorError, decode_f32_le, normalize, quantize};
 pub use query::{Query, score_error_bound};
-pub use scan::{dot, scan, score_codes};
-pub use top_k::{Candidate, TopK};
+pub use scan::{dot, prefetch, scan, scan_rows, score_codes};
+pub use shortlist::Shortlist;
+pub(crate) use shortlist::floor_of_best;
+pub use top_k::{Candidate, Collector, TopK};
 
 /// How many elements a row's length is a multiple of: one cache line of codes, four AVX-512 registers of `f32`.
 pub const LANE: usize = 64;

@@ -29,6 +29,9 @@ pub enum VectorError {
     Zero,
 }
 
+/// How many partial results a reduction keeps side by side.
+const LANES: usize = 16;
+
 /// Reads `dimension` little-endian `f32`; their values are not looked at.
 ///
 /// # Errors
@@ -66,10 +69,7 @@ pub fn normalize(vector: &[f32], out: &mut [f32]) -> Result<(), VectorError> {
         out.len(),
         vector.len()
     );
-    let squares: f64 = vector
-        .iter()
-        .map(|&element| f64::from(element) * f64::from(element))
-        .sum();
+    let squares = sum(vector, |element| f64::from(element) * f64::from(element));
     if !squares.is_finite() {
         let index = vector
             .iter()
@@ -123,11 +123,36 @@ pub(super) fn quantize_signed(unit: &[f32], codes: &mut [i8]) -> f32 {
     scale
 }
 
+/// The sum of a function of the elements, in as many parts as a CPU adds at once: one float is added to another only
+/// after several cycles, and a compiler may not change the order on its own.
+#[inline]
+pub(super) fn sum(elements: &[f32], part: impl Fn(f32) -> f64) -> f64 {
+    let (chunks, rest) = elements.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks.iter().map(<[f32; LANES]>::as_slice).chain([rest]) {
+        for (sum, &element) in lanes.iter_mut().zip(chunk) {
+            *sum += part(element);
+        }
+    }
+    lanes.iter().sum()
+}
+
 /// The scale of a row and its inverse; both 0 for a row of zeros or of elements so small that the inverse overflows.
 fn scale_of(unit: &[f32]) -> (f32, f32) {
-    let largest = unit
-        .iter()
-        .fold(0.0_f32, |largest, element| largest.max(element.abs()));
+    let (chunks, rest) = unit.as_chunks::<LANES>();
+    let mut lanes = [0.0_f32; LANES];
+    for chunk in chunks.iter().map(<[f32; LANES]>::as_slice).chain([rest]) {
+        for (largest, element) in lanes.iter_mut().zip(chunk) {
+            let magnitude = element.abs();
+            // What `max` does with NaN is more than one instruction.
+            *largest = if magnitude > *largest {
+                magnitude
+            } else {
+                *largest
+            };
+        }
+    }
+    let largest = lanes.into_iter().fold(0.0, f32::max);
     let inverse = 127.0 / largest;
     if inverse.is_finite() {
         (largest / 127.0, inverse)

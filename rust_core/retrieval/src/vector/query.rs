@@ -1,6 +1,6 @@
 //! The query's side of a score, and how far an int8 score can be from the exact one.
 
-use super::quantize::quantize_signed;
+use super::quantize::{quantize_signed, sum};
 use super::{Aligned, MAX_STRIDE, padded};
 
 /// The largest error of a code in units of the scale: half for the rounding, the rest for `x * (127 / max)` in `f32`,
@@ -40,19 +40,23 @@ impl Query {
         let mut codes = Aligned::zeroed(stride);
         let scale = quantize_signed(unit, &mut codes);
         let correction = 128 * codes.iter().map(|&code| i32::from(code)).sum::<i32>();
-        let (mut residual, mut decoded_l1) = (0.0, 0.0);
-        for (&element, &code) in row.iter().zip(codes.iter()) {
-            let decoded = f64::from(code) * f64::from(scale);
-            residual += (f64::from(element) - decoded).powi(2);
-            decoded_l1 += decoded.abs();
+        let magnitudes: i32 = codes
+            .iter()
+            .map(|&code| i32::from(code.unsigned_abs()))
+            .sum();
+        let mut rests: Aligned<f32> = Aligned::zeroed(stride);
+        for ((rest, &element), &code) in rests.iter_mut().zip(row.iter()).zip(codes.iter()) {
+            // Exact but for the product's rounding, 127 * 2^-24 of the scale.
+            *rest = element - f32::from(code) * scale;
         }
+        let residual = sum(&rests, |rest| f64::from(rest) * f64::from(rest));
         Self {
             row,
             codes,
             scale,
             correction,
             residual_norm: residual.sqrt(),
-            decoded_l1,
+            decoded_l1: f64::from(magnitudes) * f64::from(scale),
         }
     }
 
@@ -92,12 +96,13 @@ impl Query {
 /// `|û|₁` is known and `|fᵢ|` is at most half the row's scale, but for the rounding of the codes' own computation.
 /// Floats add: the int8 score is one conversion and two products, 4 * 2^-24 of a value below 2; a sum of `d` products
 /// in `f32` is off by at most `d` * 2^-24 * Σ|uᵢ vᵢ| <= `d` * 2^-24 (1 + slack) (Higham, Accuracy and Stability of
-/// Numerical Algorithms, §3.1, to first order; doubled here to cover the higher ones).
+/// Numerical Algorithms, §3.1, to first order; doubled here to cover the higher ones). The elements of `e` are computed in
+/// `f32` and off by at most 127 * 2^-24 of the query's scale, which is at most 1/127: `|e|₂` by less than `d` * 2^-24.
 #[must_use]
 pub fn score_error_bound(query: &Query, scale_max: f32, dimension: usize) -> f32 {
     let unit_roundoff = f64::from(f32::EPSILON) / 2.0;
     let of_query = query.residual_norm * (1.0 + NORM_SLACK);
     let of_row = query.decoded_l1 * f64::from(scale_max) * MAX_CODE_ERROR;
-    let of_floats = (2.0 * dimension as f64 + 8.0) * unit_roundoff * (1.0 + NORM_SLACK);
+    let of_floats = (3.0 * dimension as f64 + 8.0) * unit_roundoff * (1.0 + NORM_SLACK);
     (of_query + of_row + of_floats) as f32 * (1.0 + f32::EPSILON)
 }

@@ -1,14 +1,14 @@
 //! The exhaustive scan over int8 codes, and single scores.
 
 use super::kernels::{self, BLOCK, Rows};
-use super::{LANE, Query, SimdPath, TopK};
+use super::{Collector, LANE, Query, SimdPath};
 
 /// The picks of a block without a mask: all of it.
-const EVERY_ROW: [u8; BLOCK] = {
+const EVERY_ROW: [u16; BLOCK] = {
     let mut rows = [0; BLOCK];
     let mut row = 0;
     while row < BLOCK {
-        rows[row] = row as u8;
+        rows[row] = row as u16;
         row += 1;
     }
     rows
@@ -41,7 +41,7 @@ pub fn scan(
     mask: Option<&[u64]>,
     base_row: u32,
     query: &Query,
-    best: &mut TopK,
+    best: &mut impl Collector,
 ) {
     assert_runs(path);
     assert_eq!(
@@ -61,24 +61,125 @@ pub fn scan(
     if stride == 0 {
         return;
     }
-    let mut dots = [0_i32; BLOCK];
-    let mut picked = [0_u8; BLOCK];
+    let mut block_scores = BlockScores::new();
+    let mut picked = [0_u16; BLOCK];
     for (block, scales) in scales.chunks(BLOCK).enumerate() {
         let picks = match mask {
             None => &EVERY_ROW[..scales.len()],
             Some(mask) => pick(mask[block], scales.len(), &mut picked),
         };
         let codes = &codes[block * BLOCK * stride..][..scales.len() * stride];
-        // SAFETY: the path runs here, `codes` are whole rows of the query's stride, one a scale, and the picks lie below
-        // the number of scales.
-        unsafe { kernels::integer_dots(path, Rows { codes, picks }, query, &mut dots) };
         let first = base_row + (block * BLOCK) as u32;
-        offer(picks, &dots, scales, query, first, best);
+        block_scores.offer(path, Rows { codes, picks }, scales, first, query, best);
     }
 }
 
+/// Offers the int8 score of some rows of a contiguous stretch, as [`scan`] does for those of a mask.
+///
+/// `rows` are numbers of rows in the stretch; row `i` is offered as `base_row + i`.
+///
+/// # Panics
+///
+/// If there is no such row, the lengths do not agree, or the CPU cannot run `path`.
+#[expect(clippy::too_many_arguments, reason = "as `scan`")]
+pub fn scan_rows(
+    path: SimdPath,
+    codes: &[u8],
+    scales: &[f32],
+    stride: usize,
+    rows: &[u16],
+    base_row: u32,
+    query: &Query,
+    best: &mut impl Collector,
+) {
+    assert_runs(path);
+    assert!(
+        stride == query.stride() && codes.len() == scales.len() * stride,
+        "codes, scales and query disagree on the rows"
+    );
+    let mut block_scores = BlockScores::new();
+    for picks in rows.chunks(BLOCK) {
+        let last = picks.iter().max().copied().map_or(0, usize::from);
+        assert!(last < scales.len(), "row {last} of {}", scales.len());
+        block_scores.offer(path, Rows { codes, picks }, scales, base_row, query, best);
+    }
+}
+
+/// What is computed for up to 64 rows at once.
+struct BlockScores {
+    dots: [i32; BLOCK],
+    scales: [f32; BLOCK],
+    scores: [f32; BLOCK],
+}
+
+impl BlockScores {
+    fn new() -> Self {
+        Self {
+            dots: [0; BLOCK],
+            scales: [0.0; BLOCK],
+            scores: [0.0; BLOCK],
+        }
+    }
+
+    /// Scores the picked rows and offers those that the list may take, row `i` as `first + i`.
+    ///
+    /// The scores are compared all at once, for a list that has filled takes few of them.
+    #[inline]
+    fn offer(
+        &mut self,
+        path: SimdPath,
+        rows: Rows<'_>,
+        scales: &[f32],
+        first: u32,
+        query: &Query,
+        best: &mut impl Collector,
+    ) {
+        let picks = rows.picks;
+        // SAFETY: the callers have asserted that the path runs here, that the codes are whole rows of the query's stride,
+        // one a scale, and that the picks lie below the number of scales.
+        unsafe { kernels::integer_dots(path, rows, query, &mut self.dots) };
+        let scales = if let (Some(scales), true) = (scales.first_chunk(), is_block(picks)) {
+            scales
+        } else {
+            for (scale, &pick) in self.scales.iter_mut().zip(picks) {
+                *scale = scales[usize::from(pick)];
+            }
+            &self.scales
+        };
+        // SAFETY: the path runs here.
+        let mut reaching = unsafe {
+            kernels::scores(
+                path,
+                &self.dots,
+                scales,
+                query.scale(),
+                best.threshold(),
+                &mut self.scores,
+            )
+        };
+        if picks.len() < BLOCK {
+            reaching &= (1 << picks.len()) - 1;
+        }
+        while reaching != 0 {
+            let place = reaching.trailing_zeros() as usize;
+            best.push(self.scores[place], first + u32::from(picks[place]));
+            reaching &= reaching - 1;
+        }
+    }
+}
+
+/// Whether the picks are the first 64 rows.
+fn is_block(picks: &[u16]) -> bool {
+    picks.len() == BLOCK && picks[BLOCK - 1] == EVERY_ROW[BLOCK - 1]
+}
+
+/// Asks for a row's memory before it is read.
+pub fn prefetch<T>(row: &[T]) {
+    kernels::prefetch(row);
+}
+
 /// The rows whose bit is set, ascending.
-fn pick(word: u64, rows: usize, picked: &mut [u8; BLOCK]) -> &[u8] {
+fn pick(word: u64, rows: usize, picked: &mut [u16; BLOCK]) -> &[u16] {
     let mut left = if rows < BLOCK {
         word & ((1 << rows) - 1)
     } else {
@@ -89,51 +190,10 @@ fn pick(word: u64, rows: usize, picked: &mut [u8; BLOCK]) -> &[u8] {
     }
     let count = left.count_ones() as usize;
     for slot in &mut picked[..count] {
-        *slot = left.trailing_zeros() as u8;
+        *slot = left.trailing_zeros() as u16;
         left &= left - 1;
     }
     &picked[..count]
-}
-
-/// Turns the products of a block into scores and offers those that the list may take.
-///
-/// Sixteen scores are compared at once, for a list that has filled takes few of them.
-fn offer(
-    picks: &[u8],
-    dots: &[i32; BLOCK],
-    scales: &[f32],
-    query: &Query,
-    first: u32,
-    best: &mut TopK,
-) {
-    let mut scores = [0.0; BLOCK];
-    if picks.len() == scales.len() {
-        for ((score, &dot), &scale) in scores.iter_mut().zip(dots).zip(scales) {
-            *score = score_of(dot, scale, query.scale());
-        }
-    } else {
-        for ((score, &dot), &pick) in scores.iter_mut().zip(dots).zip(picks) {
-            *score = score_of(dot, scales[usize::from(pick)], query.scale());
-        }
-    }
-    for (picks, scores) in picks.chunks(16).zip(scores.as_chunks::<16>().0) {
-        let threshold = best.threshold();
-        let taken: u32 = scores
-            .iter()
-            .map(|&score| u32::from(score >= threshold))
-            .sum();
-        if taken > 0 {
-            for (&pick, &score) in picks.iter().zip(scores) {
-                best.push(score, first + u32::from(pick));
-            }
-        }
-    }
-}
-
-/// The score of an integer product; the same operations in the same order everywhere.
-#[inline]
-fn score_of(dot: i32, scale: f32, query_scale: f32) -> f32 {
-    dot as f32 * query_scale * scale
 }
 
 /// The int8 score of one row, bit for bit that of [`scan`].
@@ -159,7 +219,7 @@ pub fn score_codes(path: SimdPath, codes_row: &[u8], scale: f32, query: &Query) 
     };
     // SAFETY: the path runs here, and the one row has the query's stride.
     unsafe { kernels::integer_dots(path, rows, query, &mut dots) };
-    score_of(dots[0], scale, query.scale())
+    kernels::score_of(dots[0], scale, query.scale())
 }
 
 /// The product of two padded `f32` rows, for rescoring; paths differ in the order of the sum only.
@@ -181,7 +241,7 @@ pub fn dot(path: SimdPath, a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The kernels trust that their instructions exist.
-fn assert_runs(path: SimdPath) {
+pub(super) fn assert_runs(path: SimdPath) {
     assert!(
         path.is_available(),
         "this CPU cannot run the path {}",

@@ -1,5 +1,14 @@
 //! The best `k` of a stream of scores.
 
+/// Takes rows with their scores and keeps the better ones.
+pub trait Collector {
+    /// A lower score certainly does not enter. It may lag behind what the list could tell, but is never too high.
+    fn threshold(&self) -> f32;
+
+    /// Offers a row. NaN is not kept.
+    fn push(&mut self, score: f32, row: u32);
+}
+
 /// A row and its score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
@@ -50,26 +59,6 @@ impl TopK {
         self.k
     }
 
-    /// A lower score certainly does not enter.
-    ///
-    /// After [`TopK::as_slice`] it is the `k`-th best score, or negative infinity if there are fewer than `k`; between
-    /// pushes it may lag behind that, but never lies above.
-    #[inline]
-    pub fn threshold(&self) -> f32 {
-        self.threshold
-    }
-
-    /// Offers a row. NaN is not kept.
-    #[inline]
-    pub fn push(&mut self, score: f32, row: u32) {
-        if score >= self.threshold && self.k > 0 {
-            self.keys.push(key(score, row));
-            if self.keys.len() == self.capacity() {
-                self.select();
-            }
-        }
-    }
-
     /// The candidates kept, best first.
     pub fn as_slice(&mut self) -> &[Candidate] {
         self.select();
@@ -103,6 +92,24 @@ impl TopK {
             .select_nth_unstable_by(self.k - 1, |one, other| other.cmp(one));
         self.threshold = candidate(worst).score;
         self.keys.truncate(self.k);
+    }
+}
+
+impl Collector for TopK {
+    /// After [`TopK::as_slice`] it is the `k`-th best score, or negative infinity if there are fewer than `k`.
+    #[inline]
+    fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    #[inline]
+    fn push(&mut self, score: f32, row: u32) {
+        if score >= self.threshold && self.k > 0 {
+            self.keys.push(key(score, row));
+            if self.keys.len() == self.capacity() {
+                self.select();
+            }
+        }
     }
 }
 

@@ -1,17 +1,21 @@
 //! AVX2 and FMA.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _MM_HINT_T0, _mm_add_epi32, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32,
-    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm_set1_epi32, _mm_storeu_si128, _mm_sub_epi32,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castps256_ps128,
-    _mm256_castsi256_si128, _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_slli_epi16, _mm256_srai_epi16, _mm256_srli_epi16,
-    _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
+    __m128i, __m256i, _CMP_GE_OQ, _MM_HINT_T0, _mm_add_epi32, _mm_add_ps, _mm_add_ss,
+    _mm_cvtss_f32, _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm_set1_epi32, _mm_storeu_si128,
+    _mm_sub_epi32, _mm256_add_epi8, _mm256_add_epi32, _mm256_add_epi64, _mm256_add_ps,
+    _mm256_and_si256, _mm256_castps256_ps128, _mm256_castsi256_si128, _mm256_cmp_ps,
+    _mm256_extractf128_ps, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_ps, _mm256_sad_epu8, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setr_epi8, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_slli_epi64,
+    _mm256_srai_epi16, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_unpackhi_epi32,
+    _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
-use super::{BLOCK, GROUP, Query, Rows};
+use super::{BLOCK, Estimate, GROUP, Query, ROWS_ABREAST, Rows};
 use crate::vector::LANE;
+use crate::vector::bits::PLANES;
 
 /// The bytes of a register.
 const STEP: usize = 32;
@@ -87,4 +91,111 @@ pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
     let four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
     let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+/// A byte of each row counts at most 8 bits a word, so that so many words fit its 8 bits.
+const WORDS_IN_A_BYTE: usize = 31;
+
+/// # Safety
+///
+/// As [`super::bit_sums`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+    const ROWS: usize = 4;
+    let words = planes.len() / PLANES;
+    for first in (0..BLOCK).step_by(ROWS) {
+        let group = first / ROWS_ABREAST * words * ROWS_ABREAST + first % ROWS_ABREAST;
+        let mut sums = [_mm256_setzero_si256(); PLANES];
+        for stretch in (0..words).step_by(WORDS_IN_A_BYTE) {
+            let mut bytes = [_mm256_setzero_si256(); PLANES];
+            for word in stretch..words.min(stretch + WORDS_IN_A_BYTE) {
+                // SAFETY: there are `BLOCK` words of codes and `PLANES` words of planes for each of the `words`.
+                unsafe {
+                    let rows = codes.as_ptr().add(group + word * ROWS_ABREAST);
+                    let rows = _mm256_loadu_si256(rows.cast());
+                    for (plane, bytes) in bytes.iter_mut().enumerate() {
+                        let plane = planes.as_ptr().add(word * PLANES + plane).read();
+                        let shared =
+                            _mm256_and_si256(rows, _mm256_set1_epi64x(plane.cast_signed()));
+                        *bytes = _mm256_add_epi8(*bytes, count_ones(shared));
+                    }
+                }
+            }
+            for (sum, bytes) in sums.iter_mut().zip(bytes) {
+                let counts = _mm256_sad_epu8(bytes, _mm256_setzero_si256());
+                *sum = _mm256_add_epi64(*sum, counts);
+            }
+        }
+        let [ones, twos, fours, eights] = sums;
+        let low = _mm256_add_epi64(ones, _mm256_slli_epi64::<1>(twos));
+        let high = _mm256_add_epi64(
+            _mm256_slli_epi64::<2>(fours),
+            _mm256_slli_epi64::<3>(eights),
+        );
+        let mut totals = [0_u64; ROWS];
+        // SAFETY: four words fit the array.
+        unsafe { _mm256_storeu_si256(totals.as_mut_ptr().cast(), _mm256_add_epi64(low, high)) };
+        for (out, total) in out[first..].iter_mut().zip(totals) {
+            *out = total as u32;
+        }
+    }
+}
+
+/// The number of ones in each byte, half a byte at a time from a table (Mula, Kurz and Lemire, Faster Population Counts
+/// Using AVX2 Instructions, 2018).
+#[target_feature(enable = "avx2,fma")]
+fn count_ones(bytes: __m256i) -> __m256i {
+    let table = _mm256_setr_epi8(
+        0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3,
+        3, 4,
+    );
+    let half = _mm256_set1_epi8(0x0F);
+    let low = _mm256_and_si256(bytes, half);
+    let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half);
+    _mm256_add_epi8(
+        _mm256_shuffle_epi8(table, low),
+        _mm256_shuffle_epi8(table, high),
+    )
+}
+
+/// # Safety
+///
+/// As [`super::scores`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn scores(
+    dots: &[i32; BLOCK],
+    scales: &[f32; BLOCK],
+    query_scale: f32,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> u64 {
+    super::scores_of(dots, scales, query_scale, out);
+    reaching(out, threshold)
+}
+
+/// # Safety
+///
+/// As [`super::estimates`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn estimates(
+    sums: &[u32; BLOCK],
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> u64 {
+    super::estimates_of(sums, estimate, out);
+    reaching(out, threshold)
+}
+
+/// A bit for each score that reaches the threshold.
+#[target_feature(enable = "avx2,fma")]
+fn reaching(scores: &[f32; BLOCK], threshold: f32) -> u64 {
+    let threshold = _mm256_set1_ps(threshold);
+    let parts = scores.as_chunks::<8>().0.iter().enumerate();
+    parts.fold(0, |bits, (part, scores)| {
+        // SAFETY: a register holds eight scores.
+        let scores = unsafe { _mm256_loadu_ps(scores.as_ptr()) };
+        let reaching = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(scores, threshold));
+        bits | u64::from(reaching.cast_unsigned()) << (8 * part)
+    })
 }

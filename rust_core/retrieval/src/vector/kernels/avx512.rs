@@ -1,16 +1,19 @@
 //! AVX-512 with VNNI: 64 products of bytes an instruction.
 
 use std::arch::x86_64::{
-    __m128i, __m512i, _MM_HINT_T0, _mm_add_epi32, _mm_prefetch, _mm_set1_epi32, _mm_storeu_si128,
-    _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_extracti128_si256,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_castsi512_si256, _mm512_dpbusd_epi32,
-    _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_reduce_add_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m128i, __m512i, _CMP_GE_OQ, _MM_HINT_T0, _mm_add_epi32, _mm_prefetch, _mm_set1_epi32,
+    _mm_storeu_si128, _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128,
+    _mm256_extracti128_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_epi64,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask,
+    _mm512_cvtepi64_epi32, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_popcnt_epi64, _mm512_reduce_add_ps,
+    _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi64,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use super::{BLOCK, GROUP, Query, Rows};
+use super::{BLOCK, Estimate, GROUP, PREFETCH_BYTES, Query, ROWS_ABREAST, Rows};
 use crate::vector::LANE;
+use crate::vector::bits::PLANES;
 
 /// # Safety
 ///
@@ -104,4 +107,106 @@ pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
         _mm512_add_ps(first, second),
         _mm512_add_ps(third, fourth),
     ))
+}
+
+/// # Safety
+///
+/// As [`super::bit_sums`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")]
+pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+    // The number of words as a constant lets the compiler keep the planes in registers.
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match planes.len() / PLANES {
+            6 => bit_sums_of::<6>(codes, planes, out),
+            _ => bit_sums_of::<0>(codes, planes, out),
+        }
+    }
+}
+
+/// For rows of `WORDS` words, or of any length if it is 0.
+///
+/// # Safety
+///
+/// As [`super::bit_sums`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")]
+unsafe fn bit_sums_of<const WORDS: usize>(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+    let words = if WORDS == 0 {
+        planes.len() / PLANES
+    } else {
+        WORDS
+    };
+    for group in 0..BLOCK / ROWS_ABREAST {
+        let mut sums = [_mm512_setzero_si512(); PLANES];
+        for word in 0..words {
+            // SAFETY: there are `BLOCK` words of codes and `PLANES` words of planes for each of the `words`.
+            unsafe {
+                let rows = codes.as_ptr().add((group * words + word) * ROWS_ABREAST);
+                _mm_prefetch::<_MM_HINT_T0>(rows.cast::<i8>().wrapping_add(PREFETCH_BYTES));
+                let rows = _mm512_loadu_si512(rows.cast());
+                for (plane, sum) in sums.iter_mut().enumerate() {
+                    let plane = _mm512_set1_epi64(
+                        planes
+                            .as_ptr()
+                            .add(word * PLANES + plane)
+                            .read()
+                            .cast_signed(),
+                    );
+                    *sum =
+                        _mm512_add_epi64(*sum, _mm512_popcnt_epi64(_mm512_and_si512(rows, plane)));
+                }
+            }
+        }
+        let [ones, twos, fours, eights] = sums;
+        let low = _mm512_add_epi64(ones, _mm512_slli_epi64::<1>(twos));
+        let high = _mm512_add_epi64(
+            _mm512_slli_epi64::<2>(fours),
+            _mm512_slli_epi64::<3>(eights),
+        );
+        let sums = _mm512_cvtepi64_epi32(_mm512_add_epi64(low, high));
+        // SAFETY: eight values from `group * 8` lie within the block.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(group * ROWS_ABREAST).cast(), sums) };
+    }
+}
+
+/// # Safety
+///
+/// As [`super::scores`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn scores(
+    dots: &[i32; BLOCK],
+    scales: &[f32; BLOCK],
+    query_scale: f32,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> u64 {
+    super::scores_of(dots, scales, query_scale, out);
+    reaching(out, threshold)
+}
+
+/// # Safety
+///
+/// As [`super::estimates`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn estimates(
+    sums: &[u32; BLOCK],
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> u64 {
+    super::estimates_of(sums, estimate, out);
+    reaching(out, threshold)
+}
+
+/// A bit for each score that reaches the threshold.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn reaching(scores: &[f32; BLOCK], threshold: f32) -> u64 {
+    let threshold = _mm512_set1_ps(threshold);
+    let parts = scores.as_chunks::<16>().0.iter().enumerate();
+    parts.fold(0, |bits, (part, scores)| {
+        // SAFETY: a register holds sixteen scores.
+        let scores = unsafe { _mm512_loadu_ps(scores.as_ptr()) };
+        let reaching = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(scores, threshold);
+        bits | u64::from(reaching) << (16 * part)
+    })
 }

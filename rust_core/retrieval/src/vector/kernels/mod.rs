@@ -10,9 +10,10 @@ mod avx512;
 mod neon;
 mod portable;
 
+use super::bits::PLANES;
 use super::{LANE, Query, SimdPath};
 
-/// How many rows a kernel is given at a time: those of one word of a mask.
+/// How many rows a kernel is given at most: those of one word of a mask.
 pub(super) const BLOCK: usize = 64;
 
 /// How many rows a kernel scores side by side.
@@ -24,13 +25,13 @@ const GROUP: usize = 4;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 const PREFETCH_BYTES: usize = 4096;
 
-/// A block of rows to score: codes and which of the rows.
+/// Rows to score: codes and which of the rows.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
-    /// The block's codes, rows of the query's stride one after another.
+    /// Codes, rows of the query's stride one after another.
     pub(super) codes: &'a [u8],
     /// The rows to score, ascending; at most [`BLOCK`].
-    pub(super) picks: &'a [u8],
+    pub(super) picks: &'a [u16],
 }
 
 impl Rows<'_> {
@@ -62,8 +63,9 @@ impl Rows<'_> {
     ) {
         let base = self.codes.as_ptr();
         // Only compared and prefetched when it lies outside of the codes, hence wrapping.
-        let row = |pick: u8| base.wrapping_add(usize::from(pick) * stride);
-        let dense = self.picks.len() == BLOCK;
+        let row = |pick: u16| base.wrapping_add(usize::from(pick) * stride);
+        let dense =
+            self.picks.len() == BLOCK && self.picks[BLOCK - 1] - self.picks[0] == BLOCK as u16 - 1;
         for (group, picks) in self.picks.chunks(GROUP).enumerate() {
             let last = picks.len() - 1;
             let rows = [0, 1, 2, 3].map(|member: usize| row(picks[member.min(last)]));
@@ -128,4 +130,162 @@ pub(super) unsafe fn dot(path: SimdPath, a: &[f32], b: &[f32]) -> f32 {
         SimdPath::Neon => unsafe { neon::dot(a, b) },
         _ => portable::dot(a, b),
     }
+}
+
+/// Turns integer products into scores; a bit for each says whether it reaches the threshold.
+///
+/// # Safety
+///
+/// The CPU can run `path`.
+pub(super) unsafe fn scores(
+    path: SimdPath,
+    dots: &[i32; BLOCK],
+    scales: &[f32; BLOCK],
+    query_scale: f32,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> u64 {
+    debug_assert!(path.is_available());
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller vouches for the instructions.
+        SimdPath::Avx512Vnni => unsafe {
+            avx512::scores(dots, scales, query_scale, threshold, out)
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        SimdPath::Avx2 => unsafe { avx2::scores(dots, scales, query_scale, threshold, out) },
+        _ => {
+            scores_of(dots, scales, query_scale, out);
+            portable::reaching(out, threshold)
+        }
+    }
+}
+
+/// Inlined, so that it is compiled for its caller's features; no feature changes a result.
+#[expect(
+    clippy::inline_always,
+    reason = "it must become part of a function with the SIMD features"
+)]
+#[inline(always)]
+fn scores_of(dots: &[i32; BLOCK], scales: &[f32; BLOCK], query_scale: f32, out: &mut [f32; BLOCK]) {
+    for ((score, &dot), &scale) in out.iter_mut().zip(dots).zip(scales) {
+        *score = score_of(dot, scale, query_scale);
+    }
+}
+
+/// The score of an integer product; the same operations in the same order everywhere.
+#[inline]
+pub(super) fn score_of(dot: i32, scale: f32, query_scale: f32) -> f32 {
+    dot as f32 * query_scale * scale
+}
+
+/// What turns the bits that a row shares with a query into an estimate of their product.
+#[derive(Clone, Copy)]
+pub(super) struct Estimate<'a> {
+    /// The query's product with the mean of the rows.
+    pub(super) base: f32,
+    /// What one unit of a sum stands for.
+    pub(super) step: f32,
+    /// What is taken off each product.
+    pub(super) offset: f32,
+    /// What each one in a code adds.
+    pub(super) lowest: f32,
+    /// Of each row.
+    pub(super) factors: &'a [f32; BLOCK],
+    /// The same times the ones in each row's code.
+    pub(super) counted_factors: &'a [f32; BLOCK],
+}
+
+/// Turns the sums of [`bit_sums`] into estimates; a bit for each says whether it reaches the threshold.
+///
+/// # Safety
+///
+/// The CPU can run `path`.
+pub(super) unsafe fn estimates(
+    path: SimdPath,
+    sums: &[u32; BLOCK],
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> u64 {
+    debug_assert!(path.is_available());
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller vouches for the instructions.
+        SimdPath::Avx512Vnni => unsafe { avx512::estimates(sums, estimate, threshold, out) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        SimdPath::Avx2 => unsafe { avx2::estimates(sums, estimate, threshold, out) },
+        _ => {
+            estimates_of(sums, estimate, out);
+            portable::reaching(out, threshold)
+        }
+    }
+}
+
+/// Inlined, so that it is compiled for its caller's features; no feature changes a result.
+#[expect(
+    clippy::inline_always,
+    reason = "it must become part of a function with the SIMD features"
+)]
+#[inline(always)]
+fn estimates_of(sums: &[u32; BLOCK], estimate: Estimate<'_>, out: &mut [f32; BLOCK]) {
+    let factors = estimate.factors.iter().zip(estimate.counted_factors);
+    for ((out, sum), (factor, counted)) in out.iter_mut().zip(sums).zip(factors) {
+        // Sums are far below 2^24, so that a signed conversion, of which there is a vector instruction, is exact.
+        let product = sum.cast_signed() as f32 * estimate.step - estimate.offset;
+        *out = estimate.base + (factor * product + counted * estimate.lowest);
+    }
+}
+
+/// How many rows lie side by side in a block of 1-bit codes: those whose words fill an AVX-512 register.
+pub(super) const ROWS_ABREAST: usize = 8;
+
+/// Writes the sum over the query's planes `p` of `2^p` times the number of bits that a row shares with the plane, for
+/// each of [`BLOCK`] rows.
+///
+/// `codes` are groups of [`ROWS_ABREAST`] rows: the first word of each row, the second word of each, and so on. `planes`
+/// has [`PLANES`] words, the lowest plane's first, for each word of a row.
+///
+/// # Safety
+///
+/// The CPU can run `path`; `codes` has [`BLOCK`] words for each [`PLANES`] words of `planes`, and there are whole ones.
+pub(super) unsafe fn bit_sums(
+    path: SimdPath,
+    codes: &[u64],
+    planes: &[u64],
+    out: &mut [u32; BLOCK],
+) {
+    debug_assert!(path.is_available() && codes.len() * PLANES == planes.len() * BLOCK);
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller vouches for the lengths, and for AVX-512 but for the instruction that is asked for here.
+        SimdPath::Avx512Vnni if is_x86_feature_detected!("avx512vpopcntdq") => unsafe {
+            avx512::bit_sums(codes, planes, out);
+        },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above; a CPU with AVX-512 has AVX2.
+        SimdPath::Avx512Vnni | SimdPath::Avx2 => unsafe { avx2::bit_sums(codes, planes, out) },
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        SimdPath::Neon => unsafe { neon::bit_sums(codes, planes, out) },
+        _ => portable::bit_sums(codes, planes, out),
+    }
+}
+
+/// Asks for a row's memory before it is read.
+#[inline]
+pub(super) fn prefetch<T>(row: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for offset in (0..size_of_val(row)).step_by(64) {
+        // SAFETY: SSE belongs to x86-64, and a prefetch reads nothing.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                row.as_ptr().cast::<i8>().wrapping_add(offset),
+            );
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row; // there is no stable intrinsic to do it
 }

@@ -3,12 +3,15 @@
 //! The dot product instructions (`sdot`) are an extension whose intrinsics are not stable; widening multiplication is.
 
 use std::arch::aarch64::{
-    int8x16_t, vaddq_f32, vaddvq_f32, vaddvq_s32, vdupq_n_f32, vdupq_n_s32, vdupq_n_u8, veorq_u8,
-    vfmaq_f32, vget_low_s8, vld1q_f32, vld1q_s8, vld1q_u8, vmlal_high_s8, vmlal_s8, vmull_high_s8,
-    vmull_s8, vpadalq_s16, vreinterpretq_s8_u8,
+    int8x16_t, vaddq_f32, vaddq_u64, vaddvq_f32, vaddvq_s32, vandq_u64, vcntq_u8, vdupq_n_f32,
+    vdupq_n_s32, vdupq_n_u8, vdupq_n_u64, veorq_u8, vfmaq_f32, vget_low_s8, vld1q_f32, vld1q_s8,
+    vld1q_u8, vld1q_u64, vmlal_high_s8, vmlal_s8, vmull_high_s8, vmull_s8, vpadalq_s16,
+    vpadalq_u32, vpaddlq_u8, vpaddlq_u16, vreinterpretq_s8_u8, vreinterpretq_u8_u64, vshlq_n_u64,
+    vst1q_u64,
 };
 
-use super::{BLOCK, GROUP, Query, Rows};
+use super::{BLOCK, GROUP, Query, ROWS_ABREAST, Rows};
+use crate::vector::bits::PLANES;
 use crate::vector::{LANE, ZERO_CODE};
 
 /// The bytes of two registers.
@@ -81,4 +84,37 @@ pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
         sums.into_iter()
             .fold(vdupq_n_f32(0.0), |total, sum| vaddq_f32(total, sum)),
     )
+}
+
+/// # Safety
+///
+/// As [`super::bit_sums`] says.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+    const ROWS: usize = 2;
+    let words = planes.len() / PLANES;
+    for first in (0..BLOCK).step_by(ROWS) {
+        let group = first / ROWS_ABREAST * words * ROWS_ABREAST + first % ROWS_ABREAST;
+        let mut sums = [vdupq_n_u64(0); PLANES];
+        for word in 0..words {
+            // SAFETY: there are `BLOCK` words of codes and `PLANES` words of planes for each of the `words`.
+            unsafe {
+                let rows = vld1q_u64(codes.as_ptr().add(group + word * ROWS_ABREAST));
+                for (plane, sum) in sums.iter_mut().enumerate() {
+                    let plane = vdupq_n_u64(planes.as_ptr().add(word * PLANES + plane).read());
+                    let ones = vcntq_u8(vreinterpretq_u8_u64(vandq_u64(rows, plane)));
+                    *sum = vpadalq_u32(*sum, vpaddlq_u16(vpaddlq_u8(ones)));
+                }
+            }
+        }
+        let [ones, twos, fours, eights] = sums;
+        let low = vaddq_u64(ones, vshlq_n_u64::<1>(twos));
+        let high = vaddq_u64(vshlq_n_u64::<2>(fours), vshlq_n_u64::<3>(eights));
+        let mut totals = [0_u64; ROWS];
+        // SAFETY: two words fit the array.
+        unsafe { vst1q_u64(totals.as_mut_ptr(), vaddq_u64(low, high)) };
+        for (out, total) in out[first..].iter_mut().zip(totals) {
+            *out = total as u32;
+        }
+    }
 }

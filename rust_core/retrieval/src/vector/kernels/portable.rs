@@ -1,6 +1,7 @@
 //! Plain loops that the compiler can vectorise for any target.
 
-use super::{BLOCK, Query, Rows};
+use super::{BLOCK, Query, ROWS_ABREAST, Rows};
+use crate::vector::bits::PLANES;
 
 pub(super) fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
     let stride = query.stride();
@@ -25,4 +26,25 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     sums.iter().sum()
+}
+
+pub(super) fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+    let planes = planes.as_chunks::<PLANES>().0;
+    let groups = codes.chunks(planes.len() * ROWS_ABREAST);
+    for (codes, sums) in groups.zip(out.as_chunks_mut::<ROWS_ABREAST>().0) {
+        *sums = [0; ROWS_ABREAST];
+        for (words, planes) in codes.as_chunks::<ROWS_ABREAST>().0.iter().zip(planes) {
+            for (sum, word) in sums.iter_mut().zip(words) {
+                for (place, plane) in planes.iter().enumerate() {
+                    *sum += (word & plane).count_ones() << place;
+                }
+            }
+        }
+    }
+}
+
+/// A bit for each score that reaches the threshold.
+pub(super) fn reaching(scores: &[f32; BLOCK], threshold: f32) -> u64 {
+    let bit = |(place, &score): (usize, &f32)| u64::from(score >= threshold) << place;
+    scores.iter().enumerate().map(bit).sum()
 }

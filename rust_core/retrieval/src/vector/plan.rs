@@ -1,0 +1,55 @@
+//! Which way of searching suits how many bytes: the one place for thresholds.
+//!
+//! Below [`BITS_FROM_BYTES`] of selected codes the int8 codes of every selected row are read, and the result is exact.
+//! From there on the 1-bit codes are read first, an eighth of the bytes. It is counted in bytes of int8 codes, because
+//! that is what the exact scan waits for: 11,700 rows of 384, 5,900 of 768.
+//!
+//! The two take equally long at about 2 MB (`cargo bench -p mnemic-retrieval --bench vector -- plans`). The border lies
+//! above that, where the exact scan of rows in the last cache takes some 60 µs and the other 30, because certainty is worth
+//! something: a scope of ten thousand memories is searched exactly.
+
+/// From so many bytes of selected int8 codes on, the 1-bit codes are read first.
+pub const BITS_FROM_BYTES: usize = 4_500_000;
+
+/// How many rows are taken by their 1-bit codes for each that is wanted: so many elements' worth of them, because an
+/// estimate is the less sure the fewer elements it has (its error falls as their root), and at least so many.
+const OVERSAMPLED_ELEMENTS: usize = 4_096;
+const LEAST_OVERSAMPLING: usize = 8;
+/// However few are wanted.
+const LEAST_BY_BITS: usize = 100;
+/// Where more than one selected row of so many would be read again, reading all of them once is less.
+const MOST_READ_AGAIN: usize = 8;
+
+/// How the rows that have 1-bit codes are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// All selected rows by int8, then the best in `f32`: certainly the best.
+    Exact,
+    /// The best `candidates` by 1-bit codes, of them the best by int8 and then in `f32`: nearly always the best.
+    Bits {
+        /// How many.
+        candidates: usize,
+    },
+}
+
+impl Plan {
+    /// The plan for the best `count` of so many selected rows of `stride` codes.
+    #[must_use]
+    pub const fn of(rows: usize, stride: usize, count: usize) -> Self {
+        let wanted = count
+            * at_least(
+                OVERSAMPLED_ELEMENTS / at_least(stride, 1),
+                LEAST_OVERSAMPLING,
+            );
+        let candidates = at_least(wanted, LEAST_BY_BITS);
+        if rows * stride < BITS_FROM_BYTES || rows < MOST_READ_AGAIN * candidates {
+            Self::Exact
+        } else {
+            Self::Bits { candidates }
+        }
+    }
+}
+
+const fn at_least(number: usize, least: usize) -> usize {
+    if number < least { least } else { number }
+}
