@@ -158,6 +158,14 @@ def test_a_retry_is_answered_even_if_it_would_be_refused_by_now(engine):
     assert engine.add("t", USER, [item], request_id=request_id).memories == first.memories
 
 
+def test_what_is_wrong_in_itself_is_said_before_a_used_request_id(engine):
+    request_id = str(uuid.uuid4())
+    add(engine, "good", request_id=request_id)
+    with pytest.raises(MnemicError) as refused:
+        add(engine, "x" * 40_000, request_id=request_id)
+    assert refused.value.reason is Reason.BODY_TOO_LARGE
+
+
 def test_racing_retries_add_once(engine):
     request_id = str(uuid.uuid4())
     results = []

@@ -90,10 +90,12 @@ class Writer:
         check_request_id(request_id)
         # A retry gets the first answer even if what it asks would be refused by now: a time passed, a source deleted.
         fingerprint = _fingerprint("add", scope, tuple(inputs)) if request_id else ""
-        replay = self._find_replay(tenant, "AddMemories", request_id, fingerprint)
-        if replay is not None:
-            return _replayed_add(replay)
+        kept = self._kept(tenant, "AddMemories", request_id)
+        if kept is not None and kept.fingerprint == fingerprint:
+            return _replayed_add(kept)
         check_inputs(inputs, self._limits, now_micros=now)
+        if kept is not None:
+            raise _reused(kept)
         self._require_sources(tenant, inputs)
         vectors = self._vectors(inputs, deadline)
         deadline.check()
@@ -168,10 +170,12 @@ class Writer:
         fingerprint = _fingerprint("update", memory_id, changes, expected_version) if request_id else ""
 
         def attempt() -> UpdateResult:
-            replay = self._find_replay(tenant, "UpdateMemory", request_id, fingerprint)
-            if replay is not None:
-                return self._replayed_update(tenant, memory_id, replay)
+            kept = self._kept(tenant, "UpdateMemory", request_id)
+            if kept is not None and kept.fingerprint == fingerprint:
+                return self._replayed_update(tenant, memory_id, kept)
             check_update(changes, self._limits, now_micros=now)
+            if kept is not None:
+                raise _reused(kept)
             old = self._current(tenant, memory_id, expected_version, scope)
             new = self._changed(old, changes, deadline, max(_now(), old.update_time_micros + 1))
             try:
@@ -224,9 +228,9 @@ class Writer:
         fingerprint = _fingerprint("delete", memory_id, expected_version) if request_id else ""
 
         def attempt() -> DeleteResult:
-            replay = self._find_replay(tenant, "DeleteMemory", request_id, fingerprint)
-            if replay is not None:
-                return DeleteResult(replay.revision, replayed=True)
+            kept = self._kept(tenant, "DeleteMemory", request_id)
+            if kept is not None:
+                return DeleteResult(_same_contents(kept, fingerprint).revision, replayed=True)
             old = self._current(tenant, memory_id, expected_version, scope)
             record = _record("DeleteMemory", request_id, fingerprint, None)
             try:
@@ -292,11 +296,8 @@ class Writer:
                 return UpdateResult(entry.memory, record.revision, replayed=True)
         raise memory_not_found(memory_id)
 
-    def _find_replay(self, tenant: str, method: str, request_id: str, fingerprint: str) -> RequestRecord | None:
-        if not request_id:
-            return None
-        record = self._store.find_request(tenant, method, request_id)
-        return None if record is None else _same_contents(record, fingerprint)
+    def _kept(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
+        return self._store.find_request(tenant, method, request_id) if request_id else None
 
 
 def _until_won(attempt: Callable[[], Outcome], expected_version: int) -> Outcome:
@@ -381,12 +382,16 @@ def _record(method: str, request_id: str, fingerprint: str, response: object) ->
 
 def _same_contents(record: RequestRecord, fingerprint: str) -> RequestRecord:
     if record.fingerprint != fingerprint:
-        raise MnemicError(
-            Reason.REQUEST_ID_REUSED,
-            f"request_id: {record.request_id} was used before with other contents; make a new one per logical call",
-            metadata={"request_id": record.request_id},
-        )
+        raise _reused(record)
     return record
+
+
+def _reused(record: RequestRecord) -> MnemicError:
+    return MnemicError(
+        Reason.REQUEST_ID_REUSED,
+        f"request_id: {record.request_id} was used before with other contents; make a new one per logical call",
+        metadata={"request_id": record.request_id},
+    )
 
 
 def _replayed_add(record: RequestRecord) -> AddResult:
