@@ -27,8 +27,6 @@ use crate::text::Bm25;
 const WINDOW: usize = 4_096;
 /// Scores computed before they are added, so that the compiler can use vectors for the first step.
 const BLOCK: usize = 64;
-/// Sums that are compared with the threshold at once.
-const LANES: usize = 16;
 /// A term with at most so many postings for each row to be looked up is added up instead.
 const POSTINGS_FOR_A_LOOK_UP: usize = 8;
 
@@ -324,7 +322,7 @@ impl<'a, 'b> SourceScan<'a, 'b> {
             let mut rows = if added == 0 {
                 0
             } else {
-                let sums = &self.sums[64 * place..64 * (place + 1)];
+                let sums = &self.sums.as_chunks::<64>().0[place];
                 reaching(sums, self.lacking(&window, rest)) & window.selected[place]
             };
             let from_here = wanted[..still_wanted]
@@ -443,25 +441,35 @@ fn add_exactly(worth: Worth, postings: &[Posting], window: &Window<'_>, sums: &m
     }
 }
 
-/// Which of 64 sums reach a limit.
+/// Which of 64 sums reach a limit, without a branch, so that the compiler compares several at once.
 #[inline]
-fn reaching(sums: &[f32], limit: f32) -> u64 {
-    // Without a branch for each sum, so that the compiler compares several at once.
-    let reaches = |sums: &[f32]| {
-        sums.iter()
-            .fold(0, |any, &sum| any | u32::from(sum >= limit))
-            != 0
-    };
-    let mut rows = 0;
-    if !reaches(sums) {
-        return rows;
+fn reaching(sums: &[f32; 64], limit: f32) -> u64 {
+    /// Brings the lowest bits of eight bytes together in the highest byte of the product.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let mut reach = [0_u8; 64];
+    for (reaches, &sum) in reach.iter_mut().zip(sums) {
+        *reaches = u8::from(sum >= limit);
     }
-    for (place, lanes) in sums.chunks_exact(LANES).enumerate() {
-        if reaches(lanes) {
-            for (lane, &sum) in lanes.iter().enumerate() {
-                rows |= u64::from(sum >= limit) << (LANES * place + lane);
-            }
+    let eights = reach.as_chunks::<8>().0.iter().enumerate();
+    eights.fold(0, |rows, (place, &eight)| {
+        let bits = u64::from_le_bytes(eight).wrapping_mul(GATHER) >> 56;
+        rows | bits << (8 * place)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reaching;
+
+    #[test]
+    fn the_rows_that_reach_a_limit_are_the_bits() {
+        for seed in 0..200_u32 {
+            let sums: [f32; 64] = std::array::from_fn(|row| {
+                (seed.wrapping_mul(2_654_435_761) >> (row % 29) & 3) as f32
+            });
+            let expected = (0..64).filter(|&row| sums[row] >= 2.0);
+            let expected = expected.fold(0_u64, |rows, row| rows | 1 << row);
+            assert_eq!(reaching(&sums, 2.0), expected);
         }
     }
-    rows
 }
