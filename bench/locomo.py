@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -38,11 +39,11 @@ class Turn:
     text: str
 
 
-def turns_of(conversation: Mapping[str, object]) -> Iterator[Turn]:
+def turns_of(conversation: Mapping[str, Any]) -> Iterator[Turn]:
     names = [key for key in conversation if re.fullmatch(r"session_\d+", key)]
     for name in sorted(names, key=lambda key: int(key.split("_")[1])):
         begin = datetime.strptime(str(conversation[f"{name}_date_time"]), "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
-        for position, turn in enumerate(conversation[name]):  # type: ignore[arg-type]  # the format's own
+        for position, turn in enumerate(conversation[name]):
             caption = f" [shares a picture: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
             spoken_at = begin + timedelta(seconds=position)
             yield Turn(turn["dia_id"], name, spoken_at, turn["speaker"], turn["text"] + caption)
@@ -64,8 +65,8 @@ def ingest(stub: service.MemoryServiceStub, user: str, turns: Sequence[Turn]) ->
     return ids
 
 
-def evidence_of(question: Mapping[str, object]) -> list[str]:
-    return [found for entry in question.get("evidence", []) for found in re.findall(r"D\d+:\d+", str(entry))]  # type: ignore[attr-defined]
+def evidence_of(question: Mapping[str, Any]) -> list[str]:
+    return [found for entry in question.get("evidence", []) for found in re.findall(r"D\d+:\d+", str(entry))]
 
 
 def ask(
