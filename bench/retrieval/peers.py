@@ -40,7 +40,7 @@ class VectorPeer(ABC):
     def contestants(self, queries: Vectors) -> list[Contestant]: ...
 
     def remove(self, number: int) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} cannot remove; only peers that can are asked in the turnover")
 
 
 class Hnswlib(VectorPeer):
