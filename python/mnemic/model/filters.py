@@ -8,6 +8,7 @@ from enum import IntEnum
 from mnemic.model.memory import MetadataValue
 
 MAX_FILTER_DEPTH = 8
+MAX_FILTER_COMPARISONS = 64
 METADATA_PREFIX = "metadata."
 # What a comparison may name besides `metadata.KEY`, with the type of its values.
 FILTER_FIELDS: dict[str, type] = {
