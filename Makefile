@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CARGO_PROFILE := --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint format generate lock clean
+.PHONY: help setup build demo test test-rust test-python test-loom test-sanitizers lint format generate lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -44,6 +44,10 @@ test-rust: ## Run the Rust tests
 
 test-python: ## Run the Python tests (after `make setup`)
 	$(BIN)/pytest -q
+
+# Its own target directory: other flags would build everything anew each time.
+test-loom: ## Try the interleavings of the publish protocol (loom)
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom cargo test --package mnemic-retrieval --lib --locked --quiet interleavings
 
 lint: build ## Check formatting, lints, types, stubs, the contract and the import rules
 	$(BIN)/ruff format --check .
