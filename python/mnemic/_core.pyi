@@ -167,6 +167,12 @@ class PartitionStats:
     @property
     def entities(self) -> int: ...
     @property
+    def graph_rows(self) -> int:
+        """Rows that have links in a graph."""
+    @property
+    def graph_bytes(self) -> int:
+        """Of the links; a part of `bytes`."""
+    @property
     def bytes(self) -> int: ...
 
 @final
@@ -200,6 +206,19 @@ class Index:
 
         A row whose id and version are there already replaces that row (a vector that came late). Closing what is not
         there does nothing. The partition is made if it is not there.
+        """
+
+    def set_graph_width(self, width: int | None) -> None:
+        """Graphs in every partition that has a full segment, searched with this width: to measure what they find.
+
+        None, as it is at first: in large partitions, searched where that is faster than a scan.
+        """
+
+    def upkeep(self, key: PartitionKey) -> bool:
+        """Does a step of what is due for the partition, of about a tenth of a second; whether more is due.
+
+        Searches and writes go on meanwhile. The graph of a large partition grows in such steps; rows that it does not
+        have yet are scanned.
         """
 
     def drop(self, key: PartitionKey) -> bool:

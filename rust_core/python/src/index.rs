@@ -2,6 +2,7 @@
 
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
 use mnemic_retrieval::vector::SimdPath;
+use mnemic_retrieval::vector::plan::GraphUse;
 use mnemic_retrieval::{Error, ScopeMatch, SearchRequest, fusion, partition};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -54,6 +55,9 @@ pub(crate) struct PartitionStats {
     vectors: u64,
     terms: u64,
     entities: u64,
+    /// Rows that have links in a graph.
+    graph_rows: u64,
+    graph_bytes: u64,
     bytes: u64,
 }
 
@@ -104,6 +108,18 @@ impl Index {
         let closes: Vec<partition::Close> = closes.iter().map(|close| close.get().0).collect();
         py.detach(|| self.0.apply(&key, &rows, &closes))
             .map_err(|error| refusal(&error))
+    }
+
+    /// Graphs everywhere, searched with this width (for measurements); None: where they are faster than a scan.
+    fn set_graph_width(&self, width: Option<usize>) {
+        let graph_use = width.map_or(GraphUse::WhereFaster, GraphUse::Always);
+        self.0.set_graph_use(graph_use);
+    }
+
+    /// Does a step of what is due for the partition, of about a tenth of a second; whether more is due.
+    fn upkeep(&self, py: Python<'_>, key: PartitionKey) -> bool {
+        let key = key.into();
+        py.detach(|| self.0.upkeep(&key))
     }
 
     /// Takes the partition out of memory; whether it was there.
@@ -198,6 +214,8 @@ impl Index {
             vectors: stats.vectors,
             terms: stats.terms,
             entities: stats.entities,
+            graph_rows: stats.graph_rows,
+            graph_bytes: stats.graph_bytes,
             bytes: stats.bytes,
         }
     }

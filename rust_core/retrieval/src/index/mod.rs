@@ -1,14 +1,17 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
+mod graph;
 mod nearest;
 mod postings;
 mod search;
 mod select;
 mod sources;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use foldhash::quality::RandomState;
 use parking_lot::RwLock;
@@ -36,6 +39,8 @@ type Shard = RwLock<HashMap<PartitionKey, Arc<Partition>, RandomState>>;
 pub struct Index {
     dimension: usize,
     path: SimdPath,
+    /// The width of [`GraphUse::Always`](crate::vector::plan::GraphUse), or 0.
+    graph_width: AtomicUsize,
     /// Chosen anew in each process, so that nobody can choose keys that meet.
     hasher: RandomState,
     shards: Box<[Shard]>,
@@ -111,6 +116,7 @@ impl Index {
         Ok(Self {
             dimension,
             path,
+            graph_width: AtomicUsize::new(0),
             hasher: RandomState::default(),
             shards,
         })
@@ -203,6 +209,8 @@ impl Index {
                 sum.vectors += stats.vectors;
                 sum.terms += stats.terms;
                 sum.entities += stats.entities;
+                sum.graph_rows += stats.graph_rows;
+                sum.graph_bytes += stats.graph_bytes;
                 sum.bytes += stats.bytes;
             }
         }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
 use crate::partition::segment::{RowNumber, Segment};
-use crate::vector::plan::Plan;
+use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
     BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan, scan_rows,
     score_error_bound,
@@ -37,6 +37,7 @@ pub(super) struct VectorSignal {
     pub(super) query: Query,
     pub(super) path: SimdPath,
     pub(super) dimension: usize,
+    pub(super) graph_use: GraphUse,
 }
 
 impl VectorSignal {
@@ -56,7 +57,7 @@ impl VectorSignal {
     /// Adds the `count` selected rows with the highest cosine to a list, in no order.
     ///
     /// Exactly as if every row had been scored in `f32`, unless [`Plan::of`] their number is to look at the 1-bit codes
-    /// first.
+    /// first, or a graph leads to them.
     pub(super) fn best(&self, sources: &Sources, count: usize, best: &mut Vec<(f32, SourceRow)>) {
         let mut scratch = SCRATCH.take().unwrap_or_default();
         let narrowed = with_vectors(sources);
@@ -64,6 +65,8 @@ impl VectorSignal {
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
         // Twice the error: see `Shortlist`.
         scratch.by_codes.reset(count, 2.0 * error + ROUNDING);
+        let begins = self.through_graphs(sources, count, &mut scratch.by_codes);
+        let narrowed = Narrowed { narrowed, begins };
         match self.plan(sources, &narrowed, count) {
             Plan::Exact => self.scan(parts(sources, &narrowed, Form::Shortest), &mut scratch),
             Plan::Bits { candidates } => self.narrow(sources, &narrowed, candidates, &mut scratch),
@@ -72,7 +75,7 @@ impl VectorSignal {
         SCRATCH.set(Some(scratch));
     }
 
-    fn plan(&self, sources: &Sources, narrowed: &[Option<Selection>], count: usize) -> Plan {
+    fn plan(&self, sources: &Sources, narrowed: &Narrowed, count: usize) -> Plan {
         let plan = Plan::of(sources.selected() as usize, self.query.stride(), count);
         if plan == Plan::Exact {
             return plan;
@@ -135,7 +138,7 @@ impl VectorSignal {
     fn narrow(
         &self,
         sources: &Sources,
-        narrowed: &[Option<Selection>],
+        narrowed: &Narrowed,
         candidates: usize,
         scratch: &mut Scratch,
     ) {
@@ -233,6 +236,14 @@ impl VectorSignal {
     }
 }
 
+/// What is left to be scanned of the selected rows.
+struct Narrowed {
+    /// See [`with_vectors`].
+    narrowed: Vec<Option<Selection>>,
+    /// See [`VectorSignal::through_graphs`].
+    begins: Vec<RowNumber>,
+}
+
 /// The selected rows of a segment; there is at least one.
 #[derive(Clone, Copy)]
 struct Part<'a> {
@@ -271,23 +282,31 @@ impl Part<'_> {
 /// The segments with selected rows, in the order of their rows.
 fn parts<'a>(
     sources: &'a Sources,
-    narrowed: &'a [Option<Selection>],
+    narrowed: &'a Narrowed,
     form: Form,
 ) -> impl Iterator<Item = Part<'a>> {
     sources.iter().enumerate().flat_map(move |(place, source)| {
-        let narrowed = narrowed.get(place).and_then(Option::as_ref);
-        parts_of(source, narrowed.unwrap_or(&source.selected), form)
+        let selected = narrowed.narrowed.get(place).and_then(Option::as_ref);
+        let selected = selected.unwrap_or(&source.selected);
+        let begin = narrowed.begins.get(place).copied().unwrap_or(0);
+        parts_of(source, selected, begin, form)
     })
 }
 
 fn parts_of<'a>(
     source: &'a Source,
     selected: &'a Selection,
+    begin: RowNumber,
     form: Form,
 ) -> impl Iterator<Item = Part<'a>> {
-    let mut rest = selected.rows().filter(|_| form == Form::Shortest);
+    let rest = selected.rows().filter(|_| form == Form::Shortest);
+    let mut rest = rest.map(|rows| &rows[rows.partition_point(|&row| row < begin)..]);
     let view = &source.view;
-    view.segments.iter().filter_map(move |segment| {
+    let segments = view
+        .segments
+        .iter()
+        .filter(move |segment| segment.base >= begin);
+    segments.filter_map(move |segment| {
         let rows = if let Some(rows) = &mut rest {
             let end = segment.base + segment.records.capacity() as RowNumber;
             let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));

@@ -7,6 +7,7 @@
 mod append_list;
 mod append_only;
 pub(crate) mod dictionary;
+pub(crate) mod graph;
 #[cfg(all(loom, test))]
 mod interleavings;
 mod memory;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::sync::{ArcSwap, Mutex};
+use crate::vector::plan::GraphUse;
+use crate::vector::{SimdPath, padded};
 use segment::NEVER;
 use view::{View, rows_of};
 use writer::Writer;
@@ -45,7 +48,11 @@ pub struct PartitionStats {
     pub terms: u64,
     /// Distinct names.
     pub entities: u64,
-    /// What was allocated for rows, postings and dictionaries.
+    /// Rows that have links in a graph.
+    pub graph_rows: u64,
+    /// What was allocated for the links.
+    pub graph_bytes: u64,
+    /// What was allocated for rows, postings, dictionaries and links.
     pub bytes: u64,
 }
 
@@ -109,6 +116,13 @@ impl Partition {
         Ok(())
     }
 
+    /// Does a step of what is due; whether more is due.
+    pub(crate) fn upkeep(&self, path: SimdPath, dimension: usize, graph_use: GraphUse) -> bool {
+        let view = self.view();
+        let stride = padded(dimension);
+        view.storage.graph.step(&view, path, stride, graph_use)
+    }
+
     /// The versions that it holds, in the order of writing.
     pub(crate) fn versions(&self) -> Vec<HeldVersion> {
         let view = self.view();
@@ -137,7 +151,10 @@ impl Partition {
             vectors: view.counts.vectors.into(),
             terms: storage.terms.len() as u64,
             entities: storage.entities.len() as u64,
+            graph_rows: storage.graph.rows(),
+            graph_bytes: storage.graph.bytes() as u64,
             bytes: (segments
+                + storage.graph.bytes()
                 + storage.terms.bytes()
                 + storage.entities.bytes()
                 + storage.scopes.bytes()) as u64,

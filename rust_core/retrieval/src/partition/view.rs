@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::dictionary::Dictionary;
+use super::graph::GraphSlot;
 use super::memory::ScopeIds;
 use super::record::Record;
 use super::scopes::Scopes;
@@ -16,6 +17,8 @@ pub(crate) struct Storage {
     pub(crate) entities: Dictionary,
     /// The distinct scopes; rows name them by place.
     pub(crate) scopes: Scopes,
+    /// Links between rows that are near each other, by the row numbers that go with this storage.
+    pub(crate) graph: GraphSlot,
 }
 
 /// How many rows of each sort a view has.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::dictionary::{Dictionary, Posting};
+use super::graph::GraphSlot;
 use super::memory::{Close, Memory, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
@@ -49,6 +50,7 @@ impl Writer {
             terms: Dictionary::default(),
             entities: Dictionary::default(),
             scopes: Scopes::new(),
+            graph: GraphSlot::default(),
         };
         Self {
             dimension,

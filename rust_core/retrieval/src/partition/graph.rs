@@ -1,0 +1,181 @@
+//! The graph of a partition: which rows it has, and how it comes to have more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
+
+use super::segment::{RowNumber, Segment};
+use super::view::{View, has_row};
+use crate::vector::SimdPath;
+use crate::vector::graph::{CodeRows, Graph};
+use crate::vector::plan::{GRAPH_FROM_BYTES, GraphUse};
+
+/// A step adds rows for so long.
+const STEP: Duration = Duration::from_millis(100);
+/// A graph is built anew when of so many of its rows one no longer holds.
+const ENDED_SHARE: usize = 4;
+
+/// A place for the graph of a partition. It belongs to one numbering of rows: another numbering has another one.
+#[derive(Default)]
+pub(crate) struct GraphSlot {
+    serving: ArcSwapOption<RowGraph>,
+    /// One that is to take the place of the one that serves, which has too many rows that no longer hold. Whoever
+    /// holds the lock builds.
+    next: Mutex<Option<Arc<RowGraph>>>,
+}
+
+/// A graph with what a search has to know of its rows.
+pub(crate) struct RowGraph {
+    pub(crate) graph: Graph,
+    /// The number of the first row that has not been considered yet.
+    next: AtomicU32,
+    /// Whether rows that had ended when it was begun are not in it.
+    left_out: bool,
+}
+
+/// The rows of a view as a graph reads them.
+pub(crate) struct ViewRows<'a> {
+    view: &'a View,
+    stride: usize,
+}
+
+impl<'a> ViewRows<'a> {
+    pub(crate) fn new(view: &'a View, stride: usize) -> Self {
+        Self { view, stride }
+    }
+}
+
+impl CodeRows for ViewRows<'_> {
+    #[inline]
+    fn get(&self, row: u32) -> Option<(&[u8], &f32)> {
+        if row >= self.view.limit {
+            return None;
+        }
+        let (segment, place) = self.view.locate(row);
+        let codes = &segment.codes.as_slice()[place * self.stride..][..self.stride];
+        Some((codes, &segment.scales.as_slice()[place]))
+    }
+}
+
+impl RowGraph {
+    fn new(path: SimdPath, stride: usize, left_out: bool) -> Self {
+        Self {
+            graph: Graph::new(path, stride),
+            next: AtomicU32::new(0),
+            left_out,
+        }
+    }
+
+    /// The number below which every row that has a vector is in the graph, but for those of [`RowGraph::left_out`].
+    pub(crate) fn covered(&self) -> RowNumber {
+        self.next.load(Ordering::Acquire)
+    }
+
+    /// Whether rows that had ended when it was built are not in it.
+    pub(crate) fn left_out(&self) -> bool {
+        self.left_out
+    }
+
+    /// Adds rows of full segments until time is up; whether all of them are there now.
+    fn extend(&self, view: &View, stride: usize, until: Instant) -> bool {
+        let rows = ViewRows::new(view, stride);
+        let mut next = self.covered();
+        for segment in full_segments(view) {
+            let end = segment.base + segment.records.capacity() as u32;
+            while next < end {
+                if Instant::now() >= until {
+                    return false;
+                }
+                let place = next.max(segment.base) - segment.base;
+                next = segment.base + place;
+                let holds = !self.left_out || has_row(&view.current, next);
+                if holds && segment.has_vector.as_slice()[place as usize] {
+                    self.graph.insert(&rows, next);
+                }
+                next += 1;
+                self.next.store(next, Ordering::Release);
+            }
+        }
+        true
+    }
+
+    /// Whether too many of its rows no longer hold.
+    fn is_stale(&self, view: &View) -> bool {
+        let words = &view.current[..view.current.len().min(self.covered() as usize / 64)];
+        let holding: usize = words.iter().map(|word| word.count_ones() as usize).sum();
+        let rows = self.graph.len() as usize;
+        rows.saturating_sub(holding) > rows / ENDED_SHARE
+    }
+}
+
+/// The segments that take no more rows.
+fn full_segments(view: &View) -> impl Iterator<Item = &Segment> {
+    let is_full = |segment: &&Segment| segment.rows_below(view.limit) == segment.records.capacity();
+    let segments = view.segments.iter().map(AsRef::as_ref);
+    segments.take_while(is_full)
+}
+
+impl GraphSlot {
+    /// The graph to search.
+    pub(crate) fn serving(&self) -> Option<Arc<RowGraph>> {
+        self.serving.load_full()
+    }
+
+    /// Whether there is one.
+    pub(crate) fn is_there(&self) -> bool {
+        self.serving.load().is_some()
+    }
+
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> u64 {
+        let serving = self.serving.load();
+        serving.as_ref().map_or(0, |graph| graph.graph.len().into())
+    }
+
+    /// What was allocated for links.
+    pub(crate) fn bytes(&self) -> usize {
+        let serving = self.serving.load();
+        serving.as_ref().map_or(0, |graph| graph.graph.bytes())
+    }
+
+    /// Adds some rows of the slot's own view, or of a new graph that will take the place of a stale one; whether there is
+    /// more to do. Takes about [`STEP`]; searches are not disturbed.
+    pub(crate) fn step(
+        &self,
+        view: &View,
+        path: SimdPath,
+        stride: usize,
+        graph_use: GraphUse,
+    ) -> bool {
+        let Some(mut next) = self.next.try_lock() else {
+            return true;
+        };
+        let until = Instant::now() + STEP;
+        let Some(serving) = self.serving() else {
+            let bytes = view.counts.current as usize * stride;
+            if graph_use == GraphUse::WhereFaster && bytes < GRAPH_FROM_BYTES {
+                return false;
+            }
+            let left_out = view.counts.current < view.counts.live;
+            let first = Arc::new(RowGraph::new(path, stride, left_out));
+            self.serving.store(Some(Arc::clone(&first)));
+            return !first.extend(view, stride, until);
+        };
+        if next.is_none() && serving.is_stale(view) {
+            let left_out = view.counts.current < view.counts.live;
+            *next = Some(Arc::new(RowGraph::new(path, stride, left_out)));
+        }
+        let Some(fresh) = next.take() else {
+            return !serving.extend(view, stride, until);
+        };
+        if fresh.extend(view, stride, until) {
+            self.serving.store(Some(fresh));
+            return false;
+        }
+        *next = Some(fresh);
+        true
+    }
+}
