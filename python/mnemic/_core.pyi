@@ -209,7 +209,7 @@ class Index:
         """
 
     def set_graph_width(self, width: int | None) -> None:
-        """Graphs in every partition that has a full segment, searched with this width: to measure what they find.
+        """Graphs in every partition, searched with this width: to measure what they find.
 
         None, as it is at first: in large partitions, searched where that is faster than a scan.
         """

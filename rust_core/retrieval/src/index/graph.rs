@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use super::nearest::VectorSignal;
 use super::sources::{Source, Sources};
-use crate::partition::graph::{RowGraph, ViewRows};
-use crate::partition::segment::{RowNumber, Segment};
+use crate::partition::graph::ViewRows;
+use crate::partition::segment::RowNumber;
 use crate::vector::graph::{Reach, Scratch};
 use crate::vector::plan::GraphPlan;
 use crate::vector::{Collector, Shortlist};
@@ -61,7 +61,7 @@ impl VectorSignal {
     ) -> Option<RowNumber> {
         let view = &source.view;
         let graph = view.storage.graph.serving()?;
-        let covered = whole_segments(source, &graph);
+        let covered = graph.covered_of(view);
         let stride = self.query.stride();
         let others = (view.limit - covered) as usize;
         let selected = source.selected.count().saturating_sub(others);
@@ -89,15 +89,6 @@ impl VectorSignal {
         SCRATCH.set(Some(scratch));
         is_done.then_some(covered)
     }
-}
-
-/// The number up to which all segments of the view are in the graph entirely.
-fn whole_segments(source: &Source, graph: &RowGraph) -> RowNumber {
-    let covered = graph.covered();
-    let end = |segment: &Segment| segment.base + segment.records.capacity() as RowNumber;
-    let segments = source.view.segments.iter();
-    let whole = segments.take_while(|segment| end(segment) <= covered.min(source.view.limit));
-    whole.last().map_or(0, |segment| end(segment))
 }
 
 /// Whether every row of one bitmap is in the other.

@@ -7,8 +7,8 @@ use super::sources::{Source, SourceRow, Sources};
 use crate::partition::segment::{RowNumber, Segment};
 use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
-    BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan, scan_rows,
-    score_error_bound,
+    BitCodes, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan,
+    scan_rows, score_error_bound,
 };
 
 /// How many rows ahead of the one in hand are asked for.
@@ -80,8 +80,7 @@ impl VectorSignal {
         if plan == Plan::Exact {
             return plan;
         }
-        let sealed =
-            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits.get().is_some());
+        let sealed = parts(sources, narrowed, Form::Mask).filter(|part| part.bits().is_some());
         let sealed = sealed.map(|part| part.count()).sum();
         Plan::of(sealed, self.query.stride(), count)
     }
@@ -96,7 +95,11 @@ impl VectorSignal {
             let codes = part.segment.codes.as_slice();
             let scales = part.segment.scales.as_slice();
             match part.rows {
-                Rows::Mask(mask) => self.scan_mask(codes, scales, mask, part.base, by_codes),
+                Rows::Mask(mask) => {
+                    let (codes, scales) = part.behind(codes, scales, self.query.stride());
+                    let base = part.base + part.skipped as SourceRow;
+                    self.scan_mask(codes, scales, mask, base, by_codes);
+                }
                 Rows::List(rows) => {
                     picks.clear();
                     picks.extend(rows.iter().map(|&row| (row - part.segment.base) as u16));
@@ -145,7 +148,7 @@ impl VectorSignal {
         let query = BitQuery::new(self.query.row(), self.dimension);
         scratch.by_bits.reset(candidates, 0.0);
         for part in parts(sources, narrowed, Form::Mask) {
-            if let (Some(bits), Rows::Mask(mask)) = (part.segment.bits.get(), part.rows) {
+            if let (Some(bits), Rows::Mask(mask)) = (part.bits(), part.rows) {
                 let (unit, list) = (self.query.row(), &mut scratch.by_bits);
                 bits.scan(self.path, mask, part.base, unit, &query, list);
             } else {
@@ -155,9 +158,7 @@ impl VectorSignal {
         let stride = self.query.stride();
         let (_, mut rows) = scratch.by_bits.pruned();
         // They were offered part by part, each in ascending order.
-        for part in
-            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits.get().is_some())
-        {
+        for part in parts(sources, narrowed, Form::Mask).filter(|part| part.bits().is_some()) {
             let end = part.base + part.segment.records.capacity() as u32;
             let (of_part, rest) = rows.split_at(rows.partition_point(|&row| row < end));
             let picks = of_part.iter().map(|&row| (row - part.base) as u16);
@@ -249,6 +250,8 @@ struct Narrowed {
 struct Part<'a> {
     segment: &'a Segment,
     rows: Rows<'a>,
+    /// So many of the segment's rows lie before those of the mask.
+    skipped: usize,
     /// The number of the segment's first row among the rows of all sources.
     base: SourceRow,
 }
@@ -270,7 +273,23 @@ enum Form {
     Mask,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// The 1-bit codes, if there are some and all of the segment is meant.
+    fn bits(&self) -> Option<&'a BitCodes> {
+        let bits = self.segment.bits.get();
+        bits.filter(|_| self.skipped == 0)
+    }
+
+    /// The codes and scales from the first row of the mask on; both columns grow, so that one may be ahead of the other.
+    fn behind<'c>(
+        &self,
+        codes: &'c [u8],
+        scales: &'c [f32],
+        stride: usize,
+    ) -> (&'c [u8], &'c [f32]) {
+        (&codes[self.skipped * stride..], &scales[self.skipped..])
+    }
+
     fn count(&self) -> usize {
         match self.rows {
             Rows::Mask(mask) => mask.iter().map(|word| word.count_ones() as usize).sum(),
@@ -302,19 +321,21 @@ fn parts_of<'a>(
     let rest = selected.rows().filter(|_| form == Form::Shortest);
     let mut rest = rest.map(|rows| &rows[rows.partition_point(|&row| row < begin)..]);
     let view = &source.view;
-    let segments = view
-        .segments
-        .iter()
-        .filter(move |segment| segment.base >= begin);
+    let end_of = |segment: &Segment| segment.base + segment.records.capacity() as RowNumber;
+    let segments = view.segments.iter();
+    let segments = segments.filter(move |segment| end_of(segment) > begin);
     segments.filter_map(move |segment| {
+        let skipped = begin.saturating_sub(segment.base) as usize;
         let rows = if let Some(rows) = &mut rest {
-            let end = segment.base + segment.records.capacity() as RowNumber;
-            let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));
+            let (here, later) = rows.split_at(rows.partition_point(|&row| row < end_of(segment)));
             *rows = later;
             (!here.is_empty()).then_some(Rows::List(here))
         } else {
-            let first = segment.base as usize / 64;
-            let words = segment.rows_below(view.limit).div_ceil(64);
+            let first = (segment.base as usize / 64).max(begin as usize / 64);
+            let words = segment
+                .rows_below(view.limit)
+                .saturating_sub(skipped)
+                .div_ceil(64);
             let mask = &selected[first.min(selected.len())..selected.len().min(first + words)];
             mask.iter()
                 .any(|word| *word != 0)
@@ -323,6 +344,7 @@ fn parts_of<'a>(
         Some(Part {
             segment,
             rows: rows?,
+            skipped,
             base: source.offset + segment.base,
         })
     })

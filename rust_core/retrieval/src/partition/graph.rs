@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
-use super::segment::{RowNumber, Segment};
+use super::segment::RowNumber;
 use super::view::{View, has_row};
 use crate::vector::SimdPath;
 use crate::vector::graph::{CodeRows, Graph};
@@ -15,6 +15,8 @@ use crate::vector::plan::{GRAPH_FROM_BYTES, GraphUse};
 
 /// A step adds rows for so long.
 const STEP: Duration = Duration::from_millis(100);
+/// So many rows share a word of a bitmap; what is scanned beside a graph begins with a whole one.
+const WORD: u32 = 64;
 /// A graph is built anew when of so many of its rows one no longer holds.
 const ENDED_SHARE: usize = 4;
 
@@ -69,8 +71,14 @@ impl RowGraph {
         }
     }
 
-    /// The number below which every row that has a vector is in the graph, but for those of [`RowGraph::left_out`].
-    pub(crate) fn covered(&self) -> RowNumber {
+    /// The number below which every row of a view that has a vector is in the graph, but for those of
+    /// [`RowGraph::left_out`]; a multiple of 64.
+    pub(crate) fn covered_of(&self, view: &View) -> RowNumber {
+        let covered = self.covered().min(view.limit);
+        covered - covered % WORD
+    }
+
+    fn covered(&self) -> RowNumber {
         self.next.load(Ordering::Acquire)
     }
 
@@ -79,20 +87,21 @@ impl RowGraph {
         self.left_out
     }
 
-    /// Adds rows of full segments until time is up; whether all of them are there now.
+    /// Adds the view's rows, but for the last few, until time is up; whether all of them are there now.
     fn extend(&self, view: &View, stride: usize, until: Instant) -> bool {
         let rows = ViewRows::new(view, stride);
+        let end = view.limit - view.limit % WORD;
         let mut next = self.covered();
-        for segment in full_segments(view) {
-            let end = segment.base + segment.records.capacity() as u32;
+        for segment in view.segments.iter() {
+            let end = end.min(segment.base + segment.records.capacity() as u32);
+            next = next.max(segment.base.min(end));
             while next < end {
                 if Instant::now() >= until {
                     return false;
                 }
-                let place = next.max(segment.base) - segment.base;
-                next = segment.base + place;
+                let place = (next - segment.base) as usize;
                 let holds = !self.left_out || has_row(&view.current, next);
-                if holds && segment.has_vector.as_slice()[place as usize] {
+                if holds && segment.has_vector.as_slice()[place] {
                     self.graph.insert(&rows, next);
                 }
                 next += 1;
@@ -109,13 +118,6 @@ impl RowGraph {
         let rows = self.graph.len() as usize;
         rows.saturating_sub(holding) > rows / ENDED_SHARE
     }
-}
-
-/// The segments that take no more rows.
-fn full_segments(view: &View) -> impl Iterator<Item = &Segment> {
-    let is_full = |segment: &&Segment| segment.rows_below(view.limit) == segment.records.capacity();
-    let segments = view.segments.iter().map(AsRef::as_ref);
-    segments.take_while(is_full)
 }
 
 impl GraphSlot {

@@ -75,7 +75,7 @@ pub enum GraphUse {
     /// Where they are faster than a scan and find nearly the same.
     #[default]
     WhereFaster,
-    /// In every partition that has a full segment, with this width: to measure what a graph finds.
+    /// In every partition, with this width: to measure what a graph finds.
     Always(usize),
 }
 

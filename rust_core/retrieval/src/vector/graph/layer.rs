@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 
-/// Nodes of a chunk, as a power of two: half a megabyte of links in the lowest layer.
-const CHUNK_BITS: u32 = 12;
-const CHUNK: u32 = 1 << CHUNK_BITS;
+/// Nodes of a chunk, as a power of two: half a megabyte of links in the lowest layer, 16 kB in the others, of which some
+/// have few nodes.
+const fn chunk_bits(slots: usize) -> u32 {
+    if slots == BASE_SLOTS { 12 } else { 8 }
+}
 
 /// The slots of a node of the lowest layer: as many links.
 pub(super) const BASE_SLOTS: usize = 32;
@@ -34,6 +36,8 @@ pub(super) struct Nodes<const SLOTS: usize> {
 }
 
 impl<const SLOTS: usize> Layer<SLOTS> {
+    const CHUNK_BITS: u32 = chunk_bits(SLOTS);
+
     pub(super) fn new() -> Self {
         Self {
             chunks: ArcSwap::default(),
@@ -50,7 +54,7 @@ impl<const SLOTS: usize> Layer<SLOTS> {
     /// Makes room for a node. One thread at a time.
     pub(super) fn make_room(&self, node: u32) {
         let chunks = self.chunks.load();
-        let wanted = (node >> CHUNK_BITS) as usize + 1;
+        let wanted = (node >> Self::CHUNK_BITS) as usize + 1;
         if chunks.len() < wanted {
             let mut longer = Vec::clone(&chunks);
             longer.resize_with(wanted, empty_chunk);
@@ -60,16 +64,18 @@ impl<const SLOTS: usize> Layer<SLOTS> {
 
     /// How many bytes its chunks take.
     pub(super) fn bytes(&self) -> usize {
-        self.chunks.load().len() * CHUNK as usize * size_of::<Node<SLOTS>>()
+        (self.chunks.load().len() << Self::CHUNK_BITS) * size_of::<Node<SLOTS>>()
     }
 }
 
 fn empty_chunk<const SLOTS: usize>() -> Chunk<SLOTS> {
     let node = || Node(std::array::from_fn(|_| AtomicU32::new(0)));
-    std::iter::repeat_with(node).take(CHUNK as usize).collect()
+    let nodes = std::iter::repeat_with(node);
+    nodes.take(1 << chunk_bits(SLOTS)).collect()
 }
 
 impl<const SLOTS: usize> Nodes<SLOTS> {
+    const CHUNK_BITS: u32 = chunk_bits(SLOTS);
     /// Whether nodes of the layer are rows themselves.
     const IS_BASE: bool = SLOTS == BASE_SLOTS;
     const FIRST_LINK: usize = if Self::IS_BASE { 0 } else { 2 };
@@ -78,12 +84,13 @@ impl<const SLOTS: usize> Nodes<SLOTS> {
 
     /// Nodes have smaller numbers than this.
     pub(super) fn limit(&self) -> u32 {
-        self.chunks.len() as u32 * CHUNK
+        (self.chunks.len() as u32) << Self::CHUNK_BITS
     }
 
     #[inline]
     fn slots(&self, node: u32) -> &[AtomicU32; SLOTS] {
-        &self.chunks[(node >> CHUNK_BITS) as usize][(node & (CHUNK - 1)) as usize].0
+        let chunk = &self.chunks[(node >> Self::CHUNK_BITS) as usize];
+        &chunk[(node & ((1 << Self::CHUNK_BITS) - 1)) as usize].0
     }
 
     fn slots_of_links(&self, node: u32) -> &[AtomicU32] {
