@@ -65,7 +65,14 @@ impl VectorSignal {
         let stride = self.query.stride();
         let others = (view.limit - covered) as usize;
         let selected = source.selected.count().saturating_sub(others);
-        let plan = GraphPlan::of(self.graph_use, selected, covered as usize, stride, count)?;
+        let plan = GraphPlan::of(
+            self.graph_use,
+            graph.width(),
+            selected,
+            covered as usize,
+            stride,
+            count,
+        )?;
         if graph.left_out() && !is_within(&source.selected, &view.current) {
             return None;
         }

@@ -1,12 +1,13 @@
 //! The graph of a partition: which rows it has, and how it comes to have more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 
+use super::graph_width::Calibration;
 use super::segment::RowNumber;
 use super::view::{View, has_row};
 use crate::vector::SimdPath;
@@ -15,6 +16,8 @@ use crate::vector::plan::{GRAPH_FROM_BYTES, GraphUse};
 
 /// A step adds rows for so long.
 const STEP: Duration = Duration::from_millis(100);
+/// The width of searches is found out again when there is one more row for so many.
+const GROWTH: u32 = 4;
 /// So many rows share a word of a bitmap; what is scanned beside a graph begins with a whole one.
 const WORD: u32 = 64;
 /// A graph is built anew when of so many of its rows one no longer holds.
@@ -24,9 +27,16 @@ const ENDED_SHARE: usize = 4;
 #[derive(Default)]
 pub(crate) struct GraphSlot {
     serving: ArcSwapOption<RowGraph>,
-    /// One that is to take the place of the one that serves, which has too many rows that no longer hold. Whoever
-    /// holds the lock builds.
-    next: Mutex<Option<Arc<RowGraph>>>,
+    /// Whoever holds the lock builds.
+    work: Mutex<Work>,
+}
+
+/// What is being done.
+#[derive(Default)]
+struct Work {
+    /// A graph that is to take the place of the one that serves, which has too many rows that no longer hold.
+    next: Option<Arc<RowGraph>>,
+    calibration: Option<Calibration>,
 }
 
 /// A graph with what a search has to know of its rows.
@@ -34,6 +44,10 @@ pub(crate) struct RowGraph {
     pub(crate) graph: Graph,
     /// The number of the first row that has not been considered yet.
     next: AtomicU32,
+    /// How wide a search has to look; 0 is not known yet.
+    width: AtomicUsize,
+    /// How many rows there were when that was found out.
+    calibrated: AtomicU32,
     /// Whether rows that had ended when it was begun are not in it.
     left_out: bool,
 }
@@ -67,6 +81,8 @@ impl RowGraph {
         Self {
             graph: Graph::new(path, stride),
             next: AtomicU32::new(0),
+            width: AtomicUsize::new(0),
+            calibrated: AtomicU32::new(0),
             left_out,
         }
     }
@@ -76,6 +92,11 @@ impl RowGraph {
     pub(crate) fn covered_of(&self, view: &View) -> RowNumber {
         let covered = self.covered().min(view.limit);
         covered - covered % WORD
+    }
+
+    /// How wide a search has to look; None is not known yet.
+    pub(crate) fn width(&self) -> Option<usize> {
+        Some(self.width.load(Ordering::Relaxed)).filter(|&width| width > 0)
     }
 
     fn covered(&self) -> RowNumber {
@@ -143,8 +164,8 @@ impl GraphSlot {
         serving.as_ref().map_or(0, |graph| graph.graph.bytes())
     }
 
-    /// Adds some rows of the slot's own view, or of a new graph that will take the place of a stale one; whether there is
-    /// more to do. Takes about [`STEP`]; searches are not disturbed.
+    /// Adds some rows of the slot's own view, or of a new graph that will take the place of a stale one, or finds out how
+    /// wide searches have to look; whether there is more to do. Takes about [`STEP`]; searches are not disturbed.
     pub(crate) fn step(
         &self,
         view: &View,
@@ -152,32 +173,64 @@ impl GraphSlot {
         stride: usize,
         graph_use: GraphUse,
     ) -> bool {
-        let Some(mut next) = self.next.try_lock() else {
+        let Some(mut work) = self.work.try_lock() else {
             return true;
         };
         let until = Instant::now() + STEP;
-        let Some(serving) = self.serving() else {
+        let fresh = || {
+            let left_out = view.counts.current < view.counts.live;
+            Arc::new(RowGraph::new(path, stride, left_out))
+        };
+        let serving = if let Some(serving) = self.serving() {
+            serving
+        } else {
             let bytes = view.counts.current as usize * stride;
             if graph_use == GraphUse::WhereFaster && bytes < GRAPH_FROM_BYTES {
                 return false;
             }
-            let left_out = view.counts.current < view.counts.live;
-            let first = Arc::new(RowGraph::new(path, stride, left_out));
+            let first = fresh();
             self.serving.store(Some(Arc::clone(&first)));
-            return !first.extend(view, stride, until);
+            first
         };
-        if next.is_none() && serving.is_stale(view) {
-            let left_out = view.counts.current < view.counts.live;
-            *next = Some(Arc::new(RowGraph::new(path, stride, left_out)));
+        if work.next.is_none() && serving.is_stale(view) {
+            *work = Work {
+                next: Some(fresh()),
+                calibration: None,
+            };
         }
-        let Some(fresh) = next.take() else {
-            return !serving.extend(view, stride, until);
-        };
-        if fresh.extend(view, stride, until) {
-            self.serving.store(Some(fresh));
+        let graph = work.next.clone().unwrap_or(serving);
+        let is_done =
+            graph.extend(view, stride, until) && work.calibrate(&graph, view, path, stride, until);
+        if is_done && let Some(next) = work.next.take() {
+            self.serving.store(Some(next));
+        }
+        !is_done
+    }
+}
+
+impl Work {
+    /// Goes on to find out how wide searches of a graph have to look; whether that is known.
+    fn calibrate(
+        &mut self,
+        graph: &RowGraph,
+        view: &View,
+        path: SimdPath,
+        stride: usize,
+        until: Instant,
+    ) -> bool {
+        let rows = graph.graph.len();
+        let calibrated = graph.calibrated.load(Ordering::Relaxed);
+        if graph.width().is_some() && rows <= calibrated + calibrated / GROWTH {
+            return true;
+        }
+        let fresh = || Calibration::new(graph, view);
+        let calibration = self.calibration.get_or_insert_with(fresh);
+        let Some(width) = calibration.step(graph, view, path, stride, until) else {
             return false;
-        }
-        *next = Some(fresh);
+        };
+        self.calibration = None;
+        graph.calibrated.store(rows, Ordering::Relaxed);
+        graph.width.store(width, Ordering::Relaxed);
         true
     }
 }

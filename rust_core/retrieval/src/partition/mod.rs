@@ -8,6 +8,7 @@ mod append_list;
 mod append_only;
 pub(crate) mod dictionary;
 pub(crate) mod graph;
+mod graph_width;
 #[cfg(all(loom, test))]
 mod interleavings;
 mod memory;

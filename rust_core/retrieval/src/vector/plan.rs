@@ -59,8 +59,6 @@ const fn at_least(number: usize, least: usize) -> usize {
 /// From so many bytes of int8 codes on, the rows of a partition get a graph: 52,000 rows of 384.
 pub const GRAPH_FROM_BYTES: usize = 20_000_000;
 
-/// How many nodes of a graph a search looks for at least; it is what recall depends on.
-const LEAST_WIDTH: usize = 128;
 /// How many rows are looked at for each of the width, without a filter.
 const LOOKS: usize = 18;
 /// A row that is looked at on the way through a graph, somewhere in memory, takes as long as so many in a scan of the 1-bit
@@ -90,9 +88,12 @@ pub struct GraphPlan {
 
 impl GraphPlan {
     /// The plan for the best `count` of the selected of so many rows in a graph, unless it is faster to scan them.
+    ///
+    /// `calibrated` is the width that finds nearly all of the best ten; None if it is not known yet.
     #[must_use]
     pub fn of(
         graph_use: GraphUse,
+        calibrated: Option<usize>,
         selected: usize,
         rows: usize,
         stride: usize,
@@ -107,9 +108,9 @@ impl GraphPlan {
         let Plan::Bits { candidates } = Plan::of(selected, stride, count) else {
             return None;
         };
-        let width = LEAST_WIDTH.max(2 * count);
+        let width = calibrated?.max(2 * count);
         // The way to each selected row leads over as many more others as there are more of them.
-        let looks = LOOKS * width * rows / selected;
+        let looks = LOOKS.saturating_mul(width).saturating_mul(rows) / selected;
         (looks < rows / ROWS_OF_A_LOOK + candidates).then_some(Self {
             width,
             most: PATIENCE * looks,
