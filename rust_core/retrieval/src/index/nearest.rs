@@ -43,7 +43,7 @@ impl VectorSignal {
     pub(super) fn score(&self, sources: &Sources, row: SourceRow) -> Option<f32> {
         let (source, row) = sources.locate(row);
         let (segment, place) = source.view.locate(row);
-        let has_vector = segment.has_vector.as_slice()[place];
+        let has_vector = segment.has_vector(place);
         has_vector.then(|| dot(self.path, self.query.row(), self.unit_of(segment, place)))
     }
 
@@ -54,7 +54,7 @@ impl VectorSignal {
     pub(super) fn best(&self, sources: &Sources, count: usize) -> Vec<(f32, SourceRow)> {
         let mut scratch = SCRATCH.take().unwrap_or_default();
         let masks: Vec<Arc<[u64]>> = sources.iter().map(with_vector).collect();
-        let sealed = parts(sources, &masks).filter(|part| part.segment.bits.get().is_some());
+        let sealed = parts(sources, &masks).filter(|part| part.segment.bits().is_some());
         let sealed = sealed.map(Part::rows).sum();
         let scales = sources.iter().map(|source| source.view.extremes.scale);
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
@@ -76,9 +76,9 @@ impl VectorSignal {
     /// Offers the int8 score of every selected row of a segment.
     fn scan(&self, part: &Part<'_>, list: &mut Shortlist) {
         let (stride, rows) = (self.query.stride(), part.mask.len() * 64);
-        let scales = part.segment.scales.as_slice();
+        let scales = part.segment.scales();
         let rows = rows.min(scales.len());
-        let codes = &part.segment.codes.as_slice()[..rows * stride];
+        let codes = &part.segment.codes()[..rows * stride];
         let (scales, mask) = (&scales[..rows], Some(part.mask));
         scan(
             self.path,
@@ -103,7 +103,7 @@ impl VectorSignal {
         let query = BitQuery::new(self.query.row(), self.dimension);
         scratch.by_bits.reset(candidates, 0.0);
         for part in parts(sources, masks) {
-            if let Some(bits) = part.segment.bits.get() {
+            if let Some(bits) = part.segment.bits() {
                 let unit = self.query.row();
                 bits.scan(
                     self.path,
@@ -120,7 +120,7 @@ impl VectorSignal {
         let stride = self.query.stride();
         let (_, mut rows) = scratch.by_bits.pruned();
         // They were offered part by part, each in ascending order.
-        for part in parts(sources, masks).filter(|part| part.segment.bits.get().is_some()) {
+        for part in parts(sources, masks).filter(|part| part.segment.bits().is_some()) {
             let end = part.base + (part.mask.len() * 64) as u32;
             let (of_part, rest) = rows.split_at(rows.partition_point(|&row| row < end));
             let picks = of_part.iter().map(|&row| (row - part.base) as u16);
@@ -128,8 +128,8 @@ impl VectorSignal {
             scratch.picks.extend(picks);
             scan_rows(
                 self.path,
-                part.segment.codes.as_slice(),
-                part.segment.scales.as_slice(),
+                part.segment.codes(),
+                part.segment.scales(),
                 stride,
                 &scratch.picks,
                 part.base,
@@ -194,7 +194,7 @@ impl VectorSignal {
 
     fn unit_of<'a>(&self, segment: &'a Segment, place: usize) -> &'a [f32] {
         let stride = self.query.stride();
-        &segment.units.as_slice()[place * stride..][..stride]
+        &segment.units()[place * stride..][..stride]
     }
 }
 
@@ -241,7 +241,7 @@ fn with_vector(source: &Source) -> Arc<[u64]> {
     let mut mask = source.selected.to_vec();
     for row in rows_of(&source.selected) {
         let (segment, place) = source.view.locate(row);
-        if !segment.has_vector.as_slice()[place] {
+        if !segment.has_vector(place) {
             mask[row as usize / 64] &= !(1 << (row % 64));
         }
     }

@@ -266,7 +266,7 @@ impl<'a> Retrieved<'a> {
             let record = source.view.record(row);
             if seen.insert(record.memory_id()) {
                 hits.push(Hit {
-                    record: record.clone(),
+                    record: source.view.kept_record(row),
                     scope: source.view.scope(row),
                     valid_to_micros: source.view.end(row),
                     score: fused.scores[candidate],

@@ -61,11 +61,11 @@ impl<'a> Selector<'a> {
             let end = selected.len().min(first + rows.div_ceil(64));
             let words = &mut selected[first..end];
             if !all_slots {
-                let column = &segment.scope_slots.as_slice()[..rows];
+                let column = &segment.scope_slots()[..rows];
                 keep(words, column, |&slot| slots[slot as usize]);
             }
             if view.counts.expiring > 0 {
-                let column = &segment.expire_time.as_slice()[..rows];
+                let column = &segment.expire_times()[..rows];
                 keep(words, column, |&expire| expire > self.time.at);
             }
             if !only_current {
@@ -75,11 +75,9 @@ impl<'a> Selector<'a> {
             }
             if let Some(filter) = self.filter {
                 keep_each(words, |place| {
-                    let slot = segment.scope_slots.as_slice()[place] as usize;
+                    let slot = segment.scope_slots()[place] as usize;
                     let scope = view.storage.scopes.get(slot);
-                    scope.is_some_and(|scope| {
-                        filter.holds(&segment.records.as_slice()[place], scope)
-                    })
+                    scope.is_some_and(|scope| filter.holds(segment.record(place), scope))
                 });
             }
         }
@@ -128,7 +126,7 @@ impl Time {
     }
 
     fn holds(self, segment: &Segment, place: usize, sequence: u32) -> bool {
-        let has_begun = !self.is_past || segment.valid_from.as_slice()[place] <= self.at;
+        let has_begun = !self.is_past || segment.valid_from()[place] <= self.at;
         if !has_begun || self.include_superseded {
             return has_begun;
         }

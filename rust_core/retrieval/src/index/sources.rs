@@ -74,7 +74,7 @@ impl Sources {
     pub(super) fn recency_time(&self, row: SourceRow) -> i64 {
         let (source, row) = self.locate(row);
         let (segment, place) = source.view.locate(row);
-        segment.recency_time.as_slice()[place]
+        segment.recency_times()[place]
     }
 
     /// The order of scored rows: the higher score first, then the newer.

@@ -11,14 +11,13 @@ mod best;
 mod cursor;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use best::Best;
 use cursor::Cursor;
 
 use super::sources::{Source, SourceRow, Sources};
 use crate::entity::{rarity, with_linked_names};
-use crate::partition::dictionary::{Dictionary, Posting, PostingList};
+use crate::partition::dictionary::{Dictionary, Posting, Postings};
 use crate::partition::segment::{RowNumber, Segment};
 use crate::partition::view::{View, has_row};
 use crate::text::Bm25;
@@ -62,7 +61,7 @@ impl Worth {
     }
 
     /// No posting of the list is worth more, but for rounding.
-    fn bound(self, list: &PostingList) -> f32 {
+    fn bound(self, list: &Postings) -> f32 {
         let extent = list.extent();
         self.of(
             f32::from(extent.largest_frequency),
@@ -73,7 +72,7 @@ impl Worth {
 
 /// One term in one source.
 struct Term {
-    list: Arc<PostingList>,
+    list: Postings,
     worth: Worth,
 }
 
@@ -82,7 +81,7 @@ pub(super) struct PostingSignal {
     /// By source, the terms that it knows and that are worth something, the heaviest first.
     terms: Vec<Vec<Term>>,
     /// By source, the lists of terms that are worth nothing.
-    worthless: Vec<Vec<Arc<PostingList>>>,
+    worthless: Vec<Vec<Postings>>,
 }
 
 /// The outcome of a scan.
@@ -412,7 +411,7 @@ impl<'a, 'b> SourceScan<'a, 'b> {
 
 fn exact_length(posting: Posting, window: &Window<'_>) -> f32 {
     if posting.length == Posting::LONG {
-        window.segment.lengths.as_slice()[(posting.row - window.segment.base) as usize] as f32
+        window.segment.lengths()[(posting.row - window.segment.base) as usize] as f32
     } else {
         f32::from(posting.length)
     }
