@@ -45,7 +45,9 @@ mod tests {
         let mut terms = TermCounts::default();
         for text in [["b", "a", "b"], ["c", "c", "c"]] {
             terms.clear();
-            text.into_iter().for_each(|term| terms.push(term));
+            for term in text {
+                terms.push(term);
+            }
             assert_eq!(terms.len(), 3);
             let expected: Vec<_> = if text[0] == "b" {
                 vec![("a", 1), ("b", 2)]
