@@ -136,3 +136,12 @@ pub(crate) fn rows_of(words: &[u64]) -> impl Iterator<Item = RowNumber> {
         .map(move |word| index as u32 * 64 + word.trailing_zeros())
     })
 }
+
+/// A bitmap with so many ones.
+pub(crate) fn ones(count: usize) -> Vec<u64> {
+    let mut words = vec![u64::MAX; count.div_ceil(64)];
+    if let Some(last) = words.last_mut().filter(|_| !count.is_multiple_of(64)) {
+        *last = (1 << (count % 64)) - 1;
+    }
+    words
+}

@@ -13,7 +13,7 @@ use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
 use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, SEGMENT_ROWS, Segment, place_of};
 use super::term_counts::TermCounts;
-use super::view::{Counts, Extremes, Storage, View, has_row};
+use super::view::{Counts, Extremes, Storage, View, has_row, ones};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
@@ -481,15 +481,6 @@ impl Writer {
 enum Counting {
     In,
     Out,
-}
-
-/// A bitmap with so many ones.
-fn ones(count: usize) -> Vec<u64> {
-    let mut words = vec![u64::MAX; count.div_ceil(64)];
-    if let Some(last) = words.last_mut().filter(|_| !count.is_multiple_of(64)) {
-        *last = (1 << (count % 64)) - 1;
-    }
-    words
 }
 
 /// The normalised names under which a memory is found: those that the caller gave, those of its text, its speaker's.
