@@ -158,6 +158,9 @@ class PartitionStats:
     def rows(self) -> int:
         """All rows, ended ones included."""
     @property
+    def dead(self) -> int:
+        """Rows that were deleted or replaced and still take memory."""
+    @property
     def current(self) -> int:
         """Rows that are neither deleted nor superseded."""
     @property
@@ -214,11 +217,21 @@ class Index:
         None, as it is at first: in large partitions, searched where that is faster than a scan.
         """
 
-    def upkeep(self, key: PartitionKey) -> bool:
-        """Does a step of what is due for the partition, of about a tenth of a second; whether more is due.
+    def compact(self, key: PartitionKey) -> None:
+        """Makes the partition's memory exactly as large as its live rows need.
 
-        Searches and writes go on meanwhile. The graph of a large partition grows in such steps; rows that it does not
-        have yet are scanned.
+        Searches are not disturbed; writers wait for its last moments only.
+        """
+
+    def upkeep(self, key: PartitionKey) -> bool:
+        """Does one step of what is due for the partition, such as a compaction when many rows are dead or new.
+
+        The graph of a large partition grows in steps of a tenth of a second; rows that it does not have yet are scanned.
+
+        Searches are not disturbed; writers wait for its last moments only.
+
+        Returns:
+            Whether it did something, so that more may be due.
         """
 
     def drop(self, key: PartitionKey) -> bool:

@@ -50,6 +50,8 @@ pub(crate) struct PartitionStats {
     partitions: u64,
     /// All rows, ended ones included.
     rows: u64,
+    /// Rows that were deleted or replaced and still take memory.
+    dead: u64,
     /// Rows that are neither deleted nor superseded.
     current: u64,
     vectors: u64,
@@ -116,10 +118,18 @@ impl Index {
         self.0.set_graph_use(graph_use);
     }
 
-    /// Does a step of what is due for the partition, of about a tenth of a second; whether more is due.
-    fn upkeep(&self, py: Python<'_>, key: PartitionKey) -> bool {
+    /// Makes the partition's memory exactly as large as its live rows need.
+    fn compact(&self, py: Python<'_>, key: PartitionKey) -> PyResult<()> {
+        let key = key.into();
+        py.detach(|| self.0.compact(&key))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Does one step of what is due for the partition; whether it did something, so that more may be due.
+    fn upkeep(&self, py: Python<'_>, key: PartitionKey) -> PyResult<bool> {
         let key = key.into();
         py.detach(|| self.0.upkeep(&key))
+            .map_err(|error| refusal(&error))
     }
 
     /// Takes the partition out of memory; whether it was there.
@@ -210,6 +220,7 @@ impl Index {
         PartitionStats {
             partitions: stats.partitions,
             rows: stats.rows,
+            dead: stats.dead,
             current: stats.current,
             vectors: stats.vectors,
             terms: stats.terms,

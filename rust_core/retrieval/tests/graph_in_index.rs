@@ -89,7 +89,7 @@ fn assert_nearly_all_are_found(scanned: &Index, graph: &Index) {
 }
 
 fn build(index: &Index) {
-    while index.upkeep(&partition("u")) {}
+    while index.upkeep(&partition("u")).expect("room for a base") {}
 }
 
 /// Two indexes with the same rows, the second with a graph.

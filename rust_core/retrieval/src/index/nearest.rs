@@ -4,10 +4,10 @@ use std::cell::Cell;
 
 use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
-use crate::partition::segment::{RowNumber, Segment};
+use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
-    BitCodes, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan,
+    BitCodesRef, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan,
     scan_rows, score_error_bound,
 };
 
@@ -44,7 +44,7 @@ impl VectorSignal {
     /// The exact cosine of a row; None if it has no vector.
     pub(super) fn score(&self, sources: &Sources, row: SourceRow) -> Option<f32> {
         let (segment, place) = sources.place(row);
-        let has_vector = segment.has_vector.as_slice()[place];
+        let has_vector = segment.has_vector(place);
         has_vector.then(|| dot(self.path, self.query.row(), self.unit_of(segment, place)))
     }
 
@@ -92,8 +92,8 @@ impl VectorSignal {
         } = scratch;
         let mut single = RowScan::new(self.path, &self.query);
         for part in parts {
-            let codes = part.segment.codes.as_slice();
-            let scales = part.segment.scales.as_slice();
+            let codes = part.segment.codes();
+            let scales = part.segment.scales();
             match part.rows {
                 Rows::Mask(mask) => {
                     let (codes, scales) = part.behind(codes, scales, self.query.stride());
@@ -159,15 +159,15 @@ impl VectorSignal {
         let (_, mut rows) = scratch.by_bits.pruned();
         // They were offered part by part, each in ascending order.
         for part in parts(sources, narrowed, Form::Mask).filter(|part| part.bits().is_some()) {
-            let end = part.base + part.segment.records.capacity() as u32;
+            let end = part.base + SEGMENT_ROWS;
             let (of_part, rest) = rows.split_at(rows.partition_point(|&row| row < end));
             let picks = of_part.iter().map(|&row| (row - part.base) as u16);
             scratch.picks.clear();
             scratch.picks.extend(picks);
             scan_rows(
                 self.path,
-                part.segment.codes.as_slice(),
-                part.segment.scales.as_slice(),
+                part.segment.codes(),
+                part.segment.scales(),
                 stride,
                 &scratch.picks,
                 part.base,
@@ -233,7 +233,7 @@ impl VectorSignal {
 
     fn unit_of<'a>(&self, segment: &'a Segment, place: usize) -> &'a [f32] {
         let stride = self.query.stride();
-        &segment.units.as_slice()[place * stride..][..stride]
+        &segment.units()[place * stride..][..stride]
     }
 }
 
@@ -275,8 +275,8 @@ enum Form {
 
 impl<'a> Part<'a> {
     /// The 1-bit codes, if there are some and all of the segment is meant.
-    fn bits(&self) -> Option<&'a BitCodes> {
-        let bits = self.segment.bits.get();
+    fn bits(&self) -> Option<BitCodesRef<'a>> {
+        let bits = self.segment.bits();
         bits.filter(|_| self.skipped == 0)
     }
 
@@ -321,7 +321,7 @@ fn parts_of<'a>(
     let rest = selected.rows().filter(|_| form == Form::Shortest);
     let mut rest = rest.map(|rows| &rows[rows.partition_point(|&row| row < begin)..]);
     let view = &source.view;
-    let end_of = |segment: &Segment| segment.base + segment.records.capacity() as RowNumber;
+    let end_of = |segment: &Segment| segment.base + SEGMENT_ROWS;
     let segments = view.segments.iter();
     let segments = segments.filter(move |segment| end_of(segment) > begin);
     segments.filter_map(move |segment| {
@@ -360,7 +360,7 @@ fn with_vectors(sources: &Sources) -> Vec<Option<Selection>> {
         (!is_complete(source)).then(|| {
             source.selected.narrowed(|row| {
                 let (segment, place) = source.view.locate(row);
-                segment.has_vector.as_slice()[place]
+                segment.has_vector(place)
             })
         })
     };

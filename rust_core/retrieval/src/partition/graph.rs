@@ -71,8 +71,8 @@ impl CodeRows for ViewRows<'_> {
             return None;
         }
         let (segment, place) = self.view.locate(row);
-        let codes = &segment.codes.as_slice()[place * self.stride..][..self.stride];
-        Some((codes, &segment.scales.as_slice()[place]))
+        let codes = &segment.codes()[place * self.stride..][..self.stride];
+        Some((codes, &segment.scales()[place]))
     }
 }
 
@@ -114,7 +114,7 @@ impl RowGraph {
         let end = view.limit - view.limit % WORD;
         let mut next = self.covered();
         for segment in view.segments.iter() {
-            let end = end.min(segment.base + segment.records.capacity() as u32);
+            let end = segment.base + segment.rows_below(end) as u32;
             next = next.max(segment.base.min(end));
             while next < end {
                 if Instant::now() >= until {
@@ -122,7 +122,7 @@ impl RowGraph {
                 }
                 let place = (next - segment.base) as usize;
                 let holds = !self.left_out || has_row(&view.current, next);
-                if holds && segment.has_vector.as_slice()[place] {
+                if holds && segment.has_vector(place) {
                     self.graph.insert(&rows, next);
                 }
                 next += 1;

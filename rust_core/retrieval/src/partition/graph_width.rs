@@ -77,7 +77,7 @@ impl Calibration {
                 continue;
             }
             let (segment, place) = view.locate(row);
-            let unit = &segment.units.as_slice()[place * stride..][..stride];
+            let unit = &segment.units()[place * stride..][..stride];
             for (sum, element) in sum.iter_mut().zip(unit) {
                 *sum += element;
             }
@@ -101,8 +101,8 @@ impl Calibration {
                 .rows_below(view.limit)
                 .min(64 * (current.len() - first));
             let mask = &current[first..][..rows.div_ceil(64)];
-            let codes = &segment.codes.as_slice()[..rows * stride];
-            let scales = &segment.scales.as_slice()[..rows];
+            let codes = &segment.codes()[..rows * stride];
+            let scales = &segment.scales()[..rows];
             scan(
                 path,
                 codes,

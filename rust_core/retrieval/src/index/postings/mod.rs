@@ -17,7 +17,6 @@ mod scan;
 mod worth;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use best::Best;
 use cursor::Cursor;
@@ -26,7 +25,7 @@ use worth::{Saturation, Saturations};
 
 use super::sources::{SourceRow, Sources};
 use crate::entity::{rarity, with_linked_names};
-use crate::partition::dictionary::{Dictionary, Posting, PostingList};
+use crate::partition::dictionary::{Dictionary, Posting, Postings};
 use crate::partition::segment::RowNumber;
 use crate::partition::view::{View, has_row};
 use crate::text::Bm25;
@@ -39,7 +38,7 @@ thread_local! {
 
 /// One term in one source.
 struct Term {
-    list: Arc<PostingList>,
+    list: Postings,
     weight: f32,
 }
 
@@ -48,7 +47,7 @@ pub(super) struct PostingSignal {
     /// By source, the terms that it knows and that are worth something, the heaviest first.
     terms: Vec<Vec<Term>>,
     /// By source, the lists of terms that are worth nothing.
-    worthless: Vec<Vec<Arc<PostingList>>>,
+    worthless: Vec<Vec<Postings>>,
     /// None if a posting is worth its term's weight.
     saturation: Option<Saturation>,
 }

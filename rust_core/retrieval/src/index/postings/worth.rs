@@ -1,6 +1,6 @@
 //! What a term gives to a row.
 
-use crate::partition::dictionary::{Posting, PostingList};
+use crate::partition::dictionary::{Posting, Postings};
 
 /// Frequencies and lengths below these are in the table: nearly all of short texts.
 const FREQUENCIES: usize = 4;
@@ -20,7 +20,7 @@ impl Saturation {
     }
 
     /// No posting of the list has more of it, but for rounding.
-    pub(super) fn bound(self, list: &PostingList) -> f32 {
+    pub(super) fn bound(self, list: &Postings) -> f32 {
         let extent = list.extent();
         self.at(
             f32::from(extent.largest_frequency),

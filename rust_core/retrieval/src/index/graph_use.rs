@@ -1,9 +1,8 @@
-//! Work that makes searches faster and that no one waits for: done in steps by whoever has time.
+//! Where graphs are made and searched.
 
 use std::sync::atomic::Ordering;
 
 use super::Index;
-use crate::partition::PartitionKey;
 use crate::vector::plan::GraphUse;
 
 impl Index {
@@ -21,13 +20,5 @@ impl Index {
             0 => GraphUse::WhereFaster,
             width => GraphUse::Always(width),
         }
-    }
-
-    /// Does a step of what is due for a partition, of about a tenth of a second; whether more is due.
-    ///
-    /// Searches and writes go on meanwhile.
-    pub fn upkeep(&self, key: &PartitionKey) -> bool {
-        self.partition(key)
-            .is_some_and(|partition| partition.upkeep(self.path, self.dimension, self.graph_use()))
     }
 }
