@@ -23,6 +23,9 @@ const WORD: u32 = 64;
 /// A graph is built anew when of so many of its rows one no longer holds.
 const ENDED_SHARE: usize = 4;
 
+/// The graph of one numbering of rows, shared by the storages that go with this numbering.
+pub(crate) type Links = Arc<GraphSlot>;
+
 /// A place for the graph of a partition. It belongs to one numbering of rows: another numbering has another one.
 #[derive(Default)]
 pub(crate) struct GraphSlot {

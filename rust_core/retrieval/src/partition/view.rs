@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::base::Base;
 use super::dictionary::Dictionary;
-use super::graph::GraphSlot;
+use super::graph::Links;
 use super::memory::ScopeIds;
 use super::record::{Record, RecordBytes};
 use super::scopes::Scopes;
@@ -19,7 +19,7 @@ pub(crate) struct Storage {
     /// The distinct scopes; rows name them by place.
     pub(crate) scopes: Scopes,
     /// Links between rows that are near each other, by the row numbers that go with this storage.
-    pub(crate) graph: Arc<GraphSlot>,
+    pub(crate) graph: Links,
 }
 
 /// How many rows of each sort a view has.

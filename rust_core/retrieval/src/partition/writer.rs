@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::base::Base;
 use super::base::layout::Lexicon;
 use super::dictionary::{Dictionary, Posting};
-use super::graph::GraphSlot;
+use super::graph::Links;
 use super::growing::NewRow;
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
@@ -61,12 +61,7 @@ impl Writer {
     }
 
     /// Of a partition that has the rows of a base and no others, and a graph of them.
-    pub(crate) fn over(
-        dimension: usize,
-        base: &Arc<Base>,
-        graph: Arc<GraphSlot>,
-        sequence: u32,
-    ) -> Self {
+    pub(crate) fn over(dimension: usize, base: &Arc<Base>, graph: Links, sequence: u32) -> Self {
         let mut writer = Self::with_base(dimension, Some(Arc::clone(base)), graph);
         writer.sequence = sequence;
         let summary = base.summary();
@@ -82,7 +77,7 @@ impl Writer {
         writer
     }
 
-    fn with_base(dimension: usize, base: Option<Arc<Base>>, graph: Arc<GraphSlot>) -> Self {
+    fn with_base(dimension: usize, base: Option<Arc<Base>>, graph: Links) -> Self {
         let storage = Storage {
             terms: Dictionary::over(base.clone(), Lexicon::Terms),
             entities: Dictionary::over(base.clone(), Lexicon::Names),
