@@ -46,6 +46,9 @@ impl Index {
             candidates = retrieved.candidates(count);
             hits = retrieved.rank(&candidates, request);
         }
+        sources
+            .iter()
+            .try_for_each(|source| source.view.check_damage())?;
         Ok(SearchOutcome { hits, considered })
     }
 

@@ -11,6 +11,7 @@ mod compaction;
 pub(crate) mod dictionary;
 mod memory;
 mod record;
+mod record_check;
 pub(crate) mod segment;
 mod term_counts;
 pub(crate) mod view;
@@ -22,6 +23,8 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::Error;
+use crate::snapshot::Snapshot;
+use base::Base;
 use compaction::Compaction;
 use segment::NEVER;
 use view::{View, rows_of};
@@ -52,6 +55,8 @@ pub struct PartitionStats {
     pub entities: u64,
     /// What was allocated for rows, postings and dictionaries.
     pub bytes: u64,
+    /// What is mapped from files, of which the system keeps in memory what is used.
+    pub mapped_bytes: u64,
 }
 
 /// One version that a partition holds.
@@ -107,7 +112,10 @@ impl Partition {
         let mut writer = self.writer.lock();
         let writer = writer.get_or_insert_with(|| Box::new(self.writer_of_base(dimension)));
         writer.write(rows, closes)?;
-        self.view.store(Arc::new(writer.view()));
+        let view = writer.view();
+        // A row that could not be read may have been the one that a close was meant for.
+        view.check_damage()?;
+        self.view.store(Arc::new(view));
         Ok(())
     }
 
@@ -135,6 +143,27 @@ impl Partition {
         Ok(())
     }
 
+    /// Replaces all that is there by a base.
+    pub(crate) fn settle_on(&self, dimension: usize, base: Base) {
+        let mut writer = self.writer.lock();
+        let sequence = self.view.load().sequence + 1;
+        self.settle(
+            Writer::over(dimension, &Arc::new(base), sequence),
+            &mut writer,
+        );
+    }
+
+    /// The state now, to be written to a file.
+    pub(crate) fn freeze(&self, key: &PartitionKey, dimension: usize) -> Snapshot {
+        let writer = self.writer.lock();
+        Snapshot {
+            key: key.clone(),
+            dimension,
+            view: self.view(),
+            tombstones: self.tombstones(writer.as_deref()),
+        }
+    }
+
     /// Publishes the state of a new writer and keeps the writer if it has more than the base.
     fn settle(&self, fresh: Writer, writer: &mut Option<Box<Writer>>) {
         self.view.store(Arc::new(fresh.view()));
@@ -144,6 +173,7 @@ impl Partition {
     /// Makes a new base of the live rows. Readers are not disturbed, and writers wait only for its last moments.
     pub(crate) fn compact(&self, dimension: usize) -> Result<(), Error> {
         let _alone = self.compacting.lock();
+        self.view().verify()?;
         let (view, tombstones) = {
             let writer = self.writer.lock();
             (self.view(), self.tombstones(writer.as_deref()))
@@ -213,6 +243,7 @@ impl Partition {
                 + storage.terms.bytes()
                 + storage.entities.bytes()
                 + storage.scopes.bytes()) as u64,
+            mapped_bytes: view.base.as_ref().map_or(0, |base| base.mapped_bytes()) as u64,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::Error;
+
 use super::append_list::AppendList;
 use super::base::Base;
 use super::dictionary::Dictionary;
@@ -79,6 +81,23 @@ impl View {
         self.counts.written == self.counts.current
     }
 
+    /// Whether bytes of its base were found to be other than those that were written.
+    pub(crate) fn check_damage(&self) -> Result<(), Error> {
+        let is_damaged = |base: &Arc<Base>| base.is_damaged();
+        if self.base.as_ref().is_some_and(is_damaged) {
+            return Err(damaged());
+        }
+        Ok(())
+    }
+
+    /// Reads what has not been checked yet of its base.
+    pub(crate) fn verify(&self) -> Result<(), Error> {
+        if self.base.as_ref().is_some_and(|base| !base.verify()) {
+            return Err(damaged());
+        }
+        Ok(())
+    }
+
     /// The segment of a row and the row's place in it.
     #[inline]
     pub(crate) fn locate(&self, row: RowNumber) -> (&Segment, usize) {
@@ -116,6 +135,10 @@ impl View {
                 .expect("a scope is interned before a row names it"),
         )
     }
+}
+
+fn damaged() -> Error {
+    Error::Snapshot("the file behind a partition is damaged".to_owned())
 }
 
 /// Whether a bitmap has a row.
