@@ -14,6 +14,7 @@ pub mod fusion;
 pub mod index;
 pub mod partition;
 mod snapshot;
+mod sync;
 pub mod text;
 pub mod vector;
 

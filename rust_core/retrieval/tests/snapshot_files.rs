@@ -22,7 +22,7 @@ fn row(id: u128) -> Row<Vec<u8>> {
     let body: Vec<&str> = (0..=id % 6)
         .map(|place| words[((id + place * 3) % 7) as usize])
         .collect();
-    let session = (id % 4 != 0).then(|| format!("session {}", id % 3));
+    let session = (!id.is_multiple_of(4)).then(|| format!("session {}", id % 3));
     Row {
         memory: Memory {
             scope: ScopeIds {
@@ -30,8 +30,8 @@ fn row(id: u128) -> Row<Vec<u8>> {
                 ..user("u")
             },
             create_time_micros: 1_000 + id as i64,
-            expire_time_micros: (id % 11 == 0).then_some(5_000_000),
-            valid_to_micros: (id % 13 == 0).then_some(700),
+            expire_time_micros: id.is_multiple_of(11).then_some(5_000_000),
+            valid_to_micros: id.is_multiple_of(13).then_some(700),
             metadata: vec![
                 ("rating".to_owned(), MetadataValue::Integer((id % 3) as i64)),
                 (
@@ -40,10 +40,11 @@ fn row(id: u128) -> Row<Vec<u8>> {
                 ),
             ],
             entities: vec!["The Hague".to_owned()],
-            name: if id % 2 == 0 { "Mel" } else { "" }.to_owned(),
+            name: if id.is_multiple_of(2) { "Mel" } else { "" }.to_owned(),
             ..message(id, &body.join(" "))
         },
-        vector: (id % 7 != 0).then(|| bytes(&[1.0, id as f32, (id % 5) as f32, 0.5, 2.0])),
+        vector: (!id.is_multiple_of(7))
+            .then(|| bytes(&[1.0, id as f32, (id % 5) as f32, 0.5, 2.0])),
     }
 }
 
@@ -64,8 +65,8 @@ fn filled(rows: u128) -> Index {
     let growing: Vec<_> = (half + 1..=rows).map(row).collect();
     index.load(&key, &sealed).expect("valid rows");
     let closes: Vec<Close> = (1..=rows)
-        .filter(|id| id % 5 == 0)
-        .map(|id| close(id, (id % 2 == 0).then_some(800)))
+        .filter(|id| id.is_multiple_of(5))
+        .map(|id| close(id, id.is_multiple_of(2).then_some(800)))
         .collect();
     index.apply(&key, &growing, &closes).expect("valid rows");
     index

@@ -9,9 +9,13 @@ mod append_only;
 pub(crate) mod base;
 mod compaction;
 pub(crate) mod dictionary;
+mod growing;
+#[cfg(all(loom, test))]
+mod interleavings;
 mod memory;
 mod record;
 mod record_check;
+pub(crate) mod scopes;
 pub(crate) mod segment;
 mod term_counts;
 pub(crate) mod view;
@@ -19,11 +23,9 @@ mod writer;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-
 use crate::Error;
 use crate::snapshot::Snapshot;
+use crate::sync::{ArcSwap, Mutex};
 use base::Base;
 use compaction::Compaction;
 use segment::NEVER;
@@ -146,7 +148,7 @@ impl Partition {
     /// Replaces all that is there by a base.
     pub(crate) fn settle_on(&self, dimension: usize, base: Base) {
         let mut writer = self.writer.lock();
-        let sequence = self.view.load().sequence + 1;
+        let sequence = self.view().sequence + 1;
         self.settle(
             Writer::over(dimension, &Arc::new(base), sequence),
             &mut writer,
@@ -192,7 +194,7 @@ impl Partition {
 
     /// The last version of every deleted memory.
     fn tombstones(&self, writer: Option<&Writer>) -> Vec<(u128, u32)> {
-        match (writer, &self.view.load().base) {
+        match (writer, self.view().base.as_ref()) {
             (Some(writer), _) => writer.tombstones(),
             (None, Some(base)) => base.tombstones().collect(),
             (None, None) => Vec::new(),
@@ -206,7 +208,8 @@ impl Partition {
             self.compact(dimension)?;
             return Ok(true);
         }
-        Ok(view.segments.iter().any(|segment| segment.code_bits()))
+        let scopes = view.storage.scopes.len();
+        Ok(view.segments.iter().any(|segment| segment.finish(scopes)))
     }
 
     /// The versions that it holds, in the order of writing.

@@ -78,7 +78,7 @@ fn all(bytes: &[u8], mut item: impl FnMut(&mut Rest<'_>) -> bool) -> bool {
 }
 
 fn is_texts(bytes: &[u8]) -> bool {
-    all(bytes, |rest| rest.text())
+    all(bytes, |rest| rest.section().is_some_and(is_text))
 }
 
 fn is_text(bytes: &[u8]) -> bool {

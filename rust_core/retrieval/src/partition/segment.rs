@@ -4,20 +4,26 @@
 //! first, and when it is full a larger copy takes its place, while those who read the small one keep it. So a small
 //! partition is small, and no reader sees a row move.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::append_only::AppendOnly;
 use super::base::Base;
+use super::growing::Growing;
 use super::record::{Record, RecordBytes};
+use super::scopes::RowsBySlot;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use crate::vector::{BitCodes, BitCodesRef, padded};
 
 /// How many row numbers a segment has; a power of two.
 pub(crate) const SEGMENT_ROWS: u32 = 4_096;
 /// Up to so many rows a segment grows twofold, and fourfold from then on, when copies cost more than room.
 const GENTLE: usize = 64;
+/// Segments of fewer rows are looked at row by row for those of a scope.
+const LEAST_BY_SLOT: usize = 256;
 /// No row can have this number, so that a batch that would reach it is refused in time.
 pub(crate) const LAST_ROW: u32 = u32::MAX - 2 * SEGMENT_ROWS;
+
+pub(crate) use super::growing::NewRow;
 
 /// The number of a row: its place in its segment plus the segment's base, a multiple of [`SEGMENT_ROWS`].
 pub(crate) type RowNumber = u32;
@@ -38,6 +44,10 @@ pub(crate) struct Segment {
     /// No row has a later recency time.
     newest: AtomicI64,
     rows: Rows,
+    /// 1-bit codes of rows that grew to a whole segment; a base has its own.
+    bits: OnceLock<BitCodes>,
+    /// The rows of each scope.
+    by_slot: OnceLock<Box<RowsBySlot>>,
     /// The ends that came after the rows, once there is one; one for each row that there is room for.
     marks: OnceLock<Box<[Mark]>>,
 }
@@ -50,22 +60,6 @@ enum Rows {
         first: u32,
         count: u32,
     },
-}
-
-struct Growing {
-    codes: AppendOnly<u8>,
-    scales: AppendOnly<f32>,
-    units: AppendOnly<f32>,
-    /// Once all rows are there and somebody has found the time.
-    bits: OnceLock<BitCodes>,
-    has_vector: AppendOnly<bool>,
-    lengths: AppendOnly<u32>,
-    scope_slots: AppendOnly<u32>,
-    valid_from: AppendOnly<i64>,
-    planned_end: AppendOnly<i64>,
-    expire_time: AppendOnly<i64>,
-    recency_time: AppendOnly<i64>,
-    records: AppendOnly<Record>,
 }
 
 /// The end of a row by a later version.
@@ -92,21 +86,6 @@ impl Mark {
     }
 }
 
-/// One row on its way into a segment.
-pub(crate) struct NewRow<'a> {
-    pub(crate) codes: &'a [u8],
-    pub(crate) scale: f32,
-    pub(crate) unit: &'a [f32],
-    pub(crate) has_vector: bool,
-    pub(crate) length: u32,
-    pub(crate) scope_slot: u32,
-    pub(crate) valid_from: i64,
-    pub(crate) planned_end: i64,
-    pub(crate) expire_time: i64,
-    pub(crate) recency_time: i64,
-    pub(crate) record: Record,
-}
-
 impl Segment {
     /// An empty segment at a place in the sequence of segments, with room for so many rows.
     pub(crate) fn new(index: usize, dimension: usize, rows: usize) -> Self {
@@ -114,6 +93,8 @@ impl Segment {
             base: index as u32 * SEGMENT_ROWS,
             newest: AtomicI64::new(i64::MIN),
             rows: Rows::Growing(Box::new(Growing::new(padded(dimension), rows))),
+            bits: OnceLock::new(),
+            by_slot: OnceLock::new(),
             marks: OnceLock::new(),
         }
     }
@@ -133,6 +114,8 @@ impl Segment {
                         first: first as u32,
                         count: count as u32,
                     },
+                    bits: OnceLock::new(),
+                    by_slot: OnceLock::new(),
                     marks: OnceLock::new(),
                 })
             })
@@ -168,6 +151,8 @@ impl Segment {
             base: self.base,
             newest: AtomicI64::new(self.newest()),
             rows: Rows::Growing(Box::new(rows.copied(capacity))),
+            bits: OnceLock::new(),
+            by_slot: OnceLock::new(),
             marks,
         })
     }
@@ -190,21 +175,33 @@ impl Segment {
         self.newest.load(Ordering::Relaxed)
     }
 
-    /// Makes the 1-bit codes if all rows are there and have none yet. A reader who finds them finds them whole, whatever
-    /// the view says of the rows.
-    pub(crate) fn code_bits(&self) -> bool {
-        let Rows::Growing(rows) = &self.rows else {
-            return false;
-        };
-        if rows.records.len() < SEGMENT_ROWS as usize || rows.bits.get().is_some() {
+    /// Makes what only rows have that do not change any more: 1-bit codes of a whole segment, and, if there are several scopes, the
+    /// rows of each. Whether there was something to make. A reader who finds it finds it whole, whatever the view says of
+    /// the rows.
+    pub(crate) fn finish(&self, scopes: usize) -> bool {
+        let slots = self.scope_slots();
+        let is_whole = slots.len() == SEGMENT_ROWS as usize;
+        if let Rows::Growing(_) = &self.rows
+            && !is_whole
+        {
             return false;
         }
-        let stride = rows.codes.len() / rows.records.len();
-        let has_vector = rows.has_vector.as_slice();
-        match BitCodes::of(rows.units.as_slice(), stride, has_vector) {
-            Some(bits) => rows.bits.set(bits).is_ok(),
-            None => false,
+        let mut made = false;
+        if scopes > 1 && slots.len() >= LEAST_BY_SLOT && self.by_slot.get().is_none() {
+            self.by_slot.get_or_init(|| Box::new(RowsBySlot::of(slots)));
+            made = true;
         }
+        if let Rows::Growing(rows) = &self.rows
+            && self.bits.get().is_none()
+        {
+            let stride = rows.codes.len() / slots.len();
+            let bits = BitCodes::of(rows.units.as_slice(), stride, rows.has_vector.as_slice());
+            made |= bits.is_some();
+            if let Some(bits) = bits {
+                self.bits.get_or_init(|| bits);
+            }
+        }
+        made
     }
 
     /// Whether one of its rows was ever closed.
@@ -248,7 +245,7 @@ impl Segment {
     /// 1-bit codes of all rows, if the segment has them.
     pub(crate) fn bits(&self) -> Option<BitCodesRef<'_>> {
         match &self.rows {
-            Rows::Growing(rows) => rows.bits.get().map(BitCodes::as_ref),
+            Rows::Growing(_) => self.bits.get().map(BitCodes::as_ref),
             Rows::Sealed { base, first, count } => {
                 (*count == SEGMENT_ROWS).then(|| base.bits((first / SEGMENT_ROWS) as usize))
             }
@@ -279,6 +276,11 @@ impl Segment {
                 base.scope_slots(*first as usize, *count as usize)
             }
         }
+    }
+
+    /// The rows of each scope, if somebody has found the time.
+    pub(crate) fn by_slot(&self) -> Option<&RowsBySlot> {
+        self.by_slot.get().map(Box::as_ref)
     }
 
     /// From when they hold.
@@ -316,6 +318,14 @@ impl Segment {
         match &self.rows {
             Rows::Growing(rows) => &rows.records.as_slice()[place],
             Rows::Sealed { base, first, .. } => base.record(*first as usize + place),
+        }
+    }
+
+    /// Where its [`RecordBytes::memory_id`] is, for a prefetch.
+    pub(crate) fn identity(&self, place: usize) -> &[u8] {
+        match &self.rows {
+            Rows::Growing(rows) => rows.records.as_slice()[place].identity(),
+            Rows::Sealed { base, first, .. } => base.identity(*first as usize + place),
         }
     }
 
@@ -386,7 +396,11 @@ impl Segment {
             Rows::Growing(rows) => rows.bytes(),
             Rows::Sealed { .. } => 0,
         };
-        size_of::<Self>() + 2 * size_of::<usize>() + marks + rows
+        let bits = self.bits.get().map_or(0, BitCodes::bytes);
+        let by_slot = self
+            .by_slot()
+            .map_or(0, |by_slot| by_slot.bytes() + size_of_val(by_slot));
+        size_of::<Self>() + 2 * size_of::<usize>() + marks + rows + bits + by_slot
     }
 }
 
@@ -396,80 +410,6 @@ fn larger(capacity: usize) -> usize {
         (2 * capacity).max(2)
     } else {
         4 * capacity
-    }
-}
-
-impl Growing {
-    fn new(stride: usize, rows: usize) -> Self {
-        Self {
-            codes: AppendOnly::aligned(rows * stride, 64),
-            scales: AppendOnly::with_capacity(rows),
-            units: AppendOnly::aligned(rows * stride, 64),
-            bits: OnceLock::new(),
-            has_vector: AppendOnly::with_capacity(rows),
-            lengths: AppendOnly::with_capacity(rows),
-            scope_slots: AppendOnly::with_capacity(rows),
-            valid_from: AppendOnly::with_capacity(rows),
-            planned_end: AppendOnly::with_capacity(rows),
-            expire_time: AppendOnly::with_capacity(rows),
-            recency_time: AppendOnly::with_capacity(rows),
-            records: AppendOnly::with_capacity(rows),
-        }
-    }
-
-    /// The same rows with more room.
-    fn copied(&self, rows: usize) -> Self {
-        let stride = self.codes.len() / self.records.len().max(1);
-        let copy = Self::new(stride, rows);
-        let fits = copy.codes.extend(self.codes.as_slice())
-            && copy.scales.extend(self.scales.as_slice())
-            && copy.units.extend(self.units.as_slice())
-            && copy.has_vector.extend(self.has_vector.as_slice())
-            && copy.lengths.extend(self.lengths.as_slice())
-            && copy.scope_slots.extend(self.scope_slots.as_slice())
-            && copy.valid_from.extend(self.valid_from.as_slice())
-            && copy.planned_end.extend(self.planned_end.as_slice())
-            && copy.expire_time.extend(self.expire_time.as_slice())
-            && copy.recency_time.extend(self.recency_time.as_slice());
-        let mut records = self.records.as_slice().iter().cloned();
-        let fits = fits && records.all(|record| copy.records.push(record).is_ok());
-        assert!(fits, "a copy has more room");
-        copy
-    }
-
-    /// The place of the new row.
-    fn push(&self, row: NewRow<'_>) -> usize {
-        let place = self.records.len();
-        let fits = self.codes.extend(row.codes)
-            && self.units.extend(row.unit)
-            && self.scales.push(row.scale).is_ok()
-            && self.has_vector.push(row.has_vector).is_ok()
-            && self.lengths.push(row.length).is_ok()
-            && self.scope_slots.push(row.scope_slot).is_ok()
-            && self.valid_from.push(row.valid_from).is_ok()
-            && self.planned_end.push(row.planned_end).is_ok()
-            && self.expire_time.push(row.expire_time).is_ok()
-            && self.recency_time.push(row.recency_time).is_ok()
-            && self.records.push(row.record).is_ok();
-        assert!(fits, "a row is pushed only into a segment with room");
-        place
-    }
-
-    fn bytes(&self) -> usize {
-        let columns = self.codes.bytes()
-            + self.scales.bytes()
-            + self.units.bytes()
-            + self.bits.get().map_or(0, BitCodes::bytes)
-            + self.has_vector.bytes()
-            + self.lengths.bytes()
-            + self.scope_slots.bytes()
-            + self.valid_from.bytes()
-            + self.planned_end.bytes()
-            + self.expire_time.bytes()
-            + self.recency_time.bytes()
-            + self.records.bytes();
-        let records = self.records.as_slice().iter().map(Record::bytes);
-        size_of::<Self>() + columns + records.sum::<usize>()
     }
 }
 

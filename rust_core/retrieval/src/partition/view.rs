@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::Error;
 
-use super::append_list::AppendList;
 use super::base::Base;
 use super::dictionary::Dictionary;
 use super::memory::ScopeIds;
 use super::record::{Record, RecordBytes};
+use super::scopes::Scopes;
 use super::segment::{NEVER, RowNumber, Segment, place_of};
 
 /// The parts of a partition that grow in place. A load makes new ones.
@@ -18,7 +18,7 @@ pub(crate) struct Storage {
     /// Normalised names.
     pub(crate) entities: Dictionary,
     /// The distinct scopes; rows name them by place.
-    pub(crate) scopes: AppendList<Arc<ScopeIds>>,
+    pub(crate) scopes: Scopes,
 }
 
 /// How many rows of each sort a view has.
@@ -127,7 +127,7 @@ impl View {
     /// The scope of a row.
     pub(crate) fn scope(&self, row: RowNumber) -> Arc<ScopeIds> {
         let (segment, place) = self.locate(row);
-        let slot = segment.scope_slots()[place] as usize;
+        let slot = segment.scope_slots()[place];
         Arc::clone(
             self.storage
                 .scopes
@@ -160,8 +160,8 @@ pub(crate) fn rows_of(words: &[u64]) -> impl Iterator<Item = RowNumber> {
     })
 }
 
-/// A bitmap with so many ones.
-pub(crate) fn ones(count: usize) -> Vec<u64> {
+/// A bitmap with so many rows.
+pub(crate) fn first_rows(count: usize) -> Vec<u64> {
     let mut words = vec![u64::MAX; count.div_ceil(64)];
     if let Some(last) = words.last_mut().filter(|_| !count.is_multiple_of(64)) {
         *last = (1 << (count % 64)) - 1;

@@ -5,15 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem::take;
 use std::sync::Arc;
 
-use super::append_list::AppendList;
 use super::base::Base;
 use super::base::layout::Lexicon;
 use super::dictionary::{Dictionary, Posting};
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
+use super::scopes::Scopes;
 use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, SEGMENT_ROWS, Segment, place_of};
 use super::term_counts::TermCounts;
-use super::view::{Counts, Extremes, Storage, View, has_row, ones};
+use super::view::{Counts, Extremes, Storage, View, first_rows, has_row};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
@@ -67,7 +67,7 @@ impl Writer {
         writer.limit = base.rows() as u32;
         writer.counts = summary.counts;
         writer.extremes = summary.extremes;
-        writer.live = ones(base.rows());
+        writer.live = first_rows(base.rows());
         writer.current = summary.current;
         for scope in base.scopes() {
             writer.intern(scope);
@@ -79,7 +79,7 @@ impl Writer {
         let storage = Storage {
             terms: Dictionary::over(base.clone(), Lexicon::Terms),
             entities: Dictionary::over(base.clone(), Lexicon::Names),
-            scopes: AppendList::new(4),
+            scopes: Scopes::new(),
         };
         Self {
             dimension,
@@ -355,7 +355,7 @@ impl Writer {
             return slot;
         }
         let slot = self.slots.len() as u32;
-        self.storage.scopes.push(Arc::clone(&scope));
+        self.storage.scopes.push(slot, Arc::clone(&scope));
         self.slots.insert(scope, slot);
         slot
     }

@@ -46,7 +46,7 @@ fn row(id: u128) -> Row<Vec<u8>> {
             create_time_micros: 1,
             update_time_micros: 1,
             valid_from_micros: 1,
-            valid_to_micros: (id % 9 == 0).then_some(70),
+            valid_to_micros: id.is_multiple_of(9).then_some(70),
             expire_time_micros: None,
             metadata: vec![("n".to_owned(), MetadataValue::Integer(id as i64))],
             categories: vec!["c".to_owned()],

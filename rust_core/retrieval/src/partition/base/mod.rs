@@ -17,7 +17,6 @@ pub(crate) mod units;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
 
 use bytemuck::{Pod, TransparentWrapper};
 
@@ -26,11 +25,12 @@ use super::memory::ScopeIds;
 use super::record::{EMPTY_RECORD, RecordBytes};
 use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
 use super::view::{Counts, Extremes};
+use crate::sync::atomic::AtomicU64;
 use crate::vector::{BitCodes, BitCodesRef};
 use directory::{Directory, buckets_for, hash_of};
 use image::Image;
 use layout::{Column, Layout, Lexicon, LexiconLayout};
-use units::Checks;
+use units::{Checks, STRUCTURE};
 
 /// The row has a vector.
 const HAS_VECTOR: u8 = 1;
@@ -103,7 +103,7 @@ impl Base {
 
     /// Checks what has to be known before it is used at all.
     pub(crate) fn verify_structure(&self) -> bool {
-        let passes = |checks: &Checks| self.passes(checks, checks.units.structure());
+        let passes = |checks: &Checks| self.passes(checks, STRUCTURE);
         self.checks.as_deref().is_none_or(passes) && self.is_sound()
     }
 
@@ -184,6 +184,12 @@ impl Base {
             return RecordBytes::wrap_ref(&EMPTY_RECORD);
         }
         self.raw_record(row)
+    }
+
+    /// The first bytes of a row's record, unread.
+    pub(crate) fn identity(&self, row: usize) -> &[u8] {
+        let (start, end) = self.record_bytes(row);
+        &self.image[start..end.min(start + size_of::<u128>())]
     }
 
     fn raw_record(&self, row: usize) -> &RecordBytes {

@@ -13,8 +13,8 @@ const POSTING_UNIT: usize = 32_768;
 /// Rows whose records are a unit.
 const RECORD_UNIT: usize = 64;
 
-/// The places of the first units: codes, `f32` rows and 1-bit codes are before the structure.
-const STRUCTURE: usize = 3;
+/// The unit of the structure; codes, `f32` rows and 1-bit codes are before it.
+pub(crate) const STRUCTURE: usize = 3;
 const FIRST_POSTINGS: usize = 4;
 
 /// Which unit is where.
@@ -54,11 +54,6 @@ impl Units {
     /// Where the unit of records ends of which the row is the last, if it is the last of one.
     pub(crate) fn is_last_of_records(&self, row: usize) -> bool {
         (row + 1).is_multiple_of(RECORD_UNIT) || row + 1 == self.layout.rows()
-    }
-
-    /// The unit of the structure.
-    pub(crate) fn structure(&self) -> usize {
-        STRUCTURE
     }
 
     /// The units of postings that a stretch of bytes of the image touches.
