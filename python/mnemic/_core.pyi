@@ -262,8 +262,8 @@ class Index:
             The revision with which it was written.
 
         Raises:
-            CoreError: SNAPSHOT_UNUSABLE: the file cannot be read, is damaged, or is of another format, partition, model or
-                dimension. What was there is still there then.
+            CoreError: SNAPSHOT_UNUSABLE: the file cannot be read, is damaged, or is of another format, partition, model
+                or dimension. What was there is still there then.
         """
 
     def verify(self, key: PartitionKey) -> None:
