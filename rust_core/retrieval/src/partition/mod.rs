@@ -208,8 +208,7 @@ impl Partition {
             self.compact(dimension)?;
             return Ok(true);
         }
-        let scopes = view.storage.scopes.len();
-        Ok(view.segments.iter().any(|segment| segment.finish(scopes)))
+        Ok(view.segments.iter().any(|segment| segment.code_bits()))
     }
 
     /// The versions that it holds, in the order of writing.

@@ -62,11 +62,6 @@ impl Scopes {
         self.list.push(scope);
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.list.slices().map(<[_]>::len).sum()
-    }
-
     /// The scope of a slot.
     pub(crate) fn get(&self, slot: u32) -> Option<&Arc<ScopeIds>> {
         self.list.get(slot as usize)

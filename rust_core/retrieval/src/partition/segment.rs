@@ -46,7 +46,7 @@ pub(crate) struct Segment {
     rows: Rows,
     /// 1-bit codes of rows that grew to a whole segment; a base has its own.
     bits: OnceLock<BitCodes>,
-    /// The rows of each scope.
+    /// The rows of each scope, once a search has asked for them.
     by_slot: OnceLock<Box<RowsBySlot>>,
     /// The ends that came after the rows, once there is one; one for each row that there is room for.
     marks: OnceLock<Box<[Mark]>>,
@@ -175,33 +175,18 @@ impl Segment {
         self.newest.load(Ordering::Relaxed)
     }
 
-    /// Makes what only rows have that do not change any more: 1-bit codes of a whole segment, and, if there are several scopes, the
-    /// rows of each. Whether there was something to make. A reader who finds it finds it whole, whatever the view says of
-    /// the rows.
-    pub(crate) fn finish(&self, scopes: usize) -> bool {
-        let slots = self.scope_slots();
-        let is_whole = slots.len() == SEGMENT_ROWS as usize;
-        if let Rows::Growing(_) = &self.rows
-            && !is_whole
-        {
+    /// Makes the 1-bit codes if all rows are there and have none yet; whether it did. A reader who finds them finds them
+    /// whole, whatever the view says of the rows.
+    pub(crate) fn code_bits(&self) -> bool {
+        let Rows::Growing(rows) = &self.rows else {
+            return false;
+        };
+        if rows.records.len() < SEGMENT_ROWS as usize || self.bits.get().is_some() {
             return false;
         }
-        let mut made = false;
-        if scopes > 1 && slots.len() >= LEAST_BY_SLOT && self.by_slot.get().is_none() {
-            self.by_slot.get_or_init(|| Box::new(RowsBySlot::of(slots)));
-            made = true;
-        }
-        if let Rows::Growing(rows) = &self.rows
-            && self.bits.get().is_none()
-        {
-            let stride = rows.codes.len() / slots.len();
-            let bits = BitCodes::of(rows.units.as_slice(), stride, rows.has_vector.as_slice());
-            made |= bits.is_some();
-            if let Some(bits) = bits {
-                self.bits.get_or_init(|| bits);
-            }
-        }
-        made
+        let stride = rows.codes.len() / rows.records.len();
+        let bits = BitCodes::of(rows.units.as_slice(), stride, rows.has_vector.as_slice());
+        bits.map(|bits| self.bits.get_or_init(|| bits)).is_some()
     }
 
     /// Whether one of its rows was ever closed.
@@ -278,9 +263,15 @@ impl Segment {
         }
     }
 
-    /// The rows of each scope, if somebody has found the time.
+    /// The rows of each scope, if all rows are there and so many that looking at each would take longer.
     pub(crate) fn by_slot(&self) -> Option<&RowsBySlot> {
-        self.by_slot.get().map(Box::as_ref)
+        let slots = self.scope_slots();
+        let is_whole = match &self.rows {
+            Rows::Growing(_) => slots.len() == SEGMENT_ROWS as usize,
+            Rows::Sealed { .. } => slots.len() >= LEAST_BY_SLOT,
+        };
+        let made = || self.by_slot.get_or_init(|| Box::new(RowsBySlot::of(slots)));
+        is_whole.then(|| made().as_ref())
     }
 
     /// From when they hold.
@@ -399,7 +390,7 @@ impl Segment {
         let bits = self.bits.get().map_or(0, BitCodes::bytes);
         let by_slot = self
             .by_slot()
-            .map_or(0, |by_slot| by_slot.bytes() + size_of_val(by_slot));
+            .map_or(0, |by_slot| by_slot.bytes() + size_of::<RowsBySlot>());
         size_of::<Self>() + 2 * size_of::<usize>() + marks + rows + bits + by_slot
     }
 }

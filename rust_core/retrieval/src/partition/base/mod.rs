@@ -16,7 +16,6 @@ pub(crate) mod units;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 use bytemuck::{Pod, TransparentWrapper};
 
@@ -25,6 +24,7 @@ use super::memory::ScopeIds;
 use super::record::{EMPTY_RECORD, RecordBytes};
 use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
 use super::view::{Counts, Extremes};
+use crate::sync::OnceLock;
 use crate::sync::atomic::AtomicU64;
 use crate::vector::{BitCodes, BitCodesRef};
 use directory::{Directory, buckets_for, hash_of};
@@ -65,7 +65,7 @@ impl Base {
             image,
             layout,
             checks: checks.map(Box::new),
-            counted: [const { OnceLock::new() }; 2],
+            counted: [OnceLock::new(), OnceLock::new()],
         }
     }
 
