@@ -78,7 +78,7 @@ mod _core {
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
-    use super::index::{Close, Index, PartitionStats, Weights};
+    use super::index::{Close, Index, PartitionStats, Snapshot, Weights};
     #[pymodule_export]
     use super::{CoreError, build_info, find_entities, simd_paths, tokenize};
 

@@ -59,6 +59,9 @@ impl Index {
             scratch.query = vector.query;
         }
         SCRATCH.set(Some(scratch));
+        sources
+            .iter()
+            .try_for_each(|source| source.view.check_damage())?;
         Ok(SearchOutcome { hits, considered })
     }
 

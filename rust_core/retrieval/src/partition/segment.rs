@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::base::Base;
-use super::growing::{Growing, NewRow};
+use super::growing::Growing;
 use super::record::{Record, RecordBytes};
 use super::scopes::RowsBySlot;
 use crate::sync::OnceLock;
@@ -22,6 +22,8 @@ const GENTLE: usize = 64;
 const LEAST_BY_SLOT: usize = 256;
 /// No row can have this number, so that a batch that would reach it is refused in time.
 pub(crate) const LAST_ROW: u32 = u32::MAX - 2 * SEGMENT_ROWS;
+
+pub(crate) use super::growing::NewRow;
 
 /// The number of a row: its place in its segment plus the segment's base, a multiple of [`SEGMENT_ROWS`].
 pub(crate) type RowNumber = u32;
@@ -42,8 +44,10 @@ pub(crate) struct Segment {
     /// No row has a later recency time.
     newest: AtomicI64,
     rows: Rows,
-    /// The rows of each scope, once all rows are there and a search has asked for them.
-    by_slot: OnceLock<RowsBySlot>,
+    /// 1-bit codes of rows that grew to a whole segment; a base has its own.
+    bits: OnceLock<BitCodes>,
+    /// The rows of each scope, once a search has asked for them.
+    by_slot: OnceLock<Box<RowsBySlot>>,
     /// The ends that came after the rows, once there is one; one for each row that there is room for.
     marks: OnceLock<Box<[Mark]>>,
 }
@@ -89,6 +93,7 @@ impl Segment {
             base: index as u32 * SEGMENT_ROWS,
             newest: AtomicI64::new(i64::MIN),
             rows: Rows::Growing(Box::new(Growing::new(padded(dimension), rows))),
+            bits: OnceLock::new(),
             by_slot: OnceLock::new(),
             marks: OnceLock::new(),
         }
@@ -109,6 +114,7 @@ impl Segment {
                         first: first as u32,
                         count: count as u32,
                     },
+                    bits: OnceLock::new(),
                     by_slot: OnceLock::new(),
                     marks: OnceLock::new(),
                 })
@@ -145,6 +151,7 @@ impl Segment {
             base: self.base,
             newest: AtomicI64::new(self.newest()),
             rows: Rows::Growing(Box::new(rows.copied(capacity))),
+            bits: OnceLock::new(),
             by_slot: OnceLock::new(),
             marks,
         })
@@ -168,21 +175,18 @@ impl Segment {
         self.newest.load(Ordering::Relaxed)
     }
 
-    /// Makes the 1-bit codes if all rows are there and have none yet. A reader who finds them finds them whole, whatever
-    /// the view says of the rows.
+    /// Makes the 1-bit codes if all rows are there and have none yet; whether it did. A reader who finds them finds them
+    /// whole, whatever the view says of the rows.
     pub(crate) fn code_bits(&self) -> bool {
         let Rows::Growing(rows) = &self.rows else {
             return false;
         };
-        if rows.records.len() < SEGMENT_ROWS as usize || rows.bits.get().is_some() {
+        if rows.records.len() < SEGMENT_ROWS as usize || self.bits.get().is_some() {
             return false;
         }
         let stride = rows.codes.len() / rows.records.len();
-        let has_vector = rows.has_vector.as_slice();
-        match BitCodes::of(rows.units.as_slice(), stride, has_vector) {
-            Some(bits) => rows.bits.set(bits).is_ok(),
-            None => false,
-        }
+        let bits = BitCodes::of(rows.units.as_slice(), stride, rows.has_vector.as_slice());
+        bits.map(|bits| self.bits.get_or_init(|| bits)).is_some()
     }
 
     /// Whether one of its rows was ever closed.
@@ -226,7 +230,7 @@ impl Segment {
     /// 1-bit codes of all rows, if the segment has them.
     pub(crate) fn bits(&self) -> Option<BitCodesRef<'_>> {
         match &self.rows {
-            Rows::Growing(rows) => rows.bits.get().map(BitCodes::as_ref),
+            Rows::Growing(_) => self.bits.get().map(BitCodes::as_ref),
             Rows::Sealed { base, first, count } => {
                 (*count == SEGMENT_ROWS).then(|| base.bits((first / SEGMENT_ROWS) as usize))
             }
@@ -266,7 +270,8 @@ impl Segment {
             Rows::Growing(_) => slots.len() == SEGMENT_ROWS as usize,
             Rows::Sealed { .. } => slots.len() >= LEAST_BY_SLOT,
         };
-        is_whole.then(|| self.by_slot.get_or_init(|| RowsBySlot::of(slots)))
+        let made = || self.by_slot.get_or_init(|| Box::new(RowsBySlot::of(slots)));
+        is_whole.then(|| made().as_ref())
     }
 
     /// From when they hold.
@@ -304,6 +309,14 @@ impl Segment {
         match &self.rows {
             Rows::Growing(rows) => &rows.records.as_slice()[place],
             Rows::Sealed { base, first, .. } => base.record(*first as usize + place),
+        }
+    }
+
+    /// Where its [`RecordBytes::memory_id`] is, for a prefetch.
+    pub(crate) fn identity(&self, place: usize) -> &[u8] {
+        match &self.rows {
+            Rows::Growing(rows) => rows.records.as_slice()[place].identity(),
+            Rows::Sealed { base, first, .. } => base.identity(*first as usize + place),
         }
     }
 
@@ -374,8 +387,11 @@ impl Segment {
             Rows::Growing(rows) => rows.bytes(),
             Rows::Sealed { .. } => 0,
         };
-        let by_slot = self.by_slot.get().map_or(0, RowsBySlot::bytes);
-        size_of::<Self>() + 2 * size_of::<usize>() + marks + by_slot + rows
+        let bits = self.bits.get().map_or(0, BitCodes::bytes);
+        let by_slot = self
+            .by_slot()
+            .map_or(0, |by_slot| by_slot.bytes() + size_of::<RowsBySlot>());
+        size_of::<Self>() + 2 * size_of::<usize>() + marks + rows + bits + by_slot
     }
 }
 

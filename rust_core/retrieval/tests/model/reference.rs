@@ -38,6 +38,8 @@ pub(crate) enum Then {
     Nothing,
     Compact,
     Upkeep,
+    /// Written to a file and opened again.
+    Reopen,
 }
 
 #[derive(Clone, Debug)]

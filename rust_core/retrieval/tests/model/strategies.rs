@@ -114,12 +114,12 @@ pub(crate) fn batches() -> impl Strategy<Value = Batch> {
             valid_to_micros,
         },
     );
-    let then = prop::sample::select(vec![
-        Then::Nothing,
-        Then::Nothing,
-        Then::Compact,
-        Then::Upkeep,
-    ]);
+    let then = prop_oneof![
+        4 => Just(Then::Nothing),
+        2 => Just(Then::Compact),
+        1 => Just(Then::Upkeep),
+        2 => Just(Then::Reopen),
+    ];
     (0..2_usize, rows, prop::collection::vec(close, 0..6), then).prop_map(
         |(partition, rows, closes, then)| Batch {
             partition,
