@@ -8,8 +8,8 @@ use crate::partition::dictionary::Posting;
 use crate::partition::segment::{RowNumber, place_of};
 use crate::partition::view::has_row;
 
-/// Rows whose sums fit the first-level cache, with room for what streams by: one bit of a word for each word of them.
-const WINDOW: usize = 64 * 64;
+/// Rows whose sums stay in the caches of the core. A power of two.
+const WINDOW: usize = 8192;
 /// To find the posting of a row takes about as long as to add up so many that follow one another.
 const POSTINGS_FOR_A_LOOK_UP: usize = 8;
 
@@ -18,8 +18,8 @@ pub(super) struct Scratch {
     sums: Box<[f32; WINDOW]>,
     /// The places whose sums are not zero, in the order in which they came; one more is written than counted.
     touched: Box<[u16; WINDOW + 1]>,
-    /// The places that may be among the best, descending.
-    candidates: Vec<u16>,
+    /// The places that may be among the best; again one more is written than counted.
+    candidates: Box<[u16; WINDOW + 1]>,
 }
 
 impl Scratch {
@@ -27,7 +27,7 @@ impl Scratch {
         Self {
             sums: Box::new([0.0; WINDOW]),
             touched: Box::new([0; WINDOW + 1]),
-            candidates: Vec::with_capacity(WINDOW),
+            candidates: Box::new([0; WINDOW + 1]),
         }
     }
 }
@@ -115,35 +115,56 @@ impl SourceScan<'_, '_> {
         let needed = self.best.needed(window.newest);
         let heavy = self.heavy(needed);
         let mut touched = 0;
-        for place in 0..heavy {
-            touched = self.add(place, window, touched);
+        for term in 0..heavy {
+            touched = self.add(term, window, touched);
         }
-        let mut asked: Places = [0; WINDOW / 64];
-        for &row in wanted {
-            let place = row - self.source.offset - window.base;
-            asked[place as usize / 64] |= 1 << (place % 64);
-        }
-        let limit = lacking(needed, self.bounds[heavy]);
-        self.collect(window, touched, limit, &asked);
-        for place in heavy..self.ways.len() {
-            self.keep(lacking(needed, self.bounds[place]), &asked);
-            let candidates = self.scratch.candidates.len();
+        let (mut candidates, asked) = self.candidates(touched, window, wanted);
+        for term in heavy..self.ways.len() {
+            candidates = self.keep(candidates, lacking(needed, self.bounds[term]), &asked);
             if candidates == 0 {
                 break;
             }
             let rows = u64::from(window.end - window.base);
             let limit = u64::from(self.source.view.limit);
-            let expected = self.ways[place].cursor.length as u64 * rows / limit;
+            let expected = self.ways[term].cursor.length as u64 * rows / limit;
             touched = if expected > (POSTINGS_FOR_A_LOOK_UP * candidates) as u64 {
-                self.look_up(place, window, touched)
+                self.look_up(term, window, candidates, touched)
             } else {
-                self.add(place, window, touched)
+                self.add(term, window, touched)
             };
         }
-        self.offer(window, &asked, scores);
+        candidates = self.keep(candidates, needed, &[0; WINDOW / 64]);
+        self.offer(window, candidates);
+        for (&row, score) in wanted.iter().zip(scores) {
+            *score = self.scratch.sums[(row - self.source.offset - window.base) as usize];
+        }
         for &place in &self.scratch.touched[..touched] {
             self.scratch.sums[usize::from(place)] = 0.0;
         }
+    }
+
+    /// Makes the touched rows the candidates, and those that are asked for; which these are.
+    fn candidates(
+        &mut self,
+        touched: usize,
+        window: Window,
+        wanted: &[SourceRow],
+    ) -> (usize, Places) {
+        let mut asked: Places = [0; WINDOW / 64];
+        let mut candidates = touched;
+        let Scratch {
+            sums,
+            touched: places,
+            candidates: of_candidates,
+        } = &mut *self.scratch;
+        of_candidates[..touched].copy_from_slice(&places[..touched]);
+        for &row in wanted {
+            let place = (row - self.source.offset - window.base) as usize;
+            asked[place / 64] |= 1 << (place % 64);
+            of_candidates[candidates] = place as u16;
+            candidates += usize::from(sums[place] == 0.0);
+        }
+        (candidates, asked)
     }
 
     /// Adds what a term gives to the rows of a window; `touched` counts those that have been given something.
@@ -174,10 +195,18 @@ impl SourceScan<'_, '_> {
     }
 
     /// Finds what a term gives to the candidates.
-    fn look_up(&mut self, term: usize, window: Window, mut touched: usize) -> usize {
+    fn look_up(
+        &mut self,
+        term: usize,
+        window: Window,
+        candidates: usize,
+        mut touched: usize,
+    ) -> usize {
         let Way { cursor, weight } = &mut self.ways[term];
         let scratch = &mut *self.scratch;
-        for &place in &scratch.candidates {
+        let candidates = &mut scratch.candidates[..candidates];
+        candidates.sort_unstable_by(|a, b| b.cmp(a));
+        for &place in &*candidates {
             let Some(posting) = cursor.find(window.base + u32::from(place)) else {
                 continue;
             };
@@ -192,61 +221,38 @@ impl SourceScan<'_, '_> {
         touched
     }
 
-    /// Makes the selected rows whose sums reach a limit the candidates, and those that are asked for.
-    fn collect(&mut self, window: Window, touched: usize, limit: f32, asked: &Places) {
+    /// Drops the candidates whose sums do not reach a limit and that are not asked for; how many are left.
+    fn keep(&mut self, candidates: usize, limit: f32, asked: &Places) -> usize {
         let Scratch {
             sums,
-            touched: places,
-            candidates,
+            candidates: places,
+            ..
         } = &mut *self.scratch;
-        let mut reaching: Places = *asked;
-        let selected = &self.source.selected[window.base as usize / 64..];
-        for &place in &places[..touched] {
-            let place = usize::from(place);
-            if sums[place] >= limit {
-                let bit = selected
-                    .get(place / 64)
-                    .map_or(0, |word| word & 1 << (place % 64));
-                reaching[place / 64] |= bit;
-            }
+        let mut kept = 0;
+        for candidate in 0..candidates {
+            let place = usize::from(places[candidate]);
+            places[kept] = place as u16;
+            let is_asked = asked[place / 64] >> (place % 64) & 1 == 1;
+            // Without a branch, which would be foretold wrongly every other time.
+            kept += usize::from((sums[place % WINDOW] >= limit) | is_asked);
         }
-        candidates.clear();
-        for (word, &places) in reaching.iter().enumerate().rev() {
-            let mut places = places;
-            while places != 0 {
-                let bit = places.ilog2();
-                places ^= 1 << bit;
-                candidates.push(64 * word as u16 + bit as u16);
-            }
-        }
+        kept
     }
 
-    /// Drops the candidates whose sums do not reach a limit and that are not asked for.
-    fn keep(&mut self, limit: f32, asked: &Places) {
+    fn offer(&mut self, window: Window, candidates: usize) {
         let Scratch {
-            sums, candidates, ..
-        } = &mut *self.scratch;
-        candidates.retain(|&place| sums[usize::from(place)] >= limit || has(asked, place));
-    }
-
-    fn offer(&mut self, window: Window, asked: &Places, scores: &mut [f32]) {
-        let mut unanswered = scores.len();
-        for &place in &self.scratch.candidates {
-            let score = self.scratch.sums[usize::from(place)];
+            sums,
+            candidates: places,
+            ..
+        } = &*self.scratch;
+        for &place in &places[..candidates] {
             let row = window.base + u32::from(place);
-            if has(asked, place) {
-                unanswered -= 1;
-                scores[unanswered] = score;
-            }
-            if score > 0.0 && has_row(&self.source.selected, row) {
-                self.best.offer(score, row + self.source.offset);
+            if has_row(&self.source.selected, row) {
+                self.best
+                    .offer(sums[usize::from(place)], row + self.source.offset);
             }
         }
     }
-}
-
-fn has(places: &Places, place: u16) -> bool {
-    has_row(places, place.into())
 }
 
 /// The least sum with which a row may be among the best if the other terms give it `rest`.
