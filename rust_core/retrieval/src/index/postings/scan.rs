@@ -25,11 +25,21 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new() -> Self {
         Self {
-            sums: Box::new([0.0; WINDOW]),
-            touched: Box::new([0; WINDOW + 1]),
-            candidates: Box::new([0; WINDOW + 1]),
+            sums: zeros(),
+            touched: zeros(),
+            candidates: zeros(),
         }
     }
+}
+
+/// Made where it stays: it is too large for some stacks.
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "only a box keeps an array of this size off the stack"
+)]
+fn zeros<T: Copy + Default, const LENGTH: usize>() -> Box<[T; LENGTH]> {
+    let zeros = vec![T::default(); LENGTH].into_boxed_slice();
+    zeros.try_into().ok().expect("the vector has this length")
 }
 
 /// A term's way through a source.
