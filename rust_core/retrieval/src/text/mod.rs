@@ -18,10 +18,12 @@
 mod analysis;
 mod bm25;
 mod fold;
+mod query;
 mod segment;
 mod stem;
 mod stop_words;
 
 pub use analysis::{MAX_TERM_BYTES, analyze, terms};
 pub use bm25::Bm25;
+pub use query::{Identifier, Phrase, QueryTerms};
 pub use stop_words::is_stop_word;

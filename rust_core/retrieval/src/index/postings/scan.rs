@@ -2,6 +2,7 @@
 
 use super::best::Best;
 use super::cursor::Cursor;
+use super::phrase::Phrase;
 use super::worth::Saturations;
 use crate::index::sources::{Source, SourceRow};
 use crate::partition::dictionary::Posting;
@@ -46,6 +47,7 @@ fn zeros<T: Copy + Default, const LENGTH: usize>() -> Box<[T; LENGTH]> {
 pub(super) struct Way<'a, 's> {
     pub(super) cursor: Cursor<'a, 's>,
     pub(super) weight: f32,
+    pub(super) lift: f32,
 }
 
 /// A scan of one source.
@@ -53,7 +55,9 @@ pub(super) struct SourceScan<'a, 's> {
     pub(super) source: &'a Source,
     /// Of each term, the heaviest first.
     pub(super) ways: Vec<Way<'a, 's>>,
-    /// At each place, what the terms from there on can be worth together.
+    /// The phrases, with the rows that have all their terms.
+    pub(super) phrases: Vec<(&'s Phrase, Vec<RowNumber>)>,
+    /// At each place, what the terms from there on and the phrases can be worth together.
     pub(super) bounds: Vec<f32>,
     /// None if a posting is worth its term's weight.
     pub(super) saturations: Option<&'s Saturations>,
@@ -143,6 +147,11 @@ impl SourceScan<'_, '_> {
                 self.add(term, window, touched)
             };
         }
+        if !self.phrases.is_empty() {
+            let rest = self.bounds[self.ways.len()];
+            candidates = self.keep(candidates, lacking(needed, rest), &asked);
+            self.lift_phrases(window, candidates);
+        }
         candidates = self.keep(candidates, needed, &[0; WINDOW / 64]);
         self.offer(window, candidates);
         for (&row, score) in wanted.iter().zip(scores) {
@@ -179,7 +188,11 @@ impl SourceScan<'_, '_> {
 
     /// Adds what a term gives to the rows of a window; `touched` counts those that have been given something.
     fn add(&mut self, term: usize, window: Window, mut touched: usize) -> usize {
-        let Way { cursor, weight } = &mut self.ways[term];
+        let Way {
+            cursor,
+            weight,
+            lift,
+        } = &mut self.ways[term];
         let Scratch {
             sums,
             touched: places,
@@ -195,10 +208,10 @@ impl SourceScan<'_, '_> {
         };
         cursor.pass(window.end);
         match self.saturations {
-            None => cursor.take(window.base, |posting| give(posting.row, *weight)),
+            None => cursor.take(window.base, |posting| give(posting.row, *weight + *lift)),
             Some(saturations) => cursor.take(window.base, |posting| {
                 let saturation = saturations.of(posting, || length(self.source, posting));
-                give(posting.row, *weight * saturation);
+                give(posting.row, *weight * saturation + *lift);
             }),
         }
         touched
@@ -212,7 +225,11 @@ impl SourceScan<'_, '_> {
         candidates: usize,
         mut touched: usize,
     ) -> usize {
-        let Way { cursor, weight } = &mut self.ways[term];
+        let Way {
+            cursor,
+            weight,
+            lift,
+        } = &mut self.ways[term];
         let scratch = &mut *self.scratch;
         let candidates = &mut scratch.candidates[..candidates];
         candidates.sort_unstable_by(|a, b| b.cmp(a));
@@ -226,7 +243,7 @@ impl SourceScan<'_, '_> {
             let sum = &mut scratch.sums[usize::from(place)];
             scratch.touched[touched] = place;
             touched += usize::from(*sum == 0.0);
-            *sum += *weight * saturation;
+            *sum += *weight * saturation + *lift;
         }
         touched
     }
@@ -247,6 +264,23 @@ impl SourceScan<'_, '_> {
             kept += usize::from((sums[place % WINDOW] >= limit) | is_asked);
         }
         kept
+    }
+
+    /// Lifts the candidates that have a phrase.
+    fn lift_phrases(&mut self, window: Window, candidates: usize) {
+        let Scratch {
+            sums,
+            candidates: places,
+            ..
+        } = &mut *self.scratch;
+        for (phrase, rows) in &self.phrases {
+            for &place in &places[..candidates] {
+                let row = window.base + u32::from(place);
+                if rows.binary_search(&row).is_ok() && phrase.is_in(&self.source.view, row) {
+                    sums[usize::from(place)] += phrase.lift;
+                }
+            }
+        }
     }
 
     fn offer(&mut self, window: Window, candidates: usize) {
