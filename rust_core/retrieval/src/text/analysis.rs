@@ -24,7 +24,7 @@ pub(super) struct Token<'a> {
 /// Positions count words, stop words included; an identifier as a whole has the position of its first part.
 pub fn analyze(text: &str, sink: &mut impl FnMut(&str, u32)) {
     tokens(text, &mut |token: Token<'_>| {
-        sink(token.term, token.position)
+        sink(token.term, token.position);
     });
 }
 

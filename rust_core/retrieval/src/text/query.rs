@@ -157,21 +157,15 @@ impl QueryTerms {
 fn pieces(query: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut rest = Some((query, false));
     std::iter::from_fn(move || {
-        let (text, is_quoted) = rest?;
-        let is_open = is_quoted
-            || text
-                .split_once(QUOTES)
-                .is_some_and(|(_, after)| after.contains(QUOTES));
-        match text.split_once(QUOTES).filter(|_| is_open) {
-            Some((piece, after)) => {
-                rest = Some((after, !is_quoted));
-                Some((piece, is_quoted))
-            }
-            None => {
-                rest = None;
-                Some((text, false))
-            }
+        let (text, is_quoted) = rest.take()?;
+        let Some((piece, after)) = text.split_once(QUOTES) else {
+            return Some((text, false));
+        };
+        if !is_quoted && !after.contains(QUOTES) {
+            return Some((text, false));
         }
+        rest = Some((after, !is_quoted));
+        Some((piece, is_quoted))
     })
 }
 
