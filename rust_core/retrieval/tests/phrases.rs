@@ -196,7 +196,7 @@ impl Numbers {
 fn placed(text: &str) -> Vec<(String, u32)> {
     let mut placed = Vec::new();
     analyze(text, &mut |term, position| {
-        placed.push((term.to_owned(), position))
+        placed.push((term.to_owned(), position));
     });
     placed
 }

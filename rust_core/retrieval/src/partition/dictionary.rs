@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use parking_lot::RwLock;
 
 use super::append_list::AppendList;
 use super::segment::RowNumber;
 use super::view::{View, has_row};
+use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Most terms of a partition occur in a few rows only.
 const FIRST_POSTINGS: usize = 4;

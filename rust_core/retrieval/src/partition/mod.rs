@@ -7,6 +7,8 @@
 mod append_list;
 mod append_only;
 pub(crate) mod dictionary;
+#[cfg(all(loom, test))]
+mod interleavings;
 mod memory;
 mod record;
 pub(crate) mod scopes;
@@ -16,10 +18,8 @@ mod writer;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-
 use crate::Error;
+use crate::sync::{ArcSwap, Mutex};
 use segment::NEVER;
 use view::{View, rows_of};
 use writer::Writer;

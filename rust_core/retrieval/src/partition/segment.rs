@@ -1,12 +1,11 @@
 //! Rows in columns. A partition is a sequence of segments, each several times as large as the one before it, so that a
 //! small partition is small and a growing one never moves a row.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-
 use super::append_only::AppendOnly;
 use super::record::Record;
 use super::scopes::RowsBySlot;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use crate::vector::{BitCodes, padded};
 
 /// Rows that the first segments hold; each later one holds [`LARGEST`].

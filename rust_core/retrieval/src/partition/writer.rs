@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::dictionary::{Dictionary, Posting};
 use super::memory::{Close, Memory, Row, ScopeIds};
@@ -13,6 +12,7 @@ use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, Segment, place_of};
 use super::view::{Counts, Extremes, Storage, View};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
+use crate::sync::atomic::Ordering;
 use crate::text::analyze;
 use crate::vector::{VectorError, ZERO_CODE, decode_f32_le, normalize, padded, quantize};
 

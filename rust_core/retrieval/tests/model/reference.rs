@@ -362,7 +362,7 @@ fn has_phrase(text: &str, phrase: &str) -> bool {
 fn placed(text: &str) -> Vec<(String, u32)> {
     let mut placed = Vec::new();
     analyze(text, &mut |term, position| {
-        placed.push((term.to_owned(), position))
+        placed.push((term.to_owned(), position));
     });
     placed
 }
