@@ -12,6 +12,8 @@
 //!    query for `ord-12345` finds the rare whole, and one for `12345` the part. `1,000` has the part `1000`.
 //! 6. Chunks of scripts without spaces are cut by UAX #29: each Han character is a term.
 //!
+//! [`QueryTerms`] are the distinct terms of a query; they also say which of them are identifiers and which were quoted.
+//!
 //! Latin letters lose their diacritics (`café` is `cafe`). Terms longer than [`MAX_TERM_BYTES`] are cut. Negations (`not`,
 //! `don't`) are stop words like any other: bags of words cannot tell what is negated, the vectors must.
 
