@@ -280,9 +280,9 @@ impl Model {
                     .count() as f64;
                 ((count - holding + 0.5) / (holding + 0.5)).ln_1p()
             };
-            let lift_of = |term: &String| match term.contains('-') {
-                true => terms(&term.replace('-', " ")).iter().map(idf).sum(),
-                false => 0.0,
+            let lift_of = |term: &String| -> f64 {
+                let parts: BTreeSet<String> = terms(term).into_iter().collect();
+                parts.iter().filter(|part| *part != term).map(idf).sum()
             };
             let phrases: f64 = phrases(&question.text)
                 .iter()

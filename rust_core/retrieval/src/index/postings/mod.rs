@@ -17,7 +17,7 @@ mod phrase;
 mod scan;
 mod worth;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use best::Best;
@@ -34,9 +34,15 @@ use crate::partition::view::{View, has_row};
 use crate::text::{Bm25, QueryTerms};
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+    /// Taken while a scan runs, so that one that panics leaves nothing behind.
+    static KEPT: Cell<Option<Box<Kept>>> = const { Cell::new(None) };
+}
+
+/// What a thread keeps from scan to scan.
+struct Kept {
+    scratch: Scratch,
     /// Those of the last query by words: the next one often asks the same rows.
-    static SATURATIONS: RefCell<Saturations> = RefCell::new(Saturations::new(Saturation::default()));
+    saturations: Saturations,
 }
 
 /// One term in one source.
@@ -188,38 +194,41 @@ impl PostingSignal {
     pub(super) fn scan(&self, sources: &Sources, wanted: &[SourceRow], count: usize) -> Scan {
         let mut scores = vec![0.0; wanted.len()];
         let mut best = Best::new(sources, count);
-        SATURATIONS.with_borrow_mut(|saturations| {
-            let saturations = self.saturation.map(|saturation| {
-                if !saturations.are_of(saturation) {
-                    *saturations = Saturations::new(saturation);
-                }
-                &*saturations
-            });
-            SCRATCH.with_borrow_mut(|scratch| {
-                let (mut wanted, mut scores) = (wanted, scores.as_mut_slice());
-                for (source, terms) in sources.iter().zip(&self.terms).rev() {
-                    let before = wanted.partition_point(|&row| row < source.offset);
-                    let (wanted_before, wanted_here) = wanted.split_at(before);
-                    let (scores_before, scores_here) = scores.split_at_mut(before);
-                    (wanted, scores) = (wanted_before, scores_before);
-                    if terms.is_empty() {
-                        continue;
-                    }
-                    let (slices, ends) = slices_of(terms, source.view.limit);
-                    let phrases = self.phrases_of(terms, &slices, &ends);
-                    SourceScan {
-                        source,
-                        ways: ways(terms, &slices, &ends),
-                        bounds: self.bounds(terms, &phrases),
-                        phrases,
-                        saturations,
-                        scratch,
-                        best: &mut best,
-                    }
-                    .run(wanted_here, scores_here);
-                }
-            });
+        let mut kept = KEPT.take().unwrap_or_else(|| {
+            Box::new(Kept {
+                scratch: Scratch::new(),
+                saturations: Saturations::new(Saturation::default()),
+            })
         });
+        let saturations = self.saturation.map(|saturation| {
+            if !kept.saturations.are_of(saturation) {
+                kept.saturations = Saturations::new(saturation);
+            }
+            &kept.saturations
+        });
+        let (mut rest, mut rest_of_scores) = (wanted, scores.as_mut_slice());
+        for (source, terms) in sources.iter().zip(&self.terms).rev() {
+            let before = rest.partition_point(|&row| row < source.offset);
+            let (wanted_before, wanted_here) = rest.split_at(before);
+            let (scores_before, scores_here) = rest_of_scores.split_at_mut(before);
+            (rest, rest_of_scores) = (wanted_before, scores_before);
+            if terms.is_empty() {
+                continue;
+            }
+            let (slices, ends) = slices_of(terms, source.view.limit);
+            let phrases = self.phrases_of(terms, &slices, &ends);
+            SourceScan {
+                source,
+                ways: ways(terms, &slices, &ends),
+                bounds: self.bounds(terms, &phrases),
+                phrases,
+                saturations,
+                scratch: &mut kept.scratch,
+                best: &mut best,
+            }
+            .run(wanted_here, scores_here);
+        }
+        KEPT.set(Some(kept));
         Scan {
             best: best.into_rows(),
             scores,

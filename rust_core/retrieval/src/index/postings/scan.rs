@@ -21,6 +21,8 @@ pub(super) struct Scratch {
     touched: Box<[u16; WINDOW + 1]>,
     /// The places that may be among the best; again one more is written than counted.
     candidates: Box<[u16; WINDOW + 1]>,
+    /// A bit for each place that is asked for; none between scans.
+    asked: Box<[u64; WINDOW / 64]>,
 }
 
 impl Scratch {
@@ -29,6 +31,7 @@ impl Scratch {
             sums: zeros(),
             touched: zeros(),
             candidates: zeros(),
+            asked: zeros(),
         }
     }
 }
@@ -74,13 +77,11 @@ struct Window {
     newest: i64,
 }
 
-/// Places in a window.
-type Places = [u64; WINDOW / 64];
-
 impl SourceScan<'_, '_> {
     /// Goes over the windows from the last to the first, with the wanted rows of this source, ascending.
     pub(super) fn run(&mut self, mut wanted: &[SourceRow], mut scores: &mut [f32]) {
         let mut end = self.source.view.limit;
+        self.ways.iter().for_each(|way| way.cursor.prefetch());
         while end > 0 {
             let base = (end - 1) / WINDOW as u32 * WINDOW as u32;
             let before = wanted.partition_point(|&row| row - self.source.offset < base);
@@ -107,6 +108,7 @@ impl SourceScan<'_, '_> {
         let heavy = self.heavy(self.best.least());
         for way in &mut self.ways[..heavy] {
             end = end.max(way.cursor.pass(base).map_or(0, |posting| posting.row + 1));
+            way.cursor.prefetch();
         }
         end
     }
@@ -132,9 +134,9 @@ impl SourceScan<'_, '_> {
         for term in 0..heavy {
             touched = self.add(term, window, touched);
         }
-        let (mut candidates, asked) = self.candidates(touched, window, wanted);
+        let mut candidates = self.candidates(touched, window, wanted);
         for term in heavy..self.ways.len() {
-            candidates = self.keep(candidates, lacking(needed, self.bounds[term]), &asked);
+            candidates = self.keep(candidates, lacking(needed, self.bounds[term]));
             if candidates == 0 {
                 break;
             }
@@ -149,41 +151,33 @@ impl SourceScan<'_, '_> {
         }
         if !self.phrases.is_empty() {
             let rest = self.bounds[self.ways.len()];
-            candidates = self.keep(candidates, lacking(needed, rest), &asked);
+            candidates = self.keep(candidates, lacking(needed, rest));
             self.lift_phrases(window, candidates);
         }
-        candidates = self.keep(candidates, needed, &[0; WINDOW / 64]);
+        candidates = self.keep(candidates, needed);
         self.offer(window, candidates);
         for (&row, score) in wanted.iter().zip(scores) {
-            *score = self.scratch.sums[(row - self.source.offset - window.base) as usize];
+            let place = (row - self.source.offset - window.base) as usize;
+            *score = self.scratch.sums[place];
+            self.scratch.asked[place / 64] = 0;
         }
         for &place in &self.scratch.touched[..touched] {
             self.scratch.sums[usize::from(place)] = 0.0;
         }
     }
 
-    /// Makes the touched rows the candidates, and those that are asked for; which these are.
-    fn candidates(
-        &mut self,
-        touched: usize,
-        window: Window,
-        wanted: &[SourceRow],
-    ) -> (usize, Places) {
-        let mut asked: Places = [0; WINDOW / 64];
+    /// Makes the touched rows the candidates, and those that are asked for.
+    fn candidates(&mut self, touched: usize, window: Window, wanted: &[SourceRow]) -> usize {
+        let scratch = &mut *self.scratch;
+        scratch.candidates[..touched].copy_from_slice(&scratch.touched[..touched]);
         let mut candidates = touched;
-        let Scratch {
-            sums,
-            touched: places,
-            candidates: of_candidates,
-        } = &mut *self.scratch;
-        of_candidates[..touched].copy_from_slice(&places[..touched]);
         for &row in wanted {
             let place = (row - self.source.offset - window.base) as usize;
-            asked[place / 64] |= 1 << (place % 64);
-            of_candidates[candidates] = place as u16;
-            candidates += usize::from(sums[place] == 0.0);
+            scratch.asked[place / 64] |= 1 << (place % 64);
+            scratch.candidates[candidates] = place as u16;
+            candidates += usize::from(scratch.sums[place] == 0.0);
         }
-        (candidates, asked)
+        candidates
     }
 
     /// Adds what a term gives to the rows of a window; `touched` counts those that have been given something.
@@ -249,10 +243,11 @@ impl SourceScan<'_, '_> {
     }
 
     /// Drops the candidates whose sums do not reach a limit and that are not asked for; how many are left.
-    fn keep(&mut self, candidates: usize, limit: f32, asked: &Places) -> usize {
+    fn keep(&mut self, candidates: usize, limit: f32) -> usize {
         let Scratch {
             sums,
             candidates: places,
+            asked,
             ..
         } = &mut *self.scratch;
         let mut kept = 0;
