@@ -158,6 +158,9 @@ class PartitionStats:
     def rows(self) -> int:
         """All rows, ended ones included."""
     @property
+    def dead(self) -> int:
+        """Rows that were deleted or replaced and still take memory."""
+    @property
     def current(self) -> int:
         """Rows that are neither deleted nor superseded."""
     @property
@@ -200,6 +203,21 @@ class Index:
 
         A row whose id and version are there already replaces that row (a vector that came late). Closing what is not
         there does nothing. The partition is made if it is not there.
+        """
+
+    def compact(self, key: PartitionKey) -> None:
+        """Makes the partition's memory exactly as large as its live rows need.
+
+        Searches are not disturbed; writers wait for its last moments only.
+        """
+
+    def upkeep(self, key: PartitionKey) -> bool:
+        """Does one step of what is due for the partition, such as a compaction when many rows are dead or new.
+
+        Searches are not disturbed; writers wait for its last moments only.
+
+        Returns:
+            Whether it did something, so that more may be due.
         """
 
     def drop(self, key: PartitionKey) -> bool:

@@ -158,8 +158,8 @@ fn read(view: &View) -> Vec<(u32, Option<i64>)> {
         assert_eq!(has_row(&view.current, row), view.end(row).is_none());
         assert_eq!(*view.scope(row), ScopeIds::default());
         let (segment, place) = view.locate(row);
-        assert!(segment.has_vector.as_slice()[place]);
-        assert_eq!(segment.lengths.as_slice()[place], 1);
+        assert!(segment.has_vector(place));
+        assert_eq!(segment.lengths()[place], 1);
     }
     let [list] = &view.storage.terms.lists(&["tick"])[..] else {
         unreachable!("one list for one term")
@@ -186,7 +186,7 @@ fn race(
     let expected = [(1, 1), (1, 2), (2, 2)];
     check(Some(PREEMPTIONS), expected, move || {
         let partition = Arc::new(Partition::new(1));
-        partition.apply(&[row(1, 1)], &[]).expect("a valid row");
+        partition.apply(1, &[row(1, 1)], &[]).expect("a valid row");
         let before = [(1, None)];
         let writer = thread::spawn({
             let partition = Arc::clone(&partition);
@@ -213,7 +213,9 @@ fn a_superseding_batch_is_seen_whole_or_not_at_all() {
     race(
         |partition| {
             let closes = [close(1, Some(VALID_TO))];
-            partition.apply(&[row(1, 2)], &closes).expect("a valid row");
+            partition
+                .apply(1, &[row(1, 2)], &closes)
+                .expect("a valid row");
         },
         &[(1, Some(VALID_TO)), (2, None)],
     );
@@ -224,7 +226,9 @@ fn a_deleting_batch_is_seen_whole_or_not_at_all() {
     race(
         |partition| {
             let closes = [close(1, None)];
-            partition.apply(&[row(1, 2)], &closes).expect("a valid row");
+            partition
+                .apply(1, &[row(1, 2)], &closes)
+                .expect("a valid row");
         },
         &[(2, None)],
     );

@@ -116,6 +116,12 @@ impl<T> OnceLock<T> {
         value
     }
 
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        self.value.set(value)?;
+        self.is_set.store(1, Ordering::Release);
+        Ok(())
+    }
+
     pub(crate) fn take(&mut self) -> Option<T> {
         self.value.take()
     }
@@ -139,6 +145,10 @@ impl<T> ArcSwap<T> {
         let last = self.last.load(Ordering::Acquire);
         let values = self.values.lock().expect("nothing panics while it is held");
         Arc::clone(&values[last])
+    }
+
+    pub(crate) fn load(&self) -> Arc<T> {
+        self.load_full()
     }
 
     pub(crate) fn store(&self, value: Arc<T>) {

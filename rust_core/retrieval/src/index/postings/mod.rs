@@ -18,7 +18,6 @@ mod scan;
 mod worth;
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use best::Best;
 use cursor::Cursor;
@@ -28,7 +27,7 @@ use worth::{Saturation, Saturations};
 
 use super::sources::{SourceRow, Sources};
 use crate::entity::{rarity, with_linked_names};
-use crate::partition::dictionary::{Dictionary, Posting, PostingList};
+use crate::partition::dictionary::{Dictionary, Posting, Postings};
 use crate::partition::segment::RowNumber;
 use crate::partition::view::{View, has_row};
 use crate::text::{Bm25, QueryTerms};
@@ -49,7 +48,7 @@ struct Kept {
 struct Term {
     /// Its place in the query.
     key: usize,
-    list: Arc<PostingList>,
+    list: Postings,
     /// What a posting is worth, if the term does not saturate.
     weight: f32,
     /// What it is worth above that, however often the row has the term.
@@ -61,7 +60,7 @@ pub(super) struct PostingSignal {
     /// By source, the terms that it knows and that are worth something, the heaviest first.
     terms: Vec<Vec<Term>>,
     /// By source, the lists of terms that are worth nothing.
-    worthless: Vec<Vec<Arc<PostingList>>>,
+    worthless: Vec<Vec<Postings>>,
     /// None if a posting is worth its term's weight.
     saturation: Option<Saturation>,
     phrases: Vec<Phrase>,
@@ -70,7 +69,7 @@ pub(super) struct PostingSignal {
 /// The terms of a query that the sources know.
 struct Known {
     /// By source and by term.
-    lists: Vec<Vec<Option<Arc<PostingList>>>>,
+    lists: Vec<Vec<Option<Postings>>>,
     /// By term; None if no source knows it.
     weights: Vec<Option<f32>>,
 }

@@ -309,5 +309,5 @@ fn lacking(needed: f32, rest: f32) -> f32 {
 #[cold]
 fn length(source: &Source, posting: Posting) -> u32 {
     let (segment, place) = source.view.locate(posting.row);
-    segment.lengths.as_slice()[place]
+    segment.lengths()[place]
 }
