@@ -5,6 +5,7 @@ API: use `mnemic.Memory` or a client.
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import final
 
 from mnemic.model.memory import Memory, MetadataValue
@@ -19,6 +20,7 @@ __all__ = [
     "PartitionStats",
     "SearchOutcome",
     "SignalScore",
+    "Snapshot",
     "Weights",
     "__version__",
     "build_info",
@@ -105,38 +107,8 @@ class Hit:
     def parts(self) -> dict[str, SignalScore]:
         """By signal; empty unless the search asked to explain. A signal that took no part is absent."""
 
-    def fields(
-        self,
-    ) -> tuple[
-        str,  # memory_id
-        tuple[str | None, str | None, str | None, str | None],  # user, agent, session, app id
-        int,  # kind
-        str,  # body
-        int,  # role
-        str,  # name
-        int | None,  # event_time_micros
-        int | None,  # event_time_end_micros
-        int,  # event_time_precision
-        int,  # create_time_micros
-        int,  # update_time_micros
-        int,  # valid_from_micros
-        int | None,  # valid_to_micros
-        int | None,  # expire_time_micros
-        dict[str, MetadataValue],  # metadata; lists as tuples
-        tuple[str, ...],  # categories
-        tuple[str, ...],  # source_ids
-        tuple[str, ...],  # entities
-        str,  # slot
-        str,  # slot_value
-        str | None,  # superseded_by
-        float,  # confidence
-        float,  # importance
-        bool,  # pinned
-        int,  # trust
-        int,  # version
-        int,  # revision
-    ]:
-        """The memory's fields in the order of `mnemic.model.memory.Memory`, without vector and model."""
+    def memory(self) -> Memory:
+        """The memory, without vector and model."""
 
 @final
 class SearchOutcome:
@@ -176,7 +148,34 @@ class PartitionStats:
     def graph_bytes(self) -> int:
         """Of the links; a part of `bytes`."""
     @property
-    def bytes(self) -> int: ...
+    def bytes(self) -> int:
+        """What is allocated."""
+    @property
+    def mapped_bytes(self) -> int:
+        """What is mapped from files, of which the system keeps in memory what is used."""
+
+@final
+class Snapshot:
+    """The state of a partition at one moment, to be written at leisure."""
+
+    def write(self, path: str | PathLike[str], *, revision: int, model: str) -> int:
+        """Writes the live rows to a file, which it replaces.
+
+        The bytes go to a file beside it, with `.tmp-` in its name, which is flushed and renamed: a crash leaves the old
+        file or the new one.
+
+        Args:
+            path: The file.
+            revision: The store's revision when the snapshot was taken.
+            model: What the vectors are of. Both come back, or are compared, when the file is opened.
+
+        Returns:
+            How many bytes it has.
+
+        Raises:
+            CoreError: INTERNAL: the file cannot be written; what was there before still is. SNAPSHOT_UNUSABLE: the
+                partition was itself opened from a file that is damaged.
+        """
 
 @final
 class Index:
@@ -232,6 +231,30 @@ class Index:
 
         Returns:
             Whether it did something, so that more may be due.
+        """
+
+    def freeze(self, key: PartitionKey) -> Snapshot | None:
+        """The partition's state now, to be written to a file; None if it is not in memory. It takes microseconds."""
+
+    def open(self, key: PartitionKey, path: str | PathLike[str], *, model: str) -> int:
+        """Makes the partition from a file that `Snapshot.write` wrote, replacing what was there.
+
+        The file is mapped: what is used of it takes memory, and a file under 64 MB is read once to check it. Of a
+        larger one `verify` checks the rest, and a search that meets damage before fails with SNAPSHOT_UNUSABLE.
+
+        Returns:
+            The revision with which it was written.
+
+        Raises:
+            CoreError: SNAPSHOT_UNUSABLE: the file cannot be read, is damaged, or is of another format, partition, model
+                or dimension. What was there is still there then.
+        """
+
+    def verify(self, key: PartitionKey) -> None:
+        """Reads what has not been checked yet of the file behind the partition, which may take seconds.
+
+        Raises:
+            CoreError: SNAPSHOT_UNUSABLE: it is damaged, and the partition is to be dropped.
         """
 
     def drop(self, key: PartitionKey) -> bool:
