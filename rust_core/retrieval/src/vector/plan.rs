@@ -4,11 +4,11 @@
 //! From there on the 1-bit codes are read first, an eighth of the bytes. It is counted in bytes of int8 codes, because
 //! that is what the exact scan waits for: 11,700 rows of 384, 5,900 of 768.
 //!
-//! Rows of a graph need not be looked at one by one: see [`GraphPlan`].
-//!
 //! The two take equally long at about 2 MB (`cargo bench -p mnemic-retrieval --bench vector -- plans`). The border lies
 //! above that, where the exact scan of rows in the last cache takes some 60 µs and the other 30, because certainty is worth
 //! something: a scope of ten thousand memories is searched exactly.
+//!
+//! The rows of a graph need not be looked at one by one: see [`GraphPlan`].
 
 /// From so many bytes of selected int8 codes on, the 1-bit codes are read first.
 pub const BITS_FROM_BYTES: usize = 4_500_000;
