@@ -19,7 +19,7 @@ def index() -> _core.Index:
 def answers(index):
     vector = random_vectors(2, 1, 8)[0].tobytes()
     return [
-        [(hit.memory_id, hit.score, hit.fields()) for hit in search(index, **query).hits]
+        [(hit.memory_id, hit.score, hit.memory()) for hit in search(index, **query).hits]
         for query in ({"text": "violin 9"}, {"vector": vector}, {"text": "violin", "vector": vector, "top_k": 40})
     ]
 

@@ -2,10 +2,12 @@
 //!
 //! Every call that works for more than a moment lets go of the interpreter first.
 
+mod dataclass;
 mod filter;
 mod hit;
 mod index;
 mod memory;
+mod model;
 
 use std::collections::BTreeMap;
 

@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+
 use super::base::Base;
 use super::growing::Growing;
 use super::record::{Record, RecordBytes};
 use super::scopes::RowsBySlot;
+use crate::filter::Facets;
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use crate::vector::{BitCodes, BitCodesRef, padded};
@@ -20,6 +23,8 @@ pub(crate) const SEGMENT_ROWS: u32 = 4_096;
 const GENTLE: usize = 64;
 /// Segments of fewer rows are looked at row by row for those of a scope.
 const LEAST_BY_SLOT: usize = 256;
+/// Facets of a segment that still grows are made anew when more than one row of so many is not in them.
+const FACETS_LAG: usize = 16;
 /// No row can have this number, so that a batch that would reach it is refused in time.
 pub(crate) const LAST_ROW: u32 = u32::MAX - 2 * SEGMENT_ROWS;
 
@@ -50,6 +55,8 @@ pub(crate) struct Segment {
     by_slot: OnceLock<Box<RowsBySlot>>,
     /// The ends that came after the rows, once there is one; one for each row that there is room for.
     marks: OnceLock<Box<[Mark]>>,
+    /// Of the rows that were there when a filter asked last.
+    facets: ArcSwapOption<Facets>,
 }
 
 enum Rows {
@@ -96,6 +103,7 @@ impl Segment {
             bits: OnceLock::new(),
             by_slot: OnceLock::new(),
             marks: OnceLock::new(),
+            facets: ArcSwapOption::empty(),
         }
     }
 
@@ -117,6 +125,7 @@ impl Segment {
                     bits: OnceLock::new(),
                     by_slot: OnceLock::new(),
                     marks: OnceLock::new(),
+                    facets: ArcSwapOption::empty(),
                 })
             })
             .collect()
@@ -154,6 +163,7 @@ impl Segment {
             bits: OnceLock::new(),
             by_slot: OnceLock::new(),
             marks,
+            facets: ArcSwapOption::empty(),
         })
     }
 
@@ -274,6 +284,26 @@ impl Segment {
         is_whole.then(|| made().as_ref())
     }
 
+    /// The rows by the values of their fields: of nearly all that are there. Made when the first filter asks, so that a
+    /// partition that is never filtered does without.
+    pub(crate) fn facets(&self) -> Arc<Facets> {
+        let (rows, lag) = match &self.rows {
+            Rows::Growing(rows) => match rows.records.len() {
+                whole if whole == SEGMENT_ROWS as usize => (whole, 0),
+                part => (part, (part / FACETS_LAG).max(64)),
+            },
+            Rows::Sealed { count, .. } => (*count as usize, 0),
+        };
+        let known = self.facets.load_full();
+        if let Some(known) = known.filter(|known| known.rows() + lag >= rows) {
+            return known;
+        }
+        let records: Vec<&RecordBytes> = (0..rows).map(|place| self.record(place)).collect();
+        let facets = Arc::new(Facets::of(&records));
+        self.facets.store(Some(Arc::clone(&facets)));
+        facets
+    }
+
     /// From when they hold.
     pub(crate) fn valid_from(&self) -> &[i64] {
         match &self.rows {
@@ -388,10 +418,11 @@ impl Segment {
             Rows::Sealed { .. } => 0,
         };
         let bits = self.bits.get().map_or(0, BitCodes::bytes);
-        let by_slot = self
-            .by_slot()
-            .map_or(0, |by_slot| by_slot.bytes() + size_of::<RowsBySlot>());
-        size_of::<Self>() + 2 * size_of::<usize>() + marks + rows + bits + by_slot
+        let by_slot = self.by_slot.get();
+        let by_slot = by_slot.map_or(0, |by_slot| by_slot.bytes() + size_of::<RowsBySlot>());
+        let facets = self.facets.load();
+        let facets = facets.as_ref().map_or(0, |facets| facets.bytes());
+        size_of::<Self>() + 2 * size_of::<usize>() + marks + rows + bits + by_slot + facets
     }
 }
 

@@ -11,7 +11,7 @@ use crate::reference::{Batch, Question, Then};
 /// Times are drawn from 0 to this, [`NOW`] included.
 const LAST_TIME: i64 = 2 * NOW;
 
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 17] = [
     "tulip",
     "river",
     "Berlin",
@@ -25,6 +25,9 @@ const WORDS: [&str; 14] = [
     "paint",
     "market",
     "\"blue sky\"",
+    "\"river the tulip\"",
+    "sky",
+    "4o",
     "tulip",
 ];
 
