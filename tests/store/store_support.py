@@ -9,12 +9,21 @@ from dataclasses import replace
 import numpy as np
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryKind
-from mnemic.model.scope import Scope
-from mnemic.store.interface import Store, VersionEnd, VersionWrite, WriteBatch
+from mnemic.model.scope import OwnerKind, PartitionKey, Scope
+from mnemic.store.interface import (
+    PartitionChanges,
+    PartitionEnd,
+    PartitionRow,
+    Store,
+    VersionEnd,
+    VersionWrite,
+    WriteBatch,
+)
 
 MODEL = "test-model:1"
 DIMENSION = 8
 USER = Scope(user_id="ann")
+USERS_PARTITION = PartitionKey("t", OwnerKind.USER, "ann")
 
 _counter = itertools.count(1)
 
@@ -90,3 +99,13 @@ def restore(store: Store, memory: Memory, *, now: int, tenant: str = "t") -> Mem
     new = next_version(memory, memory.body, now=now)
     store.write(WriteBatch(tenant=tenant, inserts=[insertion(new, ChangeKind.RESTORED)], now_micros=now))
     return new
+
+
+def changes(store: Store, *, after: int, rows: int = 2) -> tuple[list[PartitionRow], list[PartitionEnd]] | None:
+    """What happened to the user's partition after a revision; None when changes do not lead to now."""
+    parts: list[PartitionChanges] = []
+    if store.scan_changes(USERS_PARTITION, after, parts.append, rows=rows) is None:
+        assert not parts
+        return None
+    assert all(0 < len(part.rows) + len(part.ends) <= rows for part in parts)
+    return [row for part in parts for row in part.rows], [end for part in parts for end in part.ends]

@@ -12,7 +12,7 @@ from store_support import DIMENSION, MODEL, add, memory_of, new_id, vector_of
 
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope, ScopeMatch
 from mnemic.store import listing
-from mnemic.store.interface import OutboxKind
+from mnemic.store.interface import OutboxKind, VersionEnd, WriteBatch
 
 LISTINGS = [
     {},
@@ -95,6 +95,21 @@ def test_a_partition_is_read_in_the_order_of_its_index(store, plans):
     store.partition_changes(key, 0)
     assert scans(plans) == []
     assert sorts_of_rows(plans) == []
+
+
+def test_changes_are_found_without_looking_at_what_did_not_change(store, plans):
+    key = PartitionKey("t", OwnerKind.USER, "ann")
+    (memory, _), *_ = store.partition_rows(key)[0]
+    store.write(WriteBatch(tenant="t", ends=[VersionEnd(memory.memory_id, 1, 5)], now_micros=5))
+    plans.clear()
+    assert store.scan_changes(key, 1, lambda _: None, rows=10) == 3
+    assert scans(plans) == []
+    used = {line.split(" (")[0] for lines, _ in plans for line in lines if "memory_versions" in line}
+    assert used == {
+        "SEARCH memory_versions USING INDEX ix_memory_versions_partition_id_id",
+        "SEARCH memory_versions USING INDEX ix_memory_versions_changed",
+    }
+    assert not [line for lines, _ in plans for line in lines if "TEMP B-TREE" in line]
 
 
 def test_reads_by_id_and_lists_of_scopes_seek(store, plans):

@@ -17,11 +17,11 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.scope import PartitionKey
 from mnemic.model.stats import IndexStats
-from mnemic.store.interface import Store, WriteBatch
+from mnemic.store.interface import PartitionChanges, Store, WriteBatch
 
 _log = structlog.get_logger("mnemic.index")
-# After so many loads that a write overtook, the load holds writers off instead of trying again.
-_UNLOCKED_LOADS = 3
+# After so many times that a write overtook a load, it holds writers off while it catches up.
+_UNLOCKED_CATCH_UPS = 3
 # A load reads so many rows at a time.
 _LOADED_ROWS = 1000
 # Loads of one partition wait for each other; those of different ones seldom share a lock.
@@ -188,14 +188,22 @@ class LiveIndex:
             return None
 
     def _load(self, key: PartitionKey) -> _Residence | None:
-        for _ in range(_UNLOCKED_LOADS):
-            revision = self._read(key)
+        revision = self._read(key)
+        for _ in range(_UNLOCKED_CATCH_UPS):
             with self._write_lock:
                 if not self._store.partition_changes(key, revision):
                     return self._finish_load(key)
+            revision = self._catch_up(key, revision)
         with self._write_lock:
-            self._read(key)
+            self._catch_up(key, revision)
             return self._finish_load(key)
+
+    def _catch_up(self, key: PartitionKey, revision: int) -> int:
+        def apply(changes: PartitionChanges) -> None:
+            apply_changes(self.core, key, changes)
+
+        reached = self._store.scan_changes(key, revision, apply, rows=_LOADED_ROWS)
+        return self._read(key) if reached is None else reached
 
     def _read(self, key: PartitionKey) -> int:
         self.core.drop(key)
@@ -259,6 +267,12 @@ class LiveIndex:
                 difference = len(set(stored) ^ set(held))
                 found.append(f"{_shown(key)}: {difference} versions differ between index and store")
         return found, rows_compared
+
+
+def apply_changes(core: _core.Index, key: PartitionKey, changes: PartitionChanges) -> None:
+    """Applies what the store read as changes since the revision up to which the index is."""
+    closes = [_core.Close(end.memory_id, end.version, end.valid_to_micros) for end in changes.ends]
+    core.apply(key, changes.rows, closes)
 
 
 def _shown(key: PartitionKey) -> str:

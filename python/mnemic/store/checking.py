@@ -23,6 +23,7 @@ _COUNTERS = select(
     select(func.coalesce(func.max(_VERSION.revision), 0)).scalar_subquery(),
     select(func.coalesce(func.max(_VERSION.delete_revision), 0)).scalar_subquery(),
     select(func.coalesce(func.max(partitions.c.changed_revision), 0)).scalar_subquery(),
+    select(func.coalesce(func.max(_VERSION.changed_revision), 0)).scalar_subquery(),
     select(func.coalesce(func.max(_VERSION.id), 0)).scalar_subquery(),
 )
 
@@ -106,10 +107,10 @@ def _check_counters(connection: Connection) -> list[str]:
     row = connection.execute(_COUNTERS).one_or_none()
     if row is None:
         return ["the store's own state is missing (table store_state is empty)"]
-    revision, last_version_id, written, deleted, changed, highest_id = row
+    revision, last_version_id, *carried, highest_id = row
     found = []
-    if revision < max(written, deleted, changed):
-        found.append(f"the revision counter is at {revision}, but rows carry {max(written, deleted, changed)}")
+    if revision < max(carried):
+        found.append(f"the revision counter is at {revision}, but rows carry {max(carried)}")
     if last_version_id < highest_id:
         found.append(f"the counter of version rows is at {last_version_id}, but there is a row {highest_id}")
     return found

@@ -16,6 +16,34 @@ PartitionRow = tuple[Memory, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionEnd:
+    """A version that ended after it was written.
+
+    Attributes:
+        memory_id: Whose.
+        version: Which.
+        valid_to_micros: The end of its validity; None when the memory was deleted, with all of its versions.
+    """
+
+    memory_id: str
+    version: int
+    valid_to_micros: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionChanges:
+    """Some of what happened in a partition after a revision.
+
+    Attributes:
+        rows: Versions that were written, embedded or restored, as they are now.
+        ends: Of the other versions those that ended.
+    """
+
+    rows: list[PartitionRow] = field(default_factory=list)
+    ends: list[PartitionEnd] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class VersionWrite:
     """One version of a memory to insert.
 
@@ -259,6 +287,25 @@ class Store(ABC):
     @abstractmethod
     def partition_changes(self, key: PartitionKey, after_revision: int) -> bool:
         """Whether any version of the partition was written, ended or embedded after the revision."""
+
+    @abstractmethod
+    def scan_changes(
+        self, key: PartitionKey, after_revision: int, consume: Callable[[PartitionChanges], None], *, rows: int
+    ) -> int | None:
+        """Reads what turns the partition as it was at a revision into what it is, from one consistent snapshot. Applied
+        in the order given to what `scan_partition` read at `after_revision`, it makes what that reads now.
+
+        Args:
+            key: The partition.
+            after_revision: What is known already.
+            consume: Given the changes in parts of up to `rows` rows and ends.
+            rows: How many at a time.
+
+        Returns:
+            The revision of the snapshot. None, and nothing was consumed, when changes do not lead there: versions were
+            physically removed or another model became the active one since, or the store has not come to
+            `after_revision` (a backup was put in its place). Then `scan_partition` does.
+        """
 
     @abstractmethod
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:

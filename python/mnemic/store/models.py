@@ -64,6 +64,21 @@ class ModelRow:
     is_active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """What `store_vectors` did.
+
+    Attributes:
+        version_ids: The row ids of the versions that got a vector.
+        partition_ids: Their partitions.
+        is_active_model: Whether searches use the vectors.
+    """
+
+    version_ids: list[int]
+    partition_ids: set[int]
+    is_active_model: bool
+
+
 def known_models(connection: Connection) -> list[ModelRow]:
     """All models, in the order in which they became known."""
     return [ModelRow(*row) for row in connection.execute(_MODELS)]
@@ -125,8 +140,8 @@ def vector_row(version_id: int, model: ModelRow, vector: bytes) -> dict[str, obj
     return {"version_id": version_id, "model_id": model.row_id, "vector": vector}
 
 
-def register_model(connection: Connection, identity: str, dimension: int, *, active: bool) -> None:
-    """See `Store.register_model`."""
+def register_model(connection: Connection, identity: str, dimension: int, *, active: bool) -> bool:
+    """See `Store.register_model`; whether another model became the active one."""
     model = next((model for model in known_models(connection) if model.identity == identity), None)
     if model is not None and model.dimension != dimension:
         raise MnemicError(
@@ -140,34 +155,40 @@ def register_model(connection: Connection, identity: str, dimension: int, *, act
         connection.execute(insert(embedding_models), values)
         model = _require(connection, identity)
         connection.execute(_ALL_PENDING, {"model": model.row_id})
-    if active and not model.is_active:
+    switches = active and not model.is_active
+    if switches:
         connection.execute(update(embedding_models).values(is_active=False).where(embedding_models.c.is_active))
         connection.execute(update(embedding_models).values(is_active=True).where(embedding_models.c.id == model.row_id))
+    return switches
 
 
-def store_vectors(connection: Connection, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> set[int]:
+def store_vectors(
+    connection: Connection, identity: str, vectors: Sequence[tuple[str, int, bytes]]
+) -> StoredVectors | None:
     """Stores vectors, replacing older ones, and passes over versions that are not there.
 
     Returns:
-        The partitions that changed; empty when nothing was stored.
+        What changed; None when nothing was stored.
     """
     model = _require(connection, identity)
     wanted = {(memory_id, version): checked_vector(model, vector)[1] for memory_id, version, vector in vectors}
     stored: list[dict[str, object]] = []
-    keys: list[dict[str, object]] = []
-    changed: set[int] = set()
+    version_ids: list[int] = []
+    partition_ids: set[int] = set()
     for memory_ids in chunks(sorted({memory_id for memory_id, _ in wanted})):
         for row in connection.execute(_FIND_VERSIONS, {"memory_ids": memory_ids}):
             vector = wanted.get((row.memory_id, row.version))
             if vector is not None:
                 stored.append(vector_row(row.id, model, vector))
-                keys.append({"version": row.id, "model": model.row_id})
-                changed.add(row.partition_id)
-    if stored:
-        connection.execute(_REMOVE_VECTOR, keys)
-        connection.execute(_REMOVE_PENDING, keys)
-        connection.execute(insert(embeddings), stored)
-    return changed
+                version_ids.append(row.id)
+                partition_ids.add(row.partition_id)
+    if not stored:
+        return None
+    keys = [{"version": version_id, "model": model.row_id} for version_id in version_ids]
+    connection.execute(_REMOVE_VECTOR, keys)
+    connection.execute(_REMOVE_PENDING, keys)
+    connection.execute(insert(embeddings), stored)
+    return StoredVectors(version_ids, partition_ids, model.is_active)
 
 
 def versions_without_vector(connection: Connection, identity: str, limit: int) -> list[Memory]:

@@ -54,12 +54,12 @@ _HISTORY = (
     .where(_VERSION.memory_id == bindparam("memory_id"), _VERSION.tenant == bindparam("tenant"))
     .order_by(_VERSION.version)
 )
-_PARTITION = select(partitions.c.id, partitions.c.changed_revision).where(
+PARTITION = select(partitions.c.id, partitions.c.changed_revision, partitions.c.rebuild_revision).where(
     partitions.c.tenant == bindparam("tenant"),
     partitions.c.owner_kind == bindparam("owner_kind"),
     partitions.c.owner_id == bindparam("owner_id"),
 )
-_SCOPES_OF_PARTITION = select(*SCOPE_COLUMNS).where(scopes.c.partition_id == bindparam("partition"))
+SCOPES_OF_PARTITION = select(*SCOPE_COLUMNS).where(scopes.c.partition_id == bindparam("partition"))
 _IN_PARTITION = (_VERSION.partition_id == bindparam("partition"), ~_VERSION.is_deleted)
 _PARTITION_ROWS = select(*MEMORY_COLUMNS).where(*_IN_PARTITION).order_by(_VERSION.id)
 _PARTITION_ROWS_WITH_VECTORS: Select[*tuple[Any, ...]] = (
@@ -121,11 +121,11 @@ def scan_partition(
 ) -> int:
     """See `Store.scan_partition`."""
     revision = read_revision(connection)
-    partition = connection.execute(_PARTITION, _key_values(key)).one_or_none()
+    partition = connection.execute(PARTITION, key_values(key)).one_or_none()
     if partition is None:
         return revision
     values = {"partition": partition.id}
-    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(_SCOPES_OF_PARTITION, values)}
+    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(SCOPES_OF_PARTITION, values)}
     model = active_model(connection)
     statement = _PARTITION_ROWS if model is None else _PARTITION_ROWS_WITH_VECTORS
     if model is not None:
@@ -137,7 +137,7 @@ def scan_partition(
 
 def partition_changes(connection: Connection, key: PartitionKey, after_revision: int) -> bool:
     """See `Store.partition_changes`."""
-    partition = connection.execute(_PARTITION, _key_values(key)).one_or_none()
+    partition = connection.execute(PARTITION, key_values(key)).one_or_none()
     return partition is not None and partition.changed_revision > after_revision
 
 
@@ -174,5 +174,6 @@ def stats(connection: Connection, tenant: str | None, bytes_on_disk: int) -> Sto
     )
 
 
-def _key_values(key: PartitionKey) -> dict[str, object]:
+def key_values(key: PartitionKey) -> dict[str, object]:
+    """The parameters of `PARTITION`."""
     return {"tenant": key.tenant, "owner_kind": int(key.owner_kind), "owner_id": key.owner_id}

@@ -10,11 +10,12 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
-from mnemic.store import checking, listing, models, outbox, reading, requests, writing
+from mnemic.store import checking, feed, listing, models, outbox, reading, requests, writing
 from mnemic.store.database import Database
 from mnemic.store.interface import (
     OutboxItem,
     OutboxKind,
+    PartitionChanges,
     PartitionRow,
     RequestRecord,
     Store,
@@ -135,6 +136,13 @@ class SqlStore(Store):
         with self._database.reading() as connection:
             return reading.partition_changes(connection, key, after_revision)
 
+    def scan_changes(
+        self, key: PartitionKey, after_revision: int, consume: Callable[[PartitionChanges], None], *, rows: int
+    ) -> int | None:
+        """See `Store.scan_changes`."""
+        with self._database.reading() as connection:
+            return feed.scan_changes(connection, key, after_revision, consume, rows)
+
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """See `Store.claim_outbox`."""
         with self._database.writing() as connection:
@@ -158,16 +166,17 @@ class SqlStore(Store):
     def register_model(self, identity: str, dimension: int, *, active: bool) -> None:
         """See `Store.register_model`."""
         with self._database.writing() as connection:
-            models.register_model(connection, identity, dimension, active=active)
+            if models.register_model(connection, identity, dimension, active=active):
+                writing.require_rebuild(connection)
 
     def put_vectors(self, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> int:
         """See `Store.put_vectors`; when nothing is stored, nothing is committed and the revision stays."""
         with self._database.writing() as connection:
-            changed = models.store_vectors(connection, identity, vectors)
-            if not changed:
+            stored = models.store_vectors(connection, identity, vectors)
+            if stored is None:
                 return reading.read_revision(connection)
             revision, _ = writing.advance(connection)
-            writing.touch_partitions(connection, changed, revision)
+            writing.note_vectors(connection, stored, revision)
             return revision
 
     def versions_without_vector(self, identity: str, *, limit: int) -> list[Memory]:

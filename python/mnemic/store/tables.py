@@ -10,6 +10,9 @@ How it hangs together:
   commits, and rows and their vectors go in as two plain bulk inserts.
 - An absent scope id is stored as the empty text, which no id can be, since null is unequal to itself under a unique
   constraint.
+- What an index of a partition must catch up with is found by revision: rows written since are the last ones by row id;
+  of the others `changed_revision` and `renewed_revision` say. Both are null, and cost nothing, until something happens
+  to the version after it was written. What they cannot express makes the partition's `rebuild_revision`.
 - `pending_vectors` lists what has no vector of a model yet, so that finding the work left costs what the work left
   is, not what the store holds.
 """
@@ -79,6 +82,7 @@ partitions = Table(
     Column(
         "changed_revision", BigInteger, nullable=False, comment="Last commit that wrote, ended or embedded a version"
     ),
+    Column("rebuild_revision", BigInteger, comment="What was derived from an older revision is to be made anew"),
     UniqueConstraint("tenant", "owner_kind", "owner_id"),
 )
 
@@ -138,6 +142,10 @@ memory_versions = Table(
     Column("is_deleted", Boolean, nullable=False, comment="The memory is deleted, as all of its versions say"),
     Column("delete_time_micros", BigInteger, comment="When the deletion that ended this version happened"),
     Column("delete_revision", BigInteger, comment="The commit of that deletion"),
+    Column(
+        "changed_revision", BigInteger, comment="Last commit that ended, deleted, restored or embedded it, if any did"
+    ),
+    Column("renewed_revision", BigInteger, comment="Last commit that restored or embedded it, if any did"),
     UniqueConstraint("memory_id", "version"),
     # Loading a partition in the order written.
     Index(None, "partition_id", "id"),
@@ -153,6 +161,14 @@ Index(
     unique=True,
     sqlite_where=memory_versions.c.valid_to_micros.is_(None),
     postgresql_where=memory_versions.c.valid_to_micros.is_(None),
+)
+
+Index(
+    "ix_memory_versions_changed",
+    memory_versions.c.partition_id,
+    memory_versions.c.changed_revision,
+    sqlite_where=memory_versions.c.changed_revision.is_not(None),
+    postgresql_where=memory_versions.c.changed_revision.is_not(None),
 )
 
 embedding_models = Table(

@@ -22,7 +22,7 @@ from mnemic.store.interface import (
     VersionWrite,
     WriteBatch,
 )
-from mnemic.store.models import checked_vector, known_models, vector_row
+from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
 from mnemic.store.requests import find_request
 from mnemic.store.rows import chunks, encode_texts, scope_values, version_values
 from mnemic.store.tables import (
@@ -66,15 +66,27 @@ _HEADS = select(
 _END = (
     update(memory_versions)
     .where(_VERSION.id == bindparam("row"))
-    .values(valid_to_micros=func.coalesce(_VERSION.valid_to_micros, bindparam("ended")))
+    .values(
+        valid_to_micros=func.coalesce(_VERSION.valid_to_micros, bindparam("ended")),
+        changed_revision=bindparam("commit"),
+    )
 )
 _RECORD_DELETION = (
     update(memory_versions)
     .where(_VERSION.id == bindparam("row"))
     .values(delete_time_micros=bindparam("deleted"), delete_revision=bindparam("commit"))
 )
-_FLAG_DELETED = update(memory_versions).where(_VERSION.memory_id == bindparam("memory")).values(is_deleted=True)
-_FLAG_UNDELETED = update(memory_versions).where(_VERSION.memory_id == bindparam("memory")).values(is_deleted=False)
+# Every version of a deleted memory is marked: an index may hold any of them.
+_FLAG_DELETED = (
+    update(memory_versions)
+    .where(_VERSION.memory_id == bindparam("memory"))
+    .values(is_deleted=True, changed_revision=bindparam("commit"))
+)
+_FLAG_UNDELETED = (
+    update(memory_versions)
+    .where(_VERSION.memory_id == bindparam("memory"))
+    .values(is_deleted=False, changed_revision=bindparam("commit"), renewed_revision=bindparam("commit"))
+)
 _ROWS_OF_MEMORY = select(_VERSION.id).where(_VERSION.memory_id == bindparam("memory"))
 _DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_ROWS_OF_MEMORY))
 _RENEW_PENDING = insert(pending_vectors).from_select(
@@ -103,6 +115,13 @@ _FIND_PARTITION = select(partitions.c.id).where(
 _TOUCH_PARTITION = (
     update(partitions).where(partitions.c.id == bindparam("row")).values(changed_revision=bindparam("commit"))
 )
+_MARK_RENEWED = (
+    update(memory_versions)
+    .where(_VERSION.id == bindparam("row"))
+    .values(changed_revision=bindparam("commit"), renewed_revision=bindparam("commit"))
+)
+_REQUIRE_REBUILD = update(partitions).values(rebuild_revision=select(store_state.c.revision).scalar_subquery())
+_REQUIRE_REBUILD_OF = _REQUIRE_REBUILD.where(partitions.c.id.in_(bindparam("partition_ids", expanding=True)))
 
 # Made once: SQLAlchemy keeps the compiled form by the statement object.
 _INSERT_VERSION = insert(memory_versions)
@@ -147,6 +166,24 @@ def touch_partitions(connection: Connection, partition_ids: Iterable[int], revis
     changes = [{"row": partition_id, "commit": revision} for partition_id in sorted(set(partition_ids))]
     if changes:
         connection.execute(_TOUCH_PARTITION, changes)
+
+
+def note_vectors(connection: Connection, stored: StoredVectors, revision: int) -> None:
+    """Notes that versions got their vectors by this commit. An index has only vectors of the active model."""
+    touch_partitions(connection, stored.partition_ids, revision)
+    if stored.is_active_model:
+        connection.execute(_MARK_RENEWED, [{"row": row_id, "commit": revision} for row_id in stored.version_ids])
+
+
+def require_rebuild(connection: Connection, partition_ids: Sequence[int] | None = None) -> None:
+    """Makes what was derived from partitions (all of them unless said) at revisions before the present one useless:
+    versions were removed from the store, or changed in a way that cannot be told version by version.
+    """
+    if partition_ids is None:
+        connection.execute(_REQUIRE_REBUILD)
+        return
+    for chunk in chunks(partition_ids):
+        connection.execute(_REQUIRE_REBUILD_OF, {"partition_ids": chunk})
 
 
 def apply_batch(connection: Connection, batch: WriteBatch) -> int:
@@ -210,7 +247,7 @@ class _BatchWriter:
             # A deletion may take what was superseded before; then the interval stays as it was closed.
             if head.version != end.version or (head.has_ended and not end.deleted):
                 raise _version_conflict(end.memory_id, end.version, head)
-            endings.append({"row": head.row_id, "ended": end.valid_to_micros})
+            endings.append({"row": head.row_id, "ended": end.valid_to_micros, "commit": self._revision})
             if end.deleted:
                 deletions.append({"row": head.row_id, "deleted": self._batch.now_micros, "commit": self._revision})
             head.has_ended, head.is_deleted = True, end.deleted
@@ -218,24 +255,26 @@ class _BatchWriter:
         if endings:
             self._connection.execute(_END, endings)
         if deletions:
-            memories = [{"memory": end.memory_id} for end in ends if end.deleted]
             self._connection.execute(_RECORD_DELETION, deletions)
-            self._connection.execute(_FLAG_DELETED, memories)
-            self._connection.execute(_DROP_PENDING, memories)
+            memory_ids = [end.memory_id for end in ends if end.deleted]
+            self._connection.execute(
+                _FLAG_DELETED, [{"memory": memory_id, "commit": self._revision} for memory_id in memory_ids]
+            )
+            self._connection.execute(_DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
 
     def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> None:
         if not writes:
             return
         places: dict[Scope, tuple[int, int]] = {}
         rows: list[dict[str, object]] = []
-        restored: list[dict[str, object]] = []
+        restored: list[str] = []
         for row_id, write in enumerate(writes, self._first_row_id):
             scope = write.memory.scope
             if scope not in places:
                 places[scope] = self._place_of(scope)
             scope_id, partition_id = places[scope]
             if self._continues(write, heads.get(write.memory.memory_id), scope_id):
-                restored.append({"memory": write.memory.memory_id})
+                restored.append(write.memory.memory_id)
             heads[write.memory.memory_id] = _Head(
                 row_id=row_id,
                 tenant=self._batch.tenant,
@@ -260,10 +299,12 @@ class _BatchWriter:
         self._insert_rows(rows)
         self._insert_vectors(writes)
         if restored:
-            self._connection.execute(_FLAG_UNDELETED, restored)
-            for memory in restored:
-                self._connection.execute(_DROP_PENDING, memory)
-                self._connection.execute(_RENEW_PENDING, memory)
+            self._connection.execute(
+                _FLAG_UNDELETED, [{"memory": memory_id, "commit": self._revision} for memory_id in restored]
+            )
+            for memory_id in restored:
+                self._connection.execute(_DROP_PENDING, {"memory": memory_id})
+                self._connection.execute(_RENEW_PENDING, {"memory": memory_id})
 
     def _continues(self, write: VersionWrite, head: _Head | None, scope_id: int) -> bool:
         """Checks that a version may follow `head`; whether it brings the memory back from deletion."""
