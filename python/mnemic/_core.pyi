@@ -170,6 +170,13 @@ class PartitionStats:
     def bytes(self) -> int: ...
 
 @final
+class Snapshot:
+    """What the index held of one partition when it was frozen."""
+
+    def write(self, path: str, *, revision: int, model: str) -> int:
+        """Writes the file, all of it or nothing; the bytes written."""
+
+@final
 class Index:
     """All partitions of a node that are in memory."""
 
@@ -250,6 +257,18 @@ class Index:
         Raises:
             CoreError: The vector has the wrong length or is not finite; the tenants differ.
         """
+
+    def freeze(self, key: PartitionKey) -> Snapshot | None:
+        """The partition's state now; None if it is not in memory."""
+
+    def open(self, key: PartitionKey, path: str, *, model: str) -> int:
+        """Makes the partition from a file, replacing what is there; the revision it was frozen at."""
+
+    def verify(self, key: PartitionKey) -> None:
+        """Reads the rest of the checksums of a mapped partition."""
+
+    def upkeep(self, key: PartitionKey) -> bool:
+        """Does one bounded step of what is due; True if more is due."""
 
     def stats(self, key: PartitionKey | None = None) -> PartitionStats:
         """Of one partition, or of all."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnemic import _core
-from mnemic.engine.live_index import apply_changes
+from mnemic.engine.loading import apply_changes
 from mnemic.model.memory import ChangeKind, Memory, MemoryKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import Store, VersionEnd, VersionWrite, WriteBatch

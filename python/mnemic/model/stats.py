@@ -30,6 +30,10 @@ class IndexStats:
         current: Rows that are neither deleted nor superseded.
         vectors: Rows with an embedding.
         bytes: What all of it takes.
+        snapshots: Snapshot files on disk.
+        snapshot_bytes: Their size.
+        snapshots_opened: How often a partition was loaded from one since the start.
+        snapshots_refused: How many were damaged or stale, and removed, since the start.
     """
 
     partitions: int
@@ -37,6 +41,10 @@ class IndexStats:
     current: int
     vectors: int
     bytes: int
+    snapshots: int = 0
+    snapshot_bytes: int = 0
+    snapshots_opened: int = 0
+    snapshots_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
@@ -183,6 +184,17 @@ class Store(ABC):
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
     """
+
+    @property
+    @abstractmethod
+    def directory(self) -> Path | None:
+        """A directory that this process has for itself, where files derived from the store may lie; None if there is
+        none.
+        """
+
+    @abstractmethod
+    def instance_id(self) -> str:
+        """A UUID that this store, and no other, has: derived files carry it."""
 
     @abstractmethod
     def revision(self) -> int:

@@ -50,6 +50,11 @@ class SqlStore(Store):
         self._find_damage = find_damage
         self._release = release
 
+    def instance_id(self) -> str:
+        """See `Store.instance_id`."""
+        with self._database.reading() as connection:
+            return str(connection.execute(select(store_state.c.instance_id)).scalar_one())
+
     def revision(self) -> int:
         """See `Store.revision`."""
         with self._database.reading() as connection:
