@@ -238,7 +238,7 @@ def test_the_check_names_a_damaged_file(saved, monkeypatch):
     with Engine.open(saved) as engine:
         engine._upkeep._stopping.set()  # or it would find it first
         (finding,) = engine.check()
-        assert finding.startswith("t/user:u: its snapshot was damaged")
+        assert finding == "t/user:u: its snapshot was damaged or stale, and is removed"
         assert engine.check() == []
 
 

@@ -76,7 +76,7 @@ class Backlog:
             return not self._closed
 
     def take(self) -> Frozen | PartitionKey | None:
-        """The next piece of work: a state to write (it holds memory, and comes first), or a partition that was noted."""
+        """The next piece of work: a state to write (first, for it holds memory), or a partition that was noted."""
         with self._changed:
             if self._frozen:
                 return self._frozen[0]

@@ -218,8 +218,8 @@ class Engine:
 
         Loads every partition, one after another.
         """
-        differences, _ = self._index.compare(self._store.all_partitions())
-        return self._store.check() + differences
+        compared = self._index.compare(self._store.all_partitions())
+        return self._store.check() + compared.refused_snapshots + compared.differences
 
     def drop_index(self) -> None:
         """Forgets the index; it is rebuilt from the store as searches come."""

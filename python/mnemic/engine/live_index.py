@@ -45,6 +45,21 @@ class PartitionChange:
     closes: list[_core.Close] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Comparison:
+    """What came out of comparing the index with the store.
+
+    Attributes:
+        differences: Where they differ, in words.
+        refused_snapshots: Which snapshots could not be used, in words; they are made anew.
+        rows: How many rows were compared.
+    """
+
+    differences: list[str] = field(default_factory=list)
+    refused_snapshots: list[str] = field(default_factory=list)
+    rows: int = 0
+
+
 class LiveIndex:
     """Ties the core's index to the store.
 
@@ -322,7 +337,7 @@ class LiveIndex:
     def stats(self) -> IndexStats:
         """What is in memory, and on disk of it."""
         held = self.core.stats()
-        files = SnapshotStats() if self._snapshots is None else self._snapshots.stats()
+        files = self._snapshot_stats()
         return IndexStats(
             partitions=held.partitions,
             rows=held.rows,
@@ -335,6 +350,9 @@ class LiveIndex:
             snapshots_refused=files.refused,
         )
 
+    def _snapshot_stats(self) -> SnapshotStats:
+        return SnapshotStats() if self._snapshots is None else self._snapshots.stats()
+
     def drop_all(self) -> None:
         """Forgets every partition and its snapshot; they are read from the store when they are next asked for."""
         with self._write_lock:
@@ -343,18 +361,16 @@ class LiveIndex:
         if self._snapshots is not None:
             self._snapshots.forget_all()
 
-    def compare(self, keys: Sequence[PartitionKey]) -> tuple[list[str], int]:
-        """Compares partitions with the store, one after another.
-
-        Returns:
-            Where they differ, in words, and how many rows were compared.
-        """
-        found, rows_compared = [], 0
+    def compare(self, keys: Sequence[PartitionKey]) -> Comparison:
+        """Compares partitions with the store, one after another, those with a snapshot as it has them."""
+        comparison = Comparison()
         for key in keys:
+            refused = self._snapshot_stats().refused
             self.ensure_loaded([key], NO_DEADLINE)
-            if damage := self.verify(key, again=True):
-                found.append(f"{_shown(key)}: its snapshot was damaged ({damage}) and is removed")
+            if self.verify(key, again=True):
                 self.ensure_loaded([key], NO_DEADLINE)
+            if self._snapshot_stats().refused > refused:
+                comparison.refused_snapshots.append(f"{_shown(key)}: its snapshot was damaged or stale, and is removed")
             with self._write_lock:
                 rows, _ = self._store.partition_rows(key)
                 held = sorted(self.core.versions(key)) if key in self._loaded else []
@@ -362,11 +378,11 @@ class LiveIndex:
                 (memory.memory_id, memory.version, memory.valid_to_micros is not None, vector is not None)
                 for memory, vector in rows
             )
-            rows_compared += len(stored)
+            comparison.rows += len(stored)
             if stored != held:
                 difference = len(set(stored) ^ set(held))
-                found.append(f"{_shown(key)}: {difference} versions differ between index and store")
-        return found, rows_compared
+                comparison.differences.append(f"{_shown(key)}: {difference} versions differ between index and store")
+        return comparison
 
 
 def _shown(key: PartitionKey) -> str:
