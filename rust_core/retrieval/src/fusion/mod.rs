@@ -74,85 +74,107 @@ pub struct SignalScore {
 /// What a score is made of, by signal; None where a signal took no part.
 pub type Parts = [Option<SignalScore>; SIGNALS];
 
-/// The signals of the candidates of one query, a column each: None where a signal takes no part in the query.
+/// The signals of the candidates of one query, a column each; some take no part in the query. The columns' memory lives
+/// from query to query.
 ///
 /// A NaN in the vector's column says that the row has no vector.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Columns([Option<Vec<f64>>; SIGNALS]);
+pub(crate) struct Columns {
+    values: [Vec<f64>; SIGNALS],
+    takes_part: [bool; SIGNALS],
+}
 
 /// How the columns of a query become scores.
-pub(crate) struct Fused {
-    raw: Columns,
-    normalized: Columns,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fusion {
     weights: [f64; SIGNALS],
-    /// One for each candidate, 0 to 1.
-    pub(crate) scores: Vec<f64>,
+    ranges: [Range; SIGNALS],
+}
+
+/// The least and the greatest value of a column.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    smallest: f64,
+    largest: f64,
 }
 
 impl Columns {
-    pub(crate) fn set(&mut self, signal: usize, column: Vec<f64>) {
-        self.0[signal] = Some(column);
+    /// Leaves no signal that takes part.
+    pub(crate) fn clear(&mut self) {
+        self.takes_part = [false; SIGNALS];
     }
 
-    /// Scores `candidates` candidates.
-    pub(crate) fn fuse(self, weights: &Weights, candidates: usize) -> Fused {
-        let normalized = std::array::from_fn(|signal| {
-            self.0[signal]
-                .as_deref()
-                .map(|column| normalize(signal, column))
-        });
-        let normalized = Columns(normalized);
+    /// Gives a signal's values, one for each candidate; it takes part from here on.
+    pub(crate) fn set(&mut self, signal: usize, values: impl IntoIterator<Item = f64>) {
+        self.takes_part[signal] = true;
+        self.values[signal].clear();
+        self.values[signal].extend(values);
+    }
+
+    /// The values of a signal that takes part.
+    fn column(&self, signal: usize) -> Option<&[f64]> {
+        self.takes_part[signal].then_some(self.values[signal].as_slice())
+    }
+
+    /// Scores `candidates` candidates, each 0 to 1.
+    pub(crate) fn fuse(
+        &self,
+        weights: &Weights,
+        candidates: usize,
+        scores: &mut Vec<f64>,
+    ) -> Fusion {
         let taking_part = |signal: usize| {
-            if self.0[signal].is_some() {
+            if self.takes_part[signal] {
                 weights.0[signal]
             } else {
                 0.0
             }
         };
         let sum: f64 = (0..SIGNALS).map(taking_part).sum();
-        let weights = std::array::from_fn(|signal| {
+        let weight = |signal| {
             if sum > 0.0 {
                 taking_part(signal) / sum
             } else {
                 0.0
             }
-        });
-        let mut scores = vec![0.0; candidates];
-        for (column, weight) in normalized.0.iter().zip(weights) {
-            for (score, value) in scores.iter_mut().zip(column.iter().flatten()) {
-                *score += weight * value;
+        };
+        let column = |signal| self.column(signal).unwrap_or_default();
+        let fusion = Fusion {
+            weights: std::array::from_fn(weight),
+            ranges: std::array::from_fn(|signal| Range::of(column(signal))),
+        };
+        scores.clear();
+        scores.resize(candidates, 0.0);
+        for signal in 0..SIGNALS {
+            let (weight, range) = (fusion.weights[signal], fusion.ranges[signal]);
+            for (score, &value) in scores.iter_mut().zip(column(signal)) {
+                *score += weight * normalize(signal, value, range);
             }
         }
-        Fused {
-            raw: self,
-            normalized,
-            weights,
-            scores,
-        }
+        fusion
     }
-}
 
-impl Fused {
     /// The raw value of a candidate's signal, for ties; the least possible where there is none.
     pub(crate) fn raw(&self, signal: usize, candidate: usize) -> f64 {
-        let value = self.raw.0[signal]
-            .as_ref()
-            .map_or(f64::NAN, |column| column[candidate]);
-        if value.is_nan() {
-            f64::NEG_INFINITY
-        } else {
-            value
-        }
+        let value = self.column(signal).map(|column| column[candidate]);
+        value
+            .filter(|value| !value.is_nan())
+            .unwrap_or(f64::NEG_INFINITY)
     }
 
     /// What the score of a candidate is made of.
-    pub(crate) fn parts(&self, candidate: usize, ranks: &[Option<Vec<u32>>; SIGNALS]) -> Parts {
+    pub(crate) fn parts(
+        &self,
+        fusion: &Fusion,
+        candidate: usize,
+        ranks: &[Option<Vec<u32>>; SIGNALS],
+    ) -> Parts {
         std::array::from_fn(|signal| {
-            let raw = self.raw.0[signal].as_ref()?[candidate];
+            let raw = self.column(signal)?[candidate];
             Some(SignalScore {
                 raw: if raw.is_nan() { 0.0 } else { raw },
-                normalized: self.normalized.0[signal].as_ref()?[candidate],
-                weight: self.weights[signal],
+                normalized: normalize(signal, raw, fusion.ranges[signal]),
+                weight: fusion.weights[signal],
                 rank: ranks[signal].as_ref()?[candidate],
             })
         })
@@ -160,11 +182,7 @@ impl Fused {
 
     /// The rank of each candidate by each signal; `order` breaks ties: it lists the candidates, the preferred first.
     pub(crate) fn ranks(&self, order: &[usize]) -> [Option<Vec<u32>>; SIGNALS] {
-        std::array::from_fn(|signal| {
-            self.raw.0[signal]
-                .as_deref()
-                .map(|column| ranks(column, order))
-        })
+        std::array::from_fn(|signal| self.column(signal).map(|column| ranks(column, order)))
     }
 }
 
@@ -174,11 +192,22 @@ pub(crate) fn recency(time_micros: i64, now_micros: i64) -> f64 {
     (-age / RECENCY_HALF_LIFE).exp2()
 }
 
-fn normalize(signal: usize, column: &[f64]) -> Vec<f64> {
-    let known = || column.iter().copied().filter(|value| !value.is_nan());
-    let largest = known().fold(f64::NEG_INFINITY, f64::max);
-    let smallest = known().fold(f64::INFINITY, f64::min);
-    let one = |value: f64| match signal {
+impl Range {
+    /// Without the NaN.
+    fn of(column: &[f64]) -> Self {
+        let none = Self {
+            smallest: f64::INFINITY,
+            largest: f64::NEG_INFINITY,
+        };
+        column.iter().fold(none, |range, &value| Self {
+            smallest: range.smallest.min(value),
+            largest: range.largest.max(value),
+        })
+    }
+}
+
+fn normalize(signal: usize, value: f64, Range { smallest, largest }: Range) -> f64 {
+    match signal {
         _ if value.is_nan() => 0.0,
         RECENCY => value,
         VECTOR if largest - smallest > ROUNDING => (value - smallest) / (largest - smallest),
@@ -186,8 +215,7 @@ fn normalize(signal: usize, column: &[f64]) -> Vec<f64> {
         ENTITY => value / largest.max(1.0),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,
-    };
-    column.iter().map(|&value| one(value)).collect()
+    }
 }
 
 fn ranks(column: &[f64], order: &[usize]) -> Vec<u32> {
@@ -212,13 +240,11 @@ mod tests {
     fn scores(columns: &[(usize, &[f64])], weights: [f64; 4]) -> Vec<f64> {
         let mut all = Columns::default();
         for (signal, column) in columns {
-            all.set(*signal, column.to_vec());
+            all.set(*signal, column.iter().copied());
         }
-        all.fuse(
-            &Weights::new(weights).expect("valid weights"),
-            columns[0].1.len(),
-        )
-        .scores
+        let (weights, mut scores) = (Weights::new(weights).expect("valid weights"), Vec::new());
+        all.fuse(&weights, columns[0].1.len(), &mut scores);
+        scores
     }
 
     #[test]

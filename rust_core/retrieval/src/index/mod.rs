@@ -7,14 +7,16 @@ mod select;
 mod sources;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use parking_lot::RwLock;
 
 use crate::Error;
 use crate::filter::Filter;
 use crate::fusion::{Parts, Weights};
+use crate::partition::view::View;
 use crate::partition::{
     Close, HeldVersion, Partition, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
 };
@@ -28,12 +30,13 @@ pub const MAX_TOP_K: usize = 1_000;
 /// So many locks that threads seldom meet at one; each is held for one look-up or insertion.
 const SHARDS: usize = 64;
 
-type Shard = RwLock<HashMap<PartitionKey, Arc<Partition>>>;
+type Shard = RwLock<HashMap<PartitionKey, Arc<Partition>, RandomState>>;
 
 /// All partitions in memory.
 pub struct Index {
     dimension: usize,
     path: SimdPath,
+    /// Chosen anew in each process, so that nobody can choose keys that meet.
     hasher: RandomState,
     shards: Box<[Shard]>,
 }
@@ -108,7 +111,7 @@ impl Index {
         Ok(Self {
             dimension,
             path,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             shards,
         })
     }
@@ -208,6 +211,12 @@ impl Index {
 
     fn partition(&self, key: &PartitionKey) -> Option<Arc<Partition>> {
         self.shard(key).read().get(key).cloned()
+    }
+
+    /// The state of a partition after its last batch.
+    fn view(&self, key: &PartitionKey) -> Option<Arc<View>> {
+        let shard = self.shard(key).read();
+        shard.get(key).map(|partition| partition.view())
     }
 
     fn shard(&self, key: &PartitionKey) -> &Shard {

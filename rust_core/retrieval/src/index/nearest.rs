@@ -1,14 +1,13 @@
 //! The retriever by meaning: the rows with the highest cosine.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
+use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
-use crate::partition::segment::Segment;
-use crate::partition::view::rows_of;
+use crate::partition::segment::{RowNumber, Segment};
 use crate::vector::plan::Plan;
 use crate::vector::{
-    BitQuery, Query, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan, scan_rows,
+    BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan, scan_rows,
     score_error_bound,
 };
 
@@ -29,6 +28,8 @@ struct Scratch {
     by_codes: Shortlist,
     by_bits: Shortlist,
     picks: Vec<u16>,
+    to_rescore: Vec<SourceRow>,
+    exact: Vec<f32>,
 }
 
 /// The query's vector, ready for scores.
@@ -41,53 +42,91 @@ pub(super) struct VectorSignal {
 impl VectorSignal {
     /// The exact cosine of a row; None if it has no vector.
     pub(super) fn score(&self, sources: &Sources, row: SourceRow) -> Option<f32> {
-        let (source, row) = sources.locate(row);
-        let (segment, place) = source.view.locate(row);
+        let (segment, place) = sources.place(row);
         let has_vector = segment.has_vector.as_slice()[place];
         has_vector.then(|| dot(self.path, self.query.row(), self.unit_of(segment, place)))
     }
 
-    /// The `count` selected rows with the highest cosine, in no order.
+    /// Asks for the vector of a row before it is scored.
+    pub(super) fn prefetch(&self, sources: &Sources, row: SourceRow) {
+        let (segment, place) = sources.place(row);
+        prefetch(self.unit_of(segment, place));
+    }
+
+    /// Adds the `count` selected rows with the highest cosine to a list, in no order.
     ///
     /// Exactly as if every row had been scored in `f32`, unless [`Plan::of`] their number is to look at the 1-bit codes
     /// first.
-    pub(super) fn best(&self, sources: &Sources, count: usize) -> Vec<(f32, SourceRow)> {
+    pub(super) fn best(&self, sources: &Sources, count: usize, best: &mut Vec<(f32, SourceRow)>) {
         let mut scratch = SCRATCH.take().unwrap_or_default();
-        let masks: Vec<Arc<[u64]>> = sources.iter().map(with_vector).collect();
-        let sealed = parts(sources, &masks).filter(|part| part.segment.bits.get().is_some());
-        let sealed = sealed.map(Part::rows).sum();
+        let narrowed = with_vectors(sources);
         let scales = sources.iter().map(|source| source.view.extremes.scale);
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
         // Twice the error: see `Shortlist`.
         scratch.by_codes.reset(count, 2.0 * error + ROUNDING);
-        match Plan::of(sealed, self.query.stride(), count) {
-            Plan::Exact => {
-                for part in parts(sources, &masks) {
-                    self.scan(&part, &mut scratch.by_codes);
-                }
-            }
-            Plan::Bits { candidates } => self.narrow(sources, &masks, candidates, &mut scratch),
+        match self.plan(sources, &narrowed, count) {
+            Plan::Exact => self.scan(parts(sources, &narrowed, Form::Shortest), &mut scratch),
+            Plan::Bits { candidates } => self.narrow(sources, &narrowed, candidates, &mut scratch),
         }
-        let best = self.rescored(sources, count, error, &mut scratch.by_codes);
+        self.rescored(sources, count, error, &mut scratch, best);
         SCRATCH.set(Some(scratch));
-        best
     }
 
-    /// Offers the int8 score of every selected row of a segment.
-    fn scan(&self, part: &Part<'_>, list: &mut Shortlist) {
-        let (stride, rows) = (self.query.stride(), part.mask.len() * 64);
-        let scales = part.segment.scales.as_slice();
-        let rows = rows.min(scales.len());
-        let codes = &part.segment.codes.as_slice()[..rows * stride];
-        let (scales, mask) = (&scales[..rows], Some(part.mask));
+    fn plan(&self, sources: &Sources, narrowed: &[Option<Selection>], count: usize) -> Plan {
+        let plan = Plan::of(sources.selected() as usize, self.query.stride(), count);
+        if plan == Plan::Exact {
+            return plan;
+        }
+        let sealed =
+            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits.get().is_some());
+        let sealed = sealed.map(|part| part.count()).sum();
+        Plan::of(sealed, self.query.stride(), count)
+    }
+
+    /// Offers the int8 score of every selected row.
+    fn scan<'a>(&self, parts: impl Iterator<Item = Part<'a>>, scratch: &mut Scratch) {
+        let Scratch {
+            by_codes, picks, ..
+        } = scratch;
+        let mut single = RowScan::new(self.path, &self.query);
+        for part in parts {
+            let codes = part.segment.codes.as_slice();
+            let scales = part.segment.scales.as_slice();
+            match part.rows {
+                Rows::Mask(mask) => self.scan_mask(codes, scales, mask, part.base, by_codes),
+                Rows::List(rows) => {
+                    picks.clear();
+                    picks.extend(rows.iter().map(|&row| (row - part.segment.base) as u16));
+                    // Both grow: of what is there now, the rows that both have.
+                    let length = scales.len().min(codes.len() / self.query.stride());
+                    let codes = &codes[..length * self.query.stride()];
+                    single.add(codes, &scales[..length], picks, part.base, by_codes);
+                }
+            }
+        }
+        single.finish(by_codes);
+    }
+
+    fn scan_mask(
+        &self,
+        codes: &[u8],
+        scales: &[f32],
+        mask: &[u64],
+        base: SourceRow,
+        list: &mut Shortlist,
+    ) {
+        let stride = self.query.stride();
+        let rows = (mask.len() * 64).min(scales.len());
+        let (codes, scales) = (&codes[..rows * stride], &scales[..rows]);
+        let query = &self.query;
         scan(
             self.path,
             codes,
             scales,
             stride,
-            mask,
-            part.base,
-            &self.query,
+            Some(mask),
+            base,
+            query,
             list,
         );
     }
@@ -96,32 +135,27 @@ impl VectorSignal {
     fn narrow(
         &self,
         sources: &Sources,
-        masks: &[Arc<[u64]>],
+        narrowed: &[Option<Selection>],
         candidates: usize,
         scratch: &mut Scratch,
     ) {
         let query = BitQuery::new(self.query.row(), self.dimension);
         scratch.by_bits.reset(candidates, 0.0);
-        for part in parts(sources, masks) {
-            if let Some(bits) = part.segment.bits.get() {
-                let unit = self.query.row();
-                bits.scan(
-                    self.path,
-                    part.mask,
-                    part.base,
-                    unit,
-                    &query,
-                    &mut scratch.by_bits,
-                );
+        for part in parts(sources, narrowed, Form::Mask) {
+            if let (Some(bits), Rows::Mask(mask)) = (part.segment.bits.get(), part.rows) {
+                let (unit, list) = (self.query.row(), &mut scratch.by_bits);
+                bits.scan(self.path, mask, part.base, unit, &query, list);
             } else {
-                self.scan(&part, &mut scratch.by_codes);
+                self.scan(std::iter::once(part), scratch);
             }
         }
         let stride = self.query.stride();
         let (_, mut rows) = scratch.by_bits.pruned();
         // They were offered part by part, each in ascending order.
-        for part in parts(sources, masks).filter(|part| part.segment.bits.get().is_some()) {
-            let end = part.base + (part.mask.len() * 64) as u32;
+        for part in
+            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits.get().is_some())
+        {
+            let end = part.base + part.segment.records.capacity() as u32;
             let (of_part, rest) = rows.split_at(rows.partition_point(|&row| row < end));
             let picks = of_part.iter().map(|&row| (row - part.base) as u16);
             scratch.picks.clear();
@@ -140,7 +174,7 @@ impl VectorSignal {
         }
     }
 
-    /// The exact best `count` of a list of int8 scores that are off by at most `error`.
+    /// Adds the exact best `count` of the list of int8 scores, which are off by at most `error`.
     ///
     /// First the best by int8 are rescored, then those that can still displace one of them.
     fn rescored(
@@ -148,47 +182,48 @@ impl VectorSignal {
         sources: &Sources,
         count: usize,
         error: f32,
-        list: &mut Shortlist,
-    ) -> Vec<(f32, SourceRow)> {
-        let (scores, rows) = list.pruned();
-        let mut best = Vec::with_capacity(scores.len());
-        if scores.len() <= count {
-            self.rescore(sources, rows.iter().copied(), &mut best);
-            return best;
-        }
-        let floor = floor_of_best(scores, count);
+        scratch: &mut Scratch,
+        best: &mut Vec<(f32, SourceRow)>,
+    ) {
+        let Scratch {
+            by_codes,
+            to_rescore,
+            exact,
+            ..
+        } = scratch;
+        by_codes.pruned();
+        let floor = by_codes.floor();
+        let (scores, rows) = by_codes.pruned();
         let pairs = || scores.iter().zip(rows);
         let first = pairs().filter(|(score, _)| **score >= floor);
-        self.rescore(sources, first.map(|(_, row)| *row), &mut best);
-        let exact: Vec<f32> = best.iter().map(|(score, _)| *score).collect();
-        let worst = floor_of_best(&exact, count) - ROUNDING;
+        to_rescore.clear();
+        to_rescore.extend(first.map(|(_, row)| *row));
+        self.rescore(sources, to_rescore, best);
+        if scores.len() <= count {
+            return;
+        }
+        exact.clear();
+        exact.extend(best.iter().map(|(score, _)| *score));
+        let worst = floor_of_best(exact, count) - ROUNDING;
         let rest = pairs().filter(|(score, _)| **score < floor && **score + error >= worst);
-        self.rescore(sources, rest.map(|(_, row)| *row), &mut best);
-        sources.cut(&mut best, count);
-        best
+        to_rescore.clear();
+        to_rescore.extend(rest.map(|(_, row)| *row));
+        self.rescore(sources, to_rescore, best);
+        sources.cut(best, count);
     }
 
     /// Adds the exact scores of rows that have a vector.
-    fn rescore(
-        &self,
-        sources: &Sources,
-        rows: impl Iterator<Item = SourceRow>,
-        scored: &mut Vec<(f32, SourceRow)>,
-    ) {
-        let unit_of = |row| {
-            let (source, row) = sources.locate(row);
-            let (segment, place) = source.view.locate(row);
-            self.unit_of(segment, place)
-        };
-        let units: Vec<(SourceRow, &[f32])> = rows.map(|row| (row, unit_of(row))).collect();
-        for (_, unit) in units.iter().take(ROWS_AHEAD) {
-            prefetch(unit);
+    fn rescore(&self, sources: &Sources, rows: &[SourceRow], scored: &mut Vec<(f32, SourceRow)>) {
+        for &row in rows.iter().take(ROWS_AHEAD) {
+            self.prefetch(sources, row);
         }
-        for (place, (row, unit)) in units.iter().enumerate() {
-            if let Some((_, later)) = units.get(place + ROWS_AHEAD) {
-                prefetch(later);
+        for (place, &row) in rows.iter().enumerate() {
+            if let Some(&later) = rows.get(place + ROWS_AHEAD) {
+                self.prefetch(sources, later);
             }
-            scored.push((dot(self.path, self.query.row(), unit), *row));
+            let (segment, place) = sources.place(row);
+            let score = dot(self.path, self.query.row(), self.unit_of(segment, place));
+            scored.push((score, row));
         }
     }
 
@@ -198,52 +233,95 @@ impl VectorSignal {
     }
 }
 
-/// A segment with the words of a mask that belong to it; at least one bit is set.
+/// The selected rows of a segment; there is at least one.
+#[derive(Clone, Copy)]
 struct Part<'a> {
     segment: &'a Segment,
-    mask: &'a [u64],
-    /// Its first row.
+    rows: Rows<'a>,
+    /// The number of the segment's first row among the rows of all sources.
     base: SourceRow,
 }
 
+#[derive(Clone, Copy)]
+enum Rows<'a> {
+    /// The words of a bitmap that belong to the segment.
+    Mask(&'a [u64]),
+    /// Few rows, ascending, as the view numbers them.
+    List(&'a [RowNumber]),
+}
+
+/// How parts say which rows are selected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Few rows as a list, more as a mask.
+    Shortest,
+    /// Always as a mask.
+    Mask,
+}
+
 impl Part<'_> {
-    fn rows(self) -> usize {
-        self.mask
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+    fn count(&self) -> usize {
+        match self.rows {
+            Rows::Mask(mask) => mask.iter().map(|word| word.count_ones() as usize).sum(),
+            Rows::List(rows) => rows.len(),
+        }
     }
 }
 
 /// The segments with selected rows, in the order of their rows.
-fn parts<'a>(sources: &'a Sources, masks: &'a [Arc<[u64]>]) -> impl Iterator<Item = Part<'a>> {
-    sources.iter().zip(masks).flat_map(|(source, mask)| {
-        let view = &source.view;
-        view.segments.iter().filter_map(move |segment| {
+fn parts<'a>(
+    sources: &'a Sources,
+    narrowed: &'a [Option<Selection>],
+    form: Form,
+) -> impl Iterator<Item = Part<'a>> {
+    sources.iter().enumerate().flat_map(move |(place, source)| {
+        let narrowed = narrowed.get(place).and_then(Option::as_ref);
+        parts_of(source, narrowed.unwrap_or(&source.selected), form)
+    })
+}
+
+fn parts_of<'a>(
+    source: &'a Source,
+    selected: &'a Selection,
+    form: Form,
+) -> impl Iterator<Item = Part<'a>> {
+    let mut rest = selected.rows().filter(|_| form == Form::Shortest);
+    let view = &source.view;
+    view.segments.iter().filter_map(move |segment| {
+        let rows = if let Some(rows) = &mut rest {
+            let end = segment.base + segment.records.capacity() as RowNumber;
+            let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));
+            *rows = later;
+            (!here.is_empty()).then_some(Rows::List(here))
+        } else {
             let first = segment.base as usize / 64;
             let words = segment.rows_below(view.limit).div_ceil(64);
-            let mask = &mask[first.min(mask.len())..mask.len().min(first + words)];
-            let base = source.offset + segment.base;
-            mask.iter().any(|word| *word != 0).then_some(Part {
-                segment,
-                mask,
-                base,
-            })
+            let mask = &selected[first.min(selected.len())..selected.len().min(first + words)];
+            mask.iter()
+                .any(|word| *word != 0)
+                .then_some(Rows::Mask(mask))
+        };
+        Some(Part {
+            segment,
+            rows: rows?,
+            base: source.offset + segment.base,
         })
     })
 }
 
-/// The selected rows of a source that have a vector.
-fn with_vector(source: &Source) -> Arc<[u64]> {
-    if source.view.counts.vectors == source.view.counts.live {
-        return Arc::clone(&source.selected);
+/// For each source with rows that have no vector, the selected rows that have one; nothing if there is no such source.
+fn with_vectors(sources: &Sources) -> Vec<Option<Selection>> {
+    let is_complete = |source: &Source| source.view.counts.vectors == source.view.counts.live;
+    if sources.iter().all(is_complete) {
+        return Vec::new();
     }
-    let mut mask = source.selected.to_vec();
-    for row in rows_of(&source.selected) {
-        let (segment, place) = source.view.locate(row);
-        if !segment.has_vector.as_slice()[place] {
-            mask[row as usize / 64] &= !(1 << (row % 64));
-        }
-    }
-    mask.into()
+    let narrowed = |source: &Source| {
+        (!is_complete(source)).then(|| {
+            source.selected.narrowed(|row| {
+                let (segment, place) = source.view.locate(row);
+                segment.has_vector.as_slice()[place]
+            })
+        })
+    };
+    sources.iter().map(narrowed).collect()
 }

@@ -1,7 +1,9 @@
 //! A search: select, retrieve by each signal, score every candidate on every signal, fuse.
 
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
@@ -9,13 +11,32 @@ use super::select::Selector;
 use super::sources::{SourceRow, Sources};
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
-use crate::fusion::{Columns, ENTITY, LEXICAL, RECENCY, SIGNALS, VECTOR, recency};
+use crate::fusion::{Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
 use crate::text::{Bm25, terms};
-use crate::vector::{Query, decode_f32_le, normalize, padded};
+use crate::vector::{Query, decode_f32_le_into, normalize};
 
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
 const LEAST_CANDIDATES: usize = 50;
 const CANDIDATES_FOR_A_HIT: usize = 4;
+/// How many rows ahead of the one in hand are asked for.
+const ROWS_AHEAD: usize = 4;
+
+thread_local! {
+    /// The lists of the searches of this thread.
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// Memory that lives from search to search, so that one allocates little beyond its answer.
+#[derive(Default)]
+struct Scratch {
+    decoded: Vec<f32>,
+    query: Query,
+    candidates: Candidates,
+    columns: Columns,
+    scores: Vec<f64>,
+    order: Vec<usize>,
+    seen: HashSet<u128, RandomState>,
+}
 
 impl Index {
     /// Searches partitions of one tenant.
@@ -28,37 +49,33 @@ impl Index {
     /// The vector cannot be taken, the partitions are of several tenants, or a number is out of its bounds.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchOutcome, Error> {
         check(request)?;
-        let vector = self.vector_signal(request)?;
+        let mut scratch = SCRATCH.take().unwrap_or_default();
+        let vector = self.vector_signal(request, &mut scratch)?;
         let sources = self.sources(request)?;
         let considered = sources.selected();
         let retrieved = Retrieved::new(&sources, request, vector);
-        let count = LEAST_CANDIDATES.max(CANDIDATES_FOR_A_HIT * request.top_k);
-        let least = if retrieved.words_decide(request) {
-            request.top_k
-        } else {
-            count
-        };
-        let mut candidates = retrieved.candidates(least);
-        let mut hits = retrieved.rank(&candidates, request);
-        let is_short = hits.len() < request.top_k && least < count;
-        if is_short && candidates.rows.len() >= least {
-            // Versions of one memory have taken the places of others.
-            candidates = retrieved.candidates(count);
-            hits = retrieved.rank(&candidates, request);
+        let hits = retrieved.search(request, &mut scratch);
+        if let Some(vector) = retrieved.vector {
+            scratch.query = vector.query;
         }
+        SCRATCH.set(Some(scratch));
         Ok(SearchOutcome { hits, considered })
     }
 
-    fn vector_signal(&self, request: &SearchRequest<'_>) -> Result<Option<VectorSignal>, Error> {
+    fn vector_signal(
+        &self,
+        request: &SearchRequest<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Option<VectorSignal>, Error> {
         let Some(bytes) = request.vector else {
             return Ok(None);
         };
-        let mut unit = vec![0.0; padded(self.dimension())];
-        decode_f32_le(bytes, self.dimension())
-            .and_then(|vector| normalize(&vector, &mut unit))
+        let (mut query, vector) = (std::mem::take(&mut scratch.query), &mut scratch.decoded);
+        decode_f32_le_into(bytes, self.dimension(), vector)
+            .and_then(|()| query.prepare(self.dimension(), |unit| normalize(vector, unit)))
             .map_err(|source| Error::vector("vector", source))?;
         let signal = VectorSignal {
-            query: Query::new(&unit),
+            query,
             path: self.simd_path(),
             dimension: self.dimension(),
         };
@@ -67,20 +84,17 @@ impl Index {
 
     fn sources(&self, request: &SearchRequest<'_>) -> Result<Sources, Error> {
         let selector = Selector::new(request);
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<_, RandomState> = HashSet::default();
         let is_one = request.partitions.len() == 1;
         let keys = request
             .partitions
             .iter()
             .filter(|key| is_one || seen.insert(*key));
-        let views = keys
-            .filter_map(|key| self.partition(key))
-            .map(|partition| partition.view());
-        Sources::new(
-            views
-                .map(|view| (Arc::clone(&view), selector.select(&view)))
-                .collect(),
-        )
+        let views = keys.filter_map(|key| self.view(key));
+        Sources::new(views.map(|view| {
+            let selected = selector.select(&view);
+            (view, selected)
+        }))
     }
 }
 
@@ -108,12 +122,13 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
 }
 
 /// The rows that a search ranks.
+#[derive(Default)]
 struct Candidates {
-    /// Ascending.
+    /// In ascending order, unless the vector alone has found them.
     rows: Vec<SourceRow>,
-    /// The cosines that are known already, in ascending order of their rows.
-    cosines: Vec<(SourceRow, f32)>,
-    /// What words say of each; empty if they take no part.
+    /// The cosines that are known already, in the order of their rows.
+    cosines: Vec<(f32, SourceRow)>,
+    /// What words say of each row; empty if they take no part.
     lexical: Vec<f64>,
     /// Whether a selected row has one of the names, be it worth nothing.
     names_match: bool,
@@ -143,10 +158,8 @@ impl<'a> Retrieved<'a> {
         let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
         let lexical =
             (!terms.is_empty()).then(|| PostingSignal::lexical(sources, &terms, Bm25::default()));
-        let entity = request
-            .weights
-            .counts(ENTITY)
-            .then(|| PostingSignal::entity(sources, request.text));
+        let names = request.weights.counts(ENTITY) && !request.text.is_empty();
+        let entity = names.then(|| PostingSignal::entity(sources, request.text));
         Self {
             sources,
             vector,
@@ -155,125 +168,193 @@ impl<'a> Retrieved<'a> {
         }
     }
 
+    fn search(&self, request: &SearchRequest<'_>, scratch: &mut Scratch) -> Vec<Hit> {
+        let count = LEAST_CANDIDATES.max(CANDIDATES_FOR_A_HIT * request.top_k);
+        let least = if self.words_decide(request) {
+            request.top_k
+        } else {
+            count
+        };
+        self.find(least, &mut scratch.candidates);
+        let hits = self.rank(request, scratch);
+        let is_short = hits.len() < request.top_k && least < count;
+        if is_short && scratch.candidates.rows.len() >= least {
+            // Versions of one memory have taken the places of others.
+            self.find(count, &mut scratch.candidates);
+            return self.rank(request, scratch);
+        }
+        hits
+    }
+
     /// Whether the words alone say which rows are found and in which order.
     fn words_decide(&self, request: &SearchRequest<'_>) -> bool {
         self.vector.is_none() && self.entity.is_none() && !request.weights.counts(RECENCY)
     }
 
     /// The union of the best `count` by each signal.
-    fn candidates(&self, count: usize) -> Candidates {
-        let vector = self.vector.iter();
-        let mut cosines: Vec<(SourceRow, f32)> = vector
-            .flat_map(|signal| signal.best(self.sources, count))
-            .map(|(cosine, row)| (row, cosine))
-            .collect();
-        cosines.sort_unstable_by_key(|&(row, _)| row);
-        let mut rows: Vec<SourceRow> = cosines.iter().map(|&(row, _)| row).collect();
-        let mut names_match = false;
+    fn find(&self, count: usize, candidates: &mut Candidates) {
+        let Candidates {
+            rows,
+            cosines,
+            lexical,
+            names_match,
+        } = candidates;
+        rows.clear();
+        cosines.clear();
+        lexical.clear();
+        *names_match = false;
+        if let Some(signal) = &self.vector {
+            signal.best(self.sources, count, cosines);
+        }
+        if self.lexical.is_some() || self.entity.is_some() {
+            cosines.sort_unstable_by_key(|&(_, row)| row);
+        }
+        rows.extend(cosines.iter().map(|&(_, row)| row));
         if let Some(entity) = &self.entity {
             let found = entity.scan(self.sources, &[], count).best;
-            names_match = !found.is_empty() || entity.has_worthless(self.sources);
+            *names_match = !found.is_empty() || entity.has_worthless(self.sources);
             rows.extend(found.into_iter().map(|(_, row)| row));
             rows.sort_unstable();
             rows.dedup();
         }
-        let Some(lexical) = &self.lexical else {
-            return Candidates {
-                rows,
-                cosines,
-                lexical: Vec::new(),
-                names_match,
-            };
-        };
-        let found = lexical.scan(self.sources, &rows, count);
-        let mut scored: Vec<(SourceRow, f32)> = rows.into_iter().zip(found.scores).collect();
-        scored.extend(found.best.into_iter().map(|(score, row)| (row, score)));
-        scored.sort_unstable_by_key(|&(row, _)| row);
-        scored.dedup_by_key(|&mut (row, _)| row);
-        Candidates {
-            rows: scored.iter().map(|&(row, _)| row).collect(),
-            cosines,
-            lexical: scored.iter().map(|&(_, score)| f64::from(score)).collect(),
-            names_match,
+        if let Some(signal) = &self.lexical {
+            let found = signal.scan(self.sources, rows, count);
+            let mut scored: Vec<(SourceRow, f32)> = rows.drain(..).zip(found.scores).collect();
+            scored.extend(found.best.into_iter().map(|(score, row)| (row, score)));
+            scored.sort_unstable_by_key(|&(row, _)| row);
+            scored.dedup_by_key(|&mut (row, _)| row);
+            rows.extend(scored.iter().map(|&(row, _)| row));
+            lexical.extend(scored.iter().map(|&(_, score)| f64::from(score)));
         }
     }
 
     /// Every signal of every candidate.
-    fn columns(&self, candidates: &Candidates, request: &SearchRequest<'_>) -> Columns {
+    fn columns(&self, request: &SearchRequest<'_>, candidates: &Candidates, columns: &mut Columns) {
         let rows = &candidates.rows;
-        let mut columns = Columns::default();
+        columns.clear();
         if let Some(signal) = &self.vector {
-            let known = &candidates.cosines;
-            let score = |&row: &SourceRow| {
-                let cosine = match known.binary_search_by_key(&row, |&(row, _)| row) {
-                    Ok(place) => Some(known[place].1),
-                    Err(_) => signal.score(self.sources, row),
-                };
-                cosine.map_or(f64::NAN, f64::from)
-            };
-            columns.set(VECTOR, rows.iter().map(score).collect());
+            self.cosines(signal, candidates, columns);
         }
         if self.lexical.is_some() {
-            columns.set(LEXICAL, candidates.lexical.clone());
+            columns.set(LEXICAL, candidates.lexical.iter().copied());
         }
         if let Some(signal) = self.entity.as_ref().filter(|_| candidates.names_match) {
             let scores = signal.scan(self.sources, rows, 0).scores;
-            columns.set(ENTITY, scores.into_iter().map(f64::from).collect());
+            columns.set(ENTITY, scores.into_iter().map(f64::from));
         }
         if request.weights.counts(RECENCY) {
             let now = request.as_of_micros.unwrap_or(request.now_micros);
             let score = |&row| recency(self.sources.recency_time(row), now);
-            columns.set(RECENCY, rows.iter().map(score).collect());
+            columns.set(RECENCY, rows.iter().map(score));
         }
-        columns
     }
 
-    fn rank(&self, candidates: &Candidates, request: &SearchRequest<'_>) -> Vec<Hit> {
-        if candidates.rows.is_empty() {
+    /// The cosines of all candidates: those that are known come in the order of the rows, the others are computed.
+    fn cosines(&self, signal: &VectorSignal, candidates: &Candidates, columns: &mut Columns) {
+        let (rows, mut known) = (&candidates.rows, candidates.cosines.as_slice());
+        let is_known = |row| known.binary_search_by_key(&row, |&(_, row)| row).is_ok();
+        let unknown = if known.len() < rows.len() {
+            rows.as_slice()
+        } else {
+            &[]
+        };
+        let mut ahead = unknown.iter().filter(move |&&row| !is_known(row));
+        let mut prefetch = |count| {
+            let next = ahead.by_ref().take(count);
+            next.for_each(|&row| signal.prefetch(self.sources, row));
+        };
+        prefetch(ROWS_AHEAD);
+        let score = |&row: &SourceRow| {
+            let cosine = match known.split_first() {
+                Some((&(cosine, first), rest)) if first == row => {
+                    known = rest;
+                    Some(cosine)
+                }
+                _ => {
+                    prefetch(1);
+                    signal.score(self.sources, row)
+                }
+            };
+            cosine.map_or(f64::NAN, f64::from)
+        };
+        columns.set(VECTOR, rows.iter().map(score));
+    }
+
+    /// The best of the candidates.
+    fn rank(&self, request: &SearchRequest<'_>, scratch: &mut Scratch) -> Vec<Hit> {
+        let Scratch {
+            candidates,
+            columns,
+            scores,
+            order,
+            seen,
+            ..
+        } = scratch;
+        let rows = candidates.rows.as_slice();
+        if rows.is_empty() {
             return Vec::new();
         }
-        let columns = self.columns(candidates, request);
-        let candidates = candidates.rows.as_slice();
-        let fused = columns.fuse(&request.weights, candidates.len());
-        let newer = |a: usize, b: usize| self.sources.newer_first(candidates[a], candidates[b]);
-        let time_of = |place: usize| self.sources.recency_time(candidates[place]);
-        let scores = fused.scores.iter().copied().enumerate();
-        let mut order: Vec<(f64, i64, usize)> = scores
-            .map(|(place, score)| (score, time_of(place), place))
-            .collect();
-        order.sort_unstable_by(|&(score_of_a, time_of_a, a), &(score_of_b, time_of_b, b)| {
+        self.columns(request, candidates, columns);
+        let fusion = columns.fuse(&request.weights, rows.len(), scores);
+        let newer = |a: usize, b: usize| self.sources.newer_first(rows[a], rows[b]);
+        let better = |&a: &usize, &b: &usize| {
+            let by_score = scores[b].total_cmp(&scores[a]);
             // Cosines that the normalisation takes for equal are still told apart.
-            let by_score = score_of_b.total_cmp(&score_of_a);
             by_score
-                .then_with(|| fused.raw(VECTOR, b).total_cmp(&fused.raw(VECTOR, a)))
-                .then_with(|| time_of_b.cmp(&time_of_a))
+                .then_with(|| columns.raw(VECTOR, b).total_cmp(&columns.raw(VECTOR, a)))
                 .then_with(|| newer(a, b))
-        });
-        let ranks = if request.explain {
-            let mut newest: Vec<usize> = (0..candidates.len()).collect();
-            newest.sort_unstable_by(|&a, &b| newer(a, b));
-            fused.ranks(&newest)
-        } else {
-            [const { None }; SIGNALS]
         };
-        let mut seen = HashSet::new();
-        let mut hits = Vec::with_capacity(request.top_k.min(candidates.len()));
-        for (_, _, candidate) in order {
-            if hits.len() == request.top_k || fused.scores[candidate] < request.min_score {
-                break;
+        order.clear();
+        order.extend((0..rows.len()).filter(|&place| scores[place] >= request.min_score));
+        // Only as many are put in order as are asked for; the others only if versions of one memory take their places.
+        let (mut sorted, mut wanted) = (0, request.top_k);
+        seen.clear();
+        let mut hits = Vec::with_capacity(wanted.min(order.len()));
+        let ranks = request.explain.then(|| {
+            let mut newest: Vec<usize> = (0..rows.len()).collect();
+            newest.sort_unstable_by(|&a, &b| newer(a, b));
+            columns.ranks(&newest)
+        });
+        while hits.len() < request.top_k && sorted < order.len() {
+            let rest = &mut order[sorted..];
+            if wanted < rest.len() {
+                rest.select_nth_unstable_by(wanted, better);
             }
-            let (source, row) = self.sources.locate(candidates[candidate]);
-            let record = source.view.record(row);
-            if seen.insert(record.memory_id()) {
-                hits.push(Hit {
-                    record: record.clone(),
-                    scope: source.view.scope(row),
-                    valid_to_micros: source.view.end(row),
-                    score: fused.scores[candidate],
-                    parts: request.explain.then(|| fused.parts(candidate, &ranks)),
-                });
+            let count = wanted.min(rest.len());
+            let best = &mut rest[..count];
+            best.sort_unstable_by(better);
+            for &candidate in &*best {
+                self.sources.prefetch_record(rows[candidate]);
             }
+            for &candidate in &*best {
+                if hits.len() < request.top_k {
+                    let parts = ranks.as_ref();
+                    let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
+                    hits.extend(self.hit(rows[candidate], scores[candidate], parts, seen));
+                }
+            }
+            sorted += best.len();
+            wanted = order.len() - sorted;
         }
         hits
+    }
+
+    /// A row as a hit; None if another version of its memory is one already.
+    fn hit(
+        &self,
+        row: SourceRow,
+        score: f64,
+        parts: Option<Parts>,
+        seen: &mut HashSet<u128, RandomState>,
+    ) -> Option<Hit> {
+        let (source, row) = self.sources.locate(row);
+        let record = source.view.record(row);
+        seen.insert(record.memory_id()).then(|| Hit {
+            record: record.clone(),
+            scope: source.view.scope(row),
+            valid_to_micros: source.view.end(row),
+            score,
+            parts,
+        })
     }
 }

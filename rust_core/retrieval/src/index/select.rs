@@ -1,13 +1,85 @@
 //! Which rows a search may find: scope, time and filter.
 
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use crate::filter::Filter;
-use crate::partition::segment::{NEVER, Segment};
-use crate::partition::view::View;
+use crate::partition::scopes::{RowsBySlot, Slots};
+use crate::partition::segment::{NEVER, RowNumber, Segment};
+use crate::partition::view::{View, has_row, rows_of};
 use crate::partition::{ScopeIds, ScopeMatch};
 
 use super::SearchRequest;
+
+/// A selection with at most one row of so many is also kept as a list, and scans go by that.
+const SPARSE: usize = 8;
+/// In a segment with at most one row of so many, the rows of a scope are looked at one by one.
+const FEW_IN_SEGMENT: usize = 4;
+
+/// The rows of one view that a search may find: a bitmap over row numbers.
+pub(super) struct Selection {
+    words: Words,
+    count: usize,
+    rows: Option<Vec<RowNumber>>,
+}
+
+enum Words {
+    /// One of the view's own.
+    Shared(Arc<[u64]>),
+    Own(Vec<u64>),
+}
+
+impl Selection {
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The rows, ascending, if they are few among those of the view.
+    pub(super) fn rows(&self) -> Option<&[RowNumber]> {
+        self.rows.as_deref()
+    }
+
+    /// Those of them that a test lets through.
+    pub(super) fn narrowed(&self, holds: impl Fn(RowNumber) -> bool) -> Self {
+        let mut words = self.to_vec();
+        keep_each(&mut words, |row| holds(row as RowNumber));
+        Self::own(words)
+    }
+
+    fn shared(words: &Arc<[u64]>, count: u32) -> Self {
+        Self {
+            words: Words::Shared(Arc::clone(words)),
+            count: count as usize,
+            rows: None,
+        }
+    }
+
+    fn own(words: Vec<u64>) -> Self {
+        let count = words.iter().map(|word| word.count_ones() as usize).sum();
+        let rows = (count * SPARSE <= words.len() * 64).then(|| {
+            let mut rows = Vec::with_capacity(count);
+            rows.extend(rows_of(&words));
+            rows
+        });
+        Self {
+            words: Words::Own(words),
+            count,
+            rows,
+        }
+    }
+}
+
+impl Deref for Selection {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        match &self.words {
+            Words::Shared(words) => words,
+            Words::Own(words) => words,
+        }
+    }
+}
 
 /// What a search says about the rows that it may find.
 pub(super) struct Selector<'a> {
@@ -25,6 +97,17 @@ struct Time {
     include_superseded: bool,
 }
 
+/// What is left to ask of the rows of a view whose scope is selected.
+struct Questions<'a> {
+    view: &'a View,
+    /// What the rows are taken from.
+    base: &'a [u64],
+    filter: Option<&'a Filter>,
+    time: Time,
+    expiry: bool,
+    validity: bool,
+}
+
 impl<'a> Selector<'a> {
     pub(super) fn new(request: &SearchRequest<'a>) -> Self {
         let time = Time {
@@ -40,70 +123,173 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// The selected rows of a view, as a bitmap.
-    pub(super) fn select(&self, view: &View) -> Arc<[u64]> {
-        let slots = self.slots(view);
-        // Without these questions the rows that have no end are the answer.
+    /// The selected rows of a view.
+    pub(super) fn select(&self, view: &View) -> Selection {
+        let slots = view.storage.scopes.select(self.scope, self.scope_match);
+        // Without further questions the rows that have no end are the answer, or with the superseded ones all.
         let only_current = self.time.only_current(view);
-        let all_slots = slots.iter().all(|&selected| selected);
-        let base = if only_current {
-            &view.current
+        let (base, count) = if only_current {
+            (&view.current, view.counts.current)
         } else {
-            &view.live
+            (&view.live, view.counts.live)
         };
-        if only_current && all_slots && view.counts.expiring == 0 && self.filter.is_none() {
-            return Arc::clone(base);
+        let questions = Questions {
+            view,
+            base,
+            filter: self.filter,
+            time: self.time,
+            expiry: view.counts.expiring > 0,
+            validity: !only_current && !self.time.takes_all(),
+        };
+        match slots {
+            Slots::All if questions.are_none() => Selection::shared(base, count),
+            Slots::All => questions.of_all(),
+            Slots::Some(slots) => questions.of_slots(&slots),
         }
-        let mut selected = base.to_vec();
-        for segment in view.segments.iter() {
-            let rows = segment.rows_below(view.limit);
-            let first = (segment.base as usize / 64).min(selected.len());
-            let end = selected.len().min(first + rows.div_ceil(64));
-            let words = &mut selected[first..end];
-            if !all_slots {
-                let column = &segment.scope_slots.as_slice()[..rows];
-                keep(words, column, |&slot| slots[slot as usize]);
-            }
-            if view.counts.expiring > 0 {
-                let column = &segment.expire_time.as_slice()[..rows];
-                keep(words, column, |&expire| expire > self.time.at);
-            }
-            if !only_current {
-                keep_each(words, |place| {
-                    self.time.holds(segment, place, view.sequence)
-                });
-            }
-            if let Some(filter) = self.filter {
-                keep_each(words, |place| {
-                    let slot = segment.scope_slots.as_slice()[place] as usize;
-                    let scope = view.storage.scopes.get(slot);
-                    scope.is_some_and(|scope| {
-                        filter.holds(&segment.records.as_slice()[place], scope)
-                    })
-                });
-            }
-        }
-        selected.into()
-    }
-
-    /// Whether the ids asked for select each of the view's scopes.
-    fn slots(&self, view: &View) -> Vec<bool> {
-        let scopes = view.storage.scopes.slices().flatten();
-        scopes
-            .map(|scope| self.scope.selects(scope, self.scope_match))
-            .collect()
     }
 }
 
-/// Clears the bits of rows that a column excludes, without a branch for each.
-fn keep<T>(words: &mut [u64], column: &[T], holds: impl Fn(&T) -> bool) {
-    for (word, values) in words.iter_mut().zip(column.chunks(64)) {
-        if *word != 0 {
-            let bits = values.iter().enumerate();
-            *word &= bits.fold(0, |bits, (bit, value)| {
-                bits | u64::from(holds(value)) << bit
+impl Questions<'_> {
+    fn are_none(&self) -> bool {
+        self.filter.is_none() && !self.expiry && !self.validity
+    }
+
+    fn of_all(&self) -> Selection {
+        let mut words = self.base.to_vec();
+        for segment in self.view.segments.iter() {
+            self.narrow(segment, &mut words[self.words_of(segment)]);
+        }
+        Selection::own(words)
+    }
+
+    /// The selected rows of some scopes. Where they are few, nothing else is looked at.
+    fn of_slots(&self, slots: &[u32]) -> Selection {
+        let mut words = vec![0; self.base.len()];
+        let most = self.base.len() * 64 / SPARSE;
+        let mut rows = Some(Vec::new());
+        for segment in self.view.segments.iter() {
+            let range = self.words_of(segment);
+            let by_slot = segment.by_slot.get();
+            let few = by_slot.filter(|by_slot| {
+                let held = slots.iter().map(|&slot| by_slot.places(slot).len());
+                held.sum::<usize>() * FEW_IN_SEGMENT <= 64 * range.len()
+            });
+            if let Some(by_slot) = few {
+                self.pick(segment, slots, by_slot, &mut words, &mut rows);
+            } else {
+                let words = &mut words[range.clone()];
+                words.copy_from_slice(&self.base[range.clone()]);
+                let column = &segment.scope_slots.as_slice()[..segment.rows_below(self.view.limit)];
+                keep_slots(words, column, slots);
+                self.narrow(segment, words);
+                if let Some(rows) = &mut rows {
+                    let first = (64 * range.start) as RowNumber;
+                    rows.extend(rows_of(words).map(|row| first + row));
+                }
+            }
+            rows = rows.filter(|rows| rows.len() <= most);
+        }
+        let Some(rows) = rows else {
+            return Selection::own(words);
+        };
+        Selection {
+            words: Words::Own(words),
+            count: rows.len(),
+            rows: Some(rows),
+        }
+    }
+
+    /// Adds the rows of some scopes in a segment that all the rest holds of, looking at no others.
+    fn pick(
+        &self,
+        segment: &Segment,
+        slots: &[u32],
+        by_slot: &RowsBySlot,
+        words: &mut [u64],
+        rows: &mut Option<Vec<RowNumber>>,
+    ) {
+        let known = rows.as_ref().map_or(0, Vec::len);
+        for &place in slots.iter().flat_map(|&slot| by_slot.places(slot)) {
+            let row = segment.base + RowNumber::from(place);
+            // A full segment may have rows that the view does not show yet; they are not in the base.
+            if has_row(self.base, row) && self.holds(segment, usize::from(place)) {
+                words[row as usize / 64] |= 1 << (row % 64);
+                if let Some(rows) = rows {
+                    rows.push(row);
+                }
+            }
+        }
+        if let (Some(rows), true) = (rows, slots.len() > 1) {
+            rows[known..].sort_unstable();
+        }
+    }
+
+    /// Clears the bits of a segment's rows that something asked for does not hold of, the cheapest question first.
+    fn narrow(&self, segment: &Segment, words: &mut [u64]) {
+        let rows = segment.rows_below(self.view.limit);
+        if self.expiry {
+            let column = &segment.expire_time.as_slice()[..rows];
+            keep(words, column, |&expire| expire > self.time.at);
+        }
+        if self.validity {
+            keep_each(words, |place| {
+                self.time.holds(segment, place, self.view.sequence)
             });
         }
+        if self.filter.is_some() {
+            keep_each(words, |place| self.fulfils_filter(segment, place));
+        }
+    }
+
+    /// The same for one row.
+    fn holds(&self, segment: &Segment, place: usize) -> bool {
+        (!self.expiry || segment.expire_time.as_slice()[place] > self.time.at)
+            && (!self.validity || self.time.holds(segment, place, self.view.sequence))
+            && self.fulfils_filter(segment, place)
+    }
+
+    fn fulfils_filter(&self, segment: &Segment, place: usize) -> bool {
+        self.filter.is_none_or(|filter| {
+            let slot = segment.scope_slots.as_slice()[place];
+            let scope = self.view.storage.scopes.get(slot);
+            scope.is_some_and(|scope| filter.holds(&segment.records.as_slice()[place], scope))
+        })
+    }
+
+    /// Where a segment's words are in a bitmap over the view's rows.
+    fn words_of(&self, segment: &Segment) -> Range<usize> {
+        let first = (segment.base as usize / 64).min(self.base.len());
+        let count = segment.rows_below(self.view.limit).div_ceil(64);
+        first..self.base.len().min(first + count)
+    }
+}
+
+/// Clears the bits of rows whose slot is none of some, which are ascending.
+fn keep_slots(words: &mut [u64], column: &[u32], slots: &[u32]) {
+    match slots {
+        [] => words.fill(0),
+        &[only] => keep(words, column, |&slot| slot == only),
+        _ => keep_each(words, |place| slots.binary_search(&column[place]).is_ok()),
+    }
+}
+
+/// Clears the bits of rows that a column excludes, 64 at once and without a branch for each.
+fn keep<T>(words: &mut [u64], column: &[T], holds: impl Fn(&T) -> bool) {
+    /// Brings the lowest bits of eight bytes together in the highest byte of the product.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    for (word, values) in words.iter_mut().zip(column.chunks(64)) {
+        if *word == 0 {
+            continue;
+        }
+        let mut kept = [0_u8; 64];
+        for (kept, value) in kept.iter_mut().zip(values) {
+            *kept = u8::from(holds(value));
+        }
+        let eights = kept.as_chunks::<8>().0.iter().enumerate();
+        *word &= eights.fold(0, |bits, (place, &eight)| {
+            let eight = u64::from_le_bytes(eight).wrapping_mul(GATHER) >> 56;
+            bits | eight << (8 * place)
+        });
     }
 }
 
@@ -125,6 +311,11 @@ impl Time {
     /// Whether the rows without an end are those that hold.
     fn only_current(self, view: &View) -> bool {
         !self.is_past && !self.include_superseded && view.extremes.planned_end <= self.at
+    }
+
+    /// Whether every row holds.
+    fn takes_all(self) -> bool {
+        !self.is_past && self.include_superseded
     }
 
     fn holds(self, segment: &Segment, place: usize, sequence: u32) -> bool {

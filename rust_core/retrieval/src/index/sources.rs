@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 use std::slice;
 use std::sync::Arc;
 
+use super::select::Selection;
 use crate::Error;
-use crate::partition::segment::RowNumber;
+use crate::partition::segment::{RowNumber, Segment};
 use crate::partition::view::View;
+use crate::vector::prefetch;
 
 /// A row of one of the sources: its number plus the source's offset.
 pub(super) type SourceRow = u32;
@@ -17,7 +19,7 @@ pub(super) struct Source {
     /// Added to a row's number; a multiple of 64.
     pub(super) offset: u32,
     /// The rows that scope, time and filter let through.
-    pub(super) selected: Arc<[u64]>,
+    pub(super) selected: Selection,
 }
 
 /// All partitions of a search.
@@ -25,10 +27,12 @@ pub(super) struct Sources(Vec<Source>);
 
 impl Sources {
     /// Numbers the rows of views that have been narrowed already. Empty views are left out, so that offsets differ.
-    pub(super) fn new(narrowed: Vec<(Arc<View>, Arc<[u64]>)>) -> Result<Self, Error> {
+    pub(super) fn new(
+        narrowed: impl Iterator<Item = (Arc<View>, Selection)>,
+    ) -> Result<Self, Error> {
         let mut offset = 0_u32;
-        let mut sources = Vec::with_capacity(narrowed.len());
-        for (view, selected) in narrowed.into_iter().filter(|(view, _)| view.limit > 0) {
+        let mut sources = Vec::with_capacity(narrowed.size_hint().1.unwrap_or_default());
+        for (view, selected) in narrowed.filter(|(view, _)| view.limit > 0) {
             let rows = 64 * view.live.len() as u32;
             let next = offset.checked_add(rows);
             sources.push(Source {
@@ -49,20 +53,28 @@ impl Sources {
 
     /// How many rows are selected.
     pub(super) fn selected(&self) -> u64 {
-        let selected = |source: &Source| {
-            if Arc::ptr_eq(&source.selected, &source.view.current) {
-                return u64::from(source.view.counts.current);
-            }
-            let words = source.selected.iter();
-            words.map(|word| u64::from(word.count_ones())).sum()
-        };
-        self.iter().map(selected).sum()
+        self.iter()
+            .map(|source| source.selected.count() as u64)
+            .sum()
     }
 
     /// The source of a row and the row's number in it.
     pub(super) fn locate(&self, row: SourceRow) -> (&Source, RowNumber) {
-        let source = &self.0[self.place_of(row)];
+        // Most searches have one.
+        let place = if self.0.len() == 1 {
+            0
+        } else {
+            self.place_of(row)
+        };
+        let source = &self.0[place];
         (source, row - source.offset)
+    }
+
+    /// The segment of a row and the row's place in it.
+    #[inline]
+    pub(super) fn place(&self, row: SourceRow) -> (&Segment, usize) {
+        let (source, row) = self.locate(row);
+        source.view.locate(row)
     }
 
     /// Which source a row is in.
@@ -70,10 +82,15 @@ impl Sources {
         self.0.partition_point(|source| source.offset <= row) - 1
     }
 
+    /// Asks for the first part of a row's record before it is read.
+    pub(super) fn prefetch_record(&self, row: SourceRow) {
+        let (segment, place) = self.place(row);
+        prefetch(segment.records.as_slice()[place].identity());
+    }
+
     /// When it happened or was heard.
     pub(super) fn recency_time(&self, row: SourceRow) -> i64 {
-        let (source, row) = self.locate(row);
-        let (segment, place) = source.view.locate(row);
+        let (segment, place) = self.place(row);
         segment.recency_time.as_slice()[place]
     }
 

@@ -70,7 +70,8 @@ impl ScopeIds {
             })
     }
 
-    fn ids(&self) -> [&Option<String>; 4] {
+    /// In the order of ownership.
+    pub(crate) fn ids(&self) -> [&Option<String>; 4] {
         [
             &self.user_id,
             &self.agent_id,

@@ -9,6 +9,7 @@ mod append_only;
 pub(crate) mod dictionary;
 mod memory;
 mod record;
+pub(crate) mod scopes;
 pub(crate) mod segment;
 pub(crate) mod view;
 mod writer;

@@ -91,6 +91,11 @@ impl Record {
         Self(bytes.into())
     }
 
+    /// Where [`Record::memory_id`] is, for a prefetch.
+    pub(crate) fn identity(&self) -> &[u8] {
+        &self.0[..size_of::<u128>()]
+    }
+
     /// The UUID as a number.
     pub fn memory_id(&self) -> u128 {
         u128::from_le_bytes(self.array(0))

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use super::append_only::AppendOnly;
 use super::record::Record;
+use super::scopes::RowsBySlot;
 use crate::vector::{BitCodes, padded};
 
 /// Rows that the first segments hold; each later one holds [`LARGEST`].
@@ -13,6 +14,8 @@ const SMALL: [u32; 4] = [16, 64, 256, 1_024];
 const LARGEST: u32 = 4_096;
 /// Where the segments of [`LARGEST`] rows begin: after the small ones, each rounded up to whole mask words.
 const SMALL_END: u32 = 64 + 64 + 256 + 1_024;
+/// Segments of fewer rows are looked at row by row for those of a scope.
+const LEAST_BY_SLOT: usize = 256;
 /// No row can have this number, so that a batch that would reach it is refused in time.
 pub(crate) const LAST_ROW: u32 = u32::MAX - 2 * LARGEST;
 
@@ -69,6 +72,8 @@ pub(crate) struct Segment {
     pub(crate) lengths: AppendOnly<u32>,
     /// Which of the partition's scopes.
     pub(crate) scope_slots: AppendOnly<u32>,
+    /// The rows of each scope, once the segment is full and if it is not one of the smallest.
+    pub(crate) by_slot: OnceLock<RowsBySlot>,
     /// From when it holds.
     pub(crate) valid_from: AppendOnly<i64>,
     /// The end of validity with which it came, or [`NEVER`].
@@ -116,6 +121,7 @@ impl Segment {
             has_vector: AppendOnly::with_capacity(rows),
             lengths: AppendOnly::with_capacity(rows),
             scope_slots: AppendOnly::with_capacity(rows),
+            by_slot: OnceLock::new(),
             valid_from: AppendOnly::with_capacity(rows),
             planned_end: AppendOnly::with_capacity(rows),
             valid_to: AppendOnly::with_capacity(rows),
@@ -154,7 +160,7 @@ impl Segment {
             && self.ended.push(AtomicU32::new(0)).is_ok()
             && self.records.push(row.record).is_ok();
         assert!(fits, "a row is pushed only into a segment with room");
-        if place + 1 == LARGEST as usize {
+        if self.is_full() {
             self.seal(row.unit.len());
         }
         self.base + place as u32
@@ -167,6 +173,15 @@ impl Segment {
 
     /// Makes what only a full segment has. A reader who finds it finds it whole, whatever the view says of the rows.
     fn seal(&self, stride: usize) {
+        let rows = self.records.capacity();
+        if rows < LEAST_BY_SLOT {
+            return;
+        }
+        let slots = self.scope_slots.as_slice();
+        self.by_slot.get_or_init(|| RowsBySlot::of(slots));
+        if rows < LARGEST as usize {
+            return;
+        }
         let has_vector = self.has_vector.as_slice();
         if let Some(bits) = BitCodes::of(self.units.as_slice(), stride, has_vector) {
             self.bits.get_or_init(|| bits);
@@ -200,6 +215,7 @@ impl Segment {
             + self.has_vector.bytes()
             + self.lengths.bytes()
             + self.scope_slots.bytes()
+            + self.by_slot.get().map_or(0, RowsBySlot::bytes)
             + self.valid_from.bytes()
             + self.planned_end.bytes()
             + self.valid_to.bytes()

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::append_list::AppendList;
 use super::dictionary::Dictionary;
 use super::memory::ScopeIds;
 use super::record::Record;
+use super::scopes::Scopes;
 use super::segment::{NEVER, RowNumber, Segment, place_of};
 
 /// The parts of a partition that grow in place. A load makes new ones.
@@ -15,7 +15,7 @@ pub(crate) struct Storage {
     /// Normalised names.
     pub(crate) entities: Dictionary,
     /// The distinct scopes; rows name them by place.
-    pub(crate) scopes: AppendList<Arc<ScopeIds>>,
+    pub(crate) scopes: Scopes,
 }
 
 /// How many rows of each sort a view has.
@@ -101,7 +101,7 @@ impl View {
     /// The scope of a row.
     pub(crate) fn scope(&self, row: RowNumber) -> Arc<ScopeIds> {
         let (segment, place) = self.locate(row);
-        let slot = segment.scope_slots.as_slice()[place] as usize;
+        let slot = segment.scope_slots.as_slice()[place];
         Arc::clone(
             self.storage
                 .scopes

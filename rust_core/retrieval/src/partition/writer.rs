@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::append_list::AppendList;
 use super::dictionary::{Dictionary, Posting};
 use super::memory::{Close, Memory, Row, ScopeIds};
 use super::record::Record;
+use super::scopes::Scopes;
 use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, Segment, place_of};
 use super::view::{Counts, Extremes, Storage, View};
 use crate::Error;
@@ -48,7 +48,7 @@ impl Writer {
         let storage = Storage {
             terms: Dictionary::default(),
             entities: Dictionary::default(),
-            scopes: AppendList::new(4),
+            scopes: Scopes::new(),
         };
         Self {
             dimension,
@@ -247,7 +247,7 @@ impl Writer {
         }
         let slot = self.slots.len() as u32;
         let scope = Arc::new(scope.clone());
-        self.storage.scopes.push(Arc::clone(&scope));
+        self.storage.scopes.push(slot, Arc::clone(&scope));
         self.slots.insert(scope, slot);
         slot
     }

@@ -41,12 +41,31 @@ impl<T: sealed::Number> Aligned<T> {
         }
     }
 
+    /// Makes it a buffer of `length` zeros, in the same memory if that is large enough.
+    pub fn reset(&mut self, length: usize) {
+        let lines = (length * size_of::<T>()).div_ceil(size_of::<Line>());
+        self.lines.clear();
+        self.lines.resize(lines, Line([0; 64]));
+        self.length = length;
+    }
+
     /// A copy of a slice.
     #[must_use]
     pub fn copied(from: &[T]) -> Self {
         let mut buffer = Self::zeroed(from.len());
         buffer.copy_from_slice(from);
         buffer
+    }
+}
+
+impl<T> Default for Aligned<T> {
+    /// Without elements.
+    fn default() -> Self {
+        Self {
+            lines: Vec::new(),
+            length: 0,
+            element: PhantomData,
+        }
     }
 }
 

@@ -38,6 +38,21 @@ const LANES: usize = 16;
 ///
 /// [`VectorError::WrongLength`] with both lengths.
 pub fn decode_f32_le(bytes: &[u8], dimension: usize) -> Result<Vec<f32>, VectorError> {
+    let mut vector = Vec::new();
+    decode_f32_le_into(bytes, dimension, &mut vector)?;
+    Ok(vector)
+}
+
+/// The same into a list that is there already; what it holds is replaced.
+///
+/// # Errors
+///
+/// As [`decode_f32_le`].
+pub fn decode_f32_le_into(
+    bytes: &[u8],
+    dimension: usize,
+    vector: &mut Vec<f32>,
+) -> Result<(), VectorError> {
     let (elements, rest) = bytes.as_chunks::<4>();
     if elements.len() != dimension || !rest.is_empty() {
         return Err(VectorError::WrongLength {
@@ -45,10 +60,9 @@ pub fn decode_f32_le(bytes: &[u8], dimension: usize) -> Result<Vec<f32>, VectorE
             actual: bytes.len(),
         });
     }
-    Ok(elements
-        .iter()
-        .map(|element| f32::from_le_bytes(*element))
-        .collect())
+    vector.clear();
+    vector.extend(elements.iter().map(|element| f32::from_le_bytes(*element)));
+    Ok(())
 }
 
 /// Writes a vector at unit length into `out`, which may be longer (its row is padded): the tail becomes zero.

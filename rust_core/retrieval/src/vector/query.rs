@@ -1,7 +1,7 @@
 //! The query's side of a score, and how far an int8 score can be from the exact one.
 
 use super::quantize::{quantize_signed, sum};
-use super::{Aligned, MAX_STRIDE, padded};
+use super::{Aligned, LANE, MAX_STRIDE, padded};
 
 /// The largest error of a code in units of the scale: half for the rounding, the rest for `x * (127 / max)` in `f32`,
 /// which is off by at most three roundings of a value up to 127 (127 * 3 * 2^-24 < 3e-5).
@@ -11,7 +11,7 @@ const MAX_CODE_ERROR: f64 = 0.500_1;
 const NORM_SLACK: f64 = 1e-4;
 
 /// A query prepared once: the unit row for exact scores, its codes for the scan, both padded and aligned.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Query {
     row: Aligned<f32>,
     codes: Aligned<i8>,
@@ -29,35 +29,44 @@ impl Query {
     /// If it is longer than [`MAX_STRIDE`].
     #[must_use]
     pub fn new(unit: &[f32]) -> Self {
-        let stride = padded(unit.len());
+        let mut query = Self::default();
+        query.prepare(unit.len(), |row| row.copy_from_slice(unit));
+        query
+    }
+
+    /// Prepares another vector in the memory of the one before: `write` gets `dimension` zeros to make a unit vector of.
+    ///
+    /// # Panics
+    ///
+    /// As [`Query::new`].
+    pub fn prepare<T>(&mut self, dimension: usize, write: impl FnOnce(&mut [f32]) -> T) -> T {
+        let stride = padded(dimension);
         assert!(
             stride <= MAX_STRIDE,
-            "a query of {} elements is longer than {MAX_STRIDE}",
-            unit.len()
+            "a query of {dimension} elements is longer than {MAX_STRIDE}"
         );
-        let mut row = Aligned::zeroed(stride);
-        row[..unit.len()].copy_from_slice(unit);
-        let mut codes = Aligned::zeroed(stride);
-        let scale = quantize_signed(unit, &mut codes);
-        let correction = 128 * codes.iter().map(|&code| i32::from(code)).sum::<i32>();
-        let magnitudes: i32 = codes
+        self.row.reset(stride);
+        self.codes.reset(stride);
+        let written = write(&mut self.row[..dimension]);
+        self.scale = quantize_signed(&self.row[..dimension], &mut self.codes);
+        self.correction = 128 * self.codes.iter().map(|&code| i32::from(code)).sum::<i32>();
+        let magnitudes = self
+            .codes
             .iter()
-            .map(|&code| i32::from(code.unsigned_abs()))
-            .sum();
-        let mut rests: Aligned<f32> = Aligned::zeroed(stride);
-        for ((rest, &element), &code) in rests.iter_mut().zip(row.iter()).zip(codes.iter()) {
-            // Exact but for the product's rounding, 127 * 2^-24 of the scale.
-            *rest = element - f32::from(code) * scale;
+            .map(|&code| i32::from(code.unsigned_abs()));
+        self.decoded_l1 = f64::from(magnitudes.sum::<i32>()) * f64::from(self.scale);
+        let mut residual = 0.0;
+        let codes = self.codes.as_chunks::<LANE>().0;
+        for (elements, codes) in self.row.as_chunks::<LANE>().0.iter().zip(codes) {
+            let mut rests = [0.0; LANE];
+            for ((rest, element), &code) in rests.iter_mut().zip(elements).zip(codes) {
+                // Exact but for the product's rounding, 127 * 2^-24 of the scale.
+                *rest = element - f32::from(code) * self.scale;
+            }
+            residual += sum(&rests, |rest| f64::from(rest) * f64::from(rest));
         }
-        let residual = sum(&rests, |rest| f64::from(rest) * f64::from(rest));
-        Self {
-            row,
-            codes,
-            scale,
-            correction,
-            residual_norm: residual.sqrt(),
-            decoded_l1: f64::from(magnitudes) * f64::from(scale),
-        }
+        self.residual_norm = residual.sqrt();
+        written
     }
 
     /// The unit vector, padded with zeros.

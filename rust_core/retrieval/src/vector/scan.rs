@@ -92,16 +92,117 @@ pub fn scan_rows(
     query: &Query,
     best: &mut impl Collector,
 ) {
-    assert_runs(path);
-    assert!(
-        stride == query.stride() && codes.len() == scales.len() * stride,
-        "codes, scales and query disagree on the rows"
+    assert_eq!(
+        stride,
+        query.stride(),
+        "the rows' stride is not the query's"
     );
-    let mut block_scores = BlockScores::new();
-    for picks in rows.chunks(BLOCK) {
-        let last = picks.iter().max().copied().map_or(0, usize::from);
-        assert!(last < scales.len(), "row {last} of {}", scales.len());
-        block_scores.offer(path, Rows { codes, picks }, scales, base_row, query, best);
+    let mut scan = RowScan::new(path, query);
+    scan.add(codes, scales, rows, base_row, best);
+    scan.finish(best);
+}
+
+/// A scan of single rows of many stretches: scores are compared when 64 have come together, wherever they are from.
+pub struct RowScan<'a> {
+    path: SimdPath,
+    query: &'a Query,
+    scores: BlockScores,
+    rows: [u32; BLOCK],
+    /// How many rows wait to be offered.
+    waiting: usize,
+}
+
+impl<'a> RowScan<'a> {
+    /// # Panics
+    ///
+    /// If the CPU cannot run `path`.
+    #[must_use]
+    pub fn new(path: SimdPath, query: &'a Query) -> Self {
+        assert_runs(path);
+        Self {
+            path,
+            query,
+            scores: BlockScores::new(),
+            rows: [0; BLOCK],
+            waiting: 0,
+        }
+    }
+
+    /// Scores rows of a stretch of `scales.len()` rows; row `i` of it is offered as `base_row + i`, now or later.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row, or the codes are not so many rows.
+    pub fn add(
+        &mut self,
+        codes: &[u8],
+        scales: &[f32],
+        rows: &[u16],
+        base_row: u32,
+        best: &mut impl Collector,
+    ) {
+        assert_eq!(
+            codes.len(),
+            scales.len() * self.query.stride(),
+            "codes and scales disagree on the number of rows"
+        );
+        let mut dots = [0; BLOCK];
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (picks, later) = rest.split_at(rest.len().min(BLOCK - self.waiting));
+            rest = later;
+            let last = picks.iter().max().copied().map_or(0, usize::from);
+            assert!(last < scales.len(), "row {last} of {}", scales.len());
+            // SAFETY: the path runs here, the codes are whole rows of the query's stride, one a scale, and the picks, of
+            // which there are at most BLOCK, lie below the number of scales.
+            unsafe {
+                kernels::integer_dots(self.path, Rows { codes, picks }, self.query, &mut dots);
+            };
+            let places = self.waiting..self.waiting + picks.len();
+            self.scores.dots[places.clone()].copy_from_slice(&dots[..picks.len()]);
+            let waiting = self.scores.scales[places.clone()].iter_mut();
+            for ((scale, row), &pick) in waiting.zip(&mut self.rows[places]).zip(picks) {
+                *scale = scales[usize::from(pick)];
+                *row = base_row + u32::from(pick);
+            }
+            self.waiting += picks.len();
+            if self.waiting == BLOCK {
+                self.offer(best);
+            }
+        }
+    }
+
+    /// Offers the rows that still wait.
+    pub fn finish(mut self, best: &mut impl Collector) {
+        self.offer(best);
+    }
+
+    fn offer(&mut self, best: &mut impl Collector) {
+        let BlockScores {
+            dots,
+            scales,
+            scores,
+        } = &mut self.scores;
+        let (scale, threshold) = (self.query.scale(), best.threshold());
+        // SAFETY: the path runs here, as `new` has asserted.
+        let mut reaching =
+            unsafe { kernels::scores(self.path, dots, scales, scale, threshold, scores) };
+        reaching &= first_bits(self.waiting);
+        while reaching != 0 {
+            let place = reaching.trailing_zeros() as usize;
+            best.push(self.scores.scores[place], self.rows[place]);
+            reaching &= reaching - 1;
+        }
+        self.waiting = 0;
+    }
+}
+
+/// A word whose lowest `count` bits are set.
+fn first_bits(count: usize) -> u64 {
+    if count < BLOCK {
+        (1 << count) - 1
+    } else {
+        u64::MAX
     }
 }
 
@@ -146,20 +247,13 @@ impl BlockScores {
             }
             &self.scales
         };
+        let threshold = best.threshold();
         // SAFETY: the path runs here.
         let mut reaching = unsafe {
-            kernels::scores(
-                path,
-                &self.dots,
-                scales,
-                query.scale(),
-                best.threshold(),
-                &mut self.scores,
-            )
+            let (dots, scores) = (&self.dots, &mut self.scores);
+            kernels::scores(path, dots, scales, query.scale(), threshold, scores)
         };
-        if picks.len() < BLOCK {
-            reaching &= (1 << picks.len()) - 1;
-        }
+        reaching &= first_bits(picks.len());
         while reaching != 0 {
             let place = reaching.trailing_zeros() as usize;
             best.push(self.scores[place], first + u32::from(picks[place]));

@@ -22,6 +22,8 @@ const HALVINGS: usize = 10;
 pub struct Shortlist {
     count: usize,
     margin: f32,
+    /// At least `count` of the scores reach it, if there are so many and they have been pruned.
+    floor: f32,
     threshold: f32,
     /// At this length the list is pruned.
     full: usize,
@@ -34,6 +36,7 @@ impl Shortlist {
     pub fn reset(&mut self, count: usize, margin: f32) {
         self.count = count;
         self.margin = margin;
+        self.floor = f32::NEG_INFINITY;
         self.threshold = if count == 0 {
             f32::INFINITY
         } else {
@@ -57,10 +60,21 @@ impl Shortlist {
         (&self.scores, &self.rows)
     }
 
+    /// After [`Shortlist::pruned`]: a score that at least `count` rows reach, and few more than that; negative infinity
+    /// if there are no more rows than `count`.
+    pub fn floor(&self) -> f32 {
+        if self.scores.len() > self.count {
+            self.floor
+        } else {
+            f32::NEG_INFINITY
+        }
+    }
+
     #[inline(never)]
     fn prune(&mut self) {
         if self.scores.len() > self.count {
-            self.threshold = floor_of_best(&self.scores, self.count) - self.margin;
+            self.floor = floor_of_best(&self.scores, self.count);
+            self.threshold = self.floor - self.margin;
             let mut kept = 0;
             // Without a branch, because which rows stay is a matter of chance.
             for place in 0..self.scores.len().min(self.rows.len()) {
