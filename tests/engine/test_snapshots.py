@@ -24,6 +24,7 @@ from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope
 from mnemic.model.search import SearchRequest
+from mnemic.store import writing
 from mnemic.store.sqlite import open_sqlite
 
 DIMENSION = 256  # the static model's
@@ -364,6 +365,17 @@ def test_a_disk_that_is_nearly_full_is_left_to_the_store(settings, monkeypatch):
         add(engine, range(ROWS))
         search_all(engine)
     assert files(settings) == []
+
+
+def test_a_file_with_what_the_store_lost_since_is_removed_at_start(saved):
+    """As after a crash between an erasure and the removal of the file."""
+    with closing(open_sqlite(saved.data_directory)) as store, store._database.writing() as connection:
+        writing.advance(connection)
+        writing.require_rebuild(connection)
+    with Engine.open(saved) as engine:
+        eventually(lambda: files(saved) == [])
+        assert len(search_all(engine)) == ROWS
+        eventually(lambda: len(files(saved)) == 1)
 
 
 def test_a_partition_that_is_to_be_forgotten_leaves_no_file(saved):

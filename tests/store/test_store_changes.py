@@ -147,6 +147,7 @@ def test_what_was_removed_for_good_leaves_no_way_from_before(store):
         writing.require_rebuild(connection, [1])
     assert changes(store, after=known) is None
     assert changes(store, after=revision) == ([], [])
+    assert store.rebuild_revisions() == {USERS_PARTITION: revision}
     bens = USERS_PARTITION._replace(owner_id="ben")
     assert store.scan_changes(bens, known, lambda _: None, rows=5) == revision
 

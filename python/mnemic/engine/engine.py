@@ -66,7 +66,7 @@ class Engine:
         self._index = LiveIndex(
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
-        self._upkeep = Upkeep(self._index, snapshots, store.all_partitions)
+        self._upkeep = Upkeep(self._index, snapshots, store)
         self._writer = Writer(store, self._index, embedder, settings.limits)
         self._reader = Reader(store, settings.limits)
         self._searcher = Searcher(store, self._index, embedder, settings.limits)

@@ -12,7 +12,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -243,10 +243,12 @@ class SnapshotFiles:
             for name in list(self._files):
                 self._remove(name)
 
-    def tidy(self, keys: Iterable[PartitionKey]) -> None:
-        """Removes what crashes left and the files of partitions other than these, and keeps to the limit.
+    def tidy(self, keys: Iterable[PartitionKey], oldest: Mapping[PartitionKey, int]) -> None:
+        """Removes what crashes left, and keeps to the limit. Not to be called beside `write`.
 
-        Not to be called beside `write`: a new partition's file would be one too many.
+        Args:
+            keys: All partitions; files of others are removed.
+            oldest: Of some the revision before which a state is of no use; files of such are removed.
         """
         known = {self._name(key) for key in keys}
         leftovers, self._leftovers = self._leftovers, []
@@ -255,6 +257,10 @@ class SnapshotFiles:
         with self._changed:
             for name in self._files.keys() - known:
                 self._remove(name)
+            for key, revision in oldest.items():
+                file = self._files.get(name := self._name(key))
+                if file is not None and file.revision < revision:
+                    self._remove(name)
             self._make_room()
 
     def _make_room(self) -> None:

@@ -13,6 +13,7 @@ from mnemic.engine.backlog import Frozen
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.snapshots import SnapshotFiles
 from mnemic.model.scope import PartitionKey
+from mnemic.store.interface import Store
 
 _log = structlog.get_logger("mnemic.upkeep")
 # Writes within this time are cared for together.
@@ -31,15 +32,13 @@ class Upkeep:
     Args:
         index: The index.
         snapshots: Where its snapshots are, if it has any.
-        all_partitions: Every partition of the store.
+        store: What they are derived from.
     """
 
-    def __init__(
-        self, index: LiveIndex, snapshots: SnapshotFiles | None, all_partitions: Callable[[], list[PartitionKey]]
-    ) -> None:
+    def __init__(self, index: LiveIndex, snapshots: SnapshotFiles | None, store: Store) -> None:
         self._index = index
         self._snapshots = snapshots
-        self._all_partitions = all_partitions
+        self._store = store
         self._bytes_per_second = _FIRST_BYTES_PER_SECOND
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mnemic-upkeep", daemon=True)
@@ -75,7 +74,7 @@ class Upkeep:
 
     def _tidy(self) -> None:
         if self._snapshots is not None:
-            self._snapshots.tidy(self._all_partitions())
+            self._snapshots.tidy(self._store.all_partitions(), self._store.rebuild_revisions())
 
     def work_off(self) -> None:
         """Does what is there to do now."""

@@ -320,6 +320,12 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def rebuild_revisions(self) -> dict[PartitionKey, int]:
+        """The partitions of which `scan_changes` leads nowhere from before a revision, with that revision: what was
+        derived from an older state may hold what the store has lost since.
+        """
+
+    @abstractmethod
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """Takes due work (pending, or running past its lease), oldest first, and marks it running with one more
         attempt until the lease ends.

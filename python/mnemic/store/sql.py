@@ -148,6 +148,11 @@ class SqlStore(Store):
         with self._database.reading() as connection:
             return feed.scan_changes(connection, key, after_revision, consume, rows)
 
+    def rebuild_revisions(self) -> dict[PartitionKey, int]:
+        """See `Store.rebuild_revisions`."""
+        with self._database.reading() as connection:
+            return feed.rebuild_revisions(connection)
+
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """See `Store.claim_outbox`."""
         with self._database.writing() as connection:
