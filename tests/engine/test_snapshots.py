@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -29,6 +29,7 @@ from mnemic.store.sqlite import open_sqlite
 
 DIMENSION = 256  # the static model's
 ROWS = 400
+KEY = PartitionKey("t", OwnerKind.USER, "u")
 WORDS = ["tea", "Porto", "red shoes", "Milo", "the rent of 1,250", "booking QX7-4410"]
 
 
@@ -174,35 +175,27 @@ def test_file_names_tell_nothing_of_owners(saved):
     assert file.parent.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("verified_at_once", [0, 1 << 40])
-def test_damage_anywhere_never_shows(saved, verified_at_once, monkeypatch):
+def test_damage_anywhere_never_shows(saved):
     """Bits that flip, and files that are cut: the answers are the store's, and the file is made anew."""
-    monkeypatch.setattr(snapshot_files, "VERIFIED_AT_ONCE_BYTES", verified_at_once)
     (file,) = files(saved)
-    whole, name, want = file.read_bytes(), file, expected(saved.model_copy())
-    file.write_bytes(whole)  # the engine without snapshots has removed it
+    whole, want = file.read_bytes(), expected(saved)
 
     @given(
         places=st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=3, unique=True),
         bit=st.integers(0, 7),
         keep=st.one_of(st.none(), st.integers(0, len(whole) - 1)),
     )
-    @hypothesis_settings(max_examples=12)
+    @hypothesis_settings(max_examples=15, phases=[Phase.generate])
     def damage(places, bit, keep):
         broken = bytearray(whole)
         for place in places:
             broken[place] ^= 1 << bit
         for other in files(saved):
             other.unlink()
-        name.write_bytes(broken if keep is None else whole[:keep])
+        file.write_bytes(broken if keep is None else whole[:keep])
         with Engine.open(saved) as engine:
-            search_all(engine)
-            key = PartitionKey("t", OwnerKind.USER, "u")
-            # A large file is verified behind the first answers.
-            engine._index.verify(key)
             assert answers(engine) == want
-            if keep is not None:
-                assert engine.stats().index.snapshots_refused == 1
+            assert engine.stats().index.snapshots_refused == 1
             assert engine.check() == []
         with Engine.open(saved) as engine, reading(engine) as read:
             assert answers(engine) == want
@@ -211,33 +204,61 @@ def test_damage_anywhere_never_shows(saved, verified_at_once, monkeypatch):
     damage()
 
 
-def test_damage_in_a_large_file_is_found_behind_the_answers(saved, monkeypatch):
-    monkeypatch.setattr(snapshot_files, "VERIFIED_AT_ONCE_BYTES", 0)
+def flip_a_bit_of_a_text(settings):
+    """In place: a process that has the file mapped sees it."""
+    (file,) = files(settings)
+    content = file.read_bytes()
+    place = content.index(b"number 17")
+    with file.open("r+b") as opened:
+        opened.seek(place)
+        opened.write(bytes([content[place] ^ 1]))
+
+
+def test_damage_that_is_not_found_at_once_is_found_behind_the_answers(saved):
     with Engine.open(saved) as engine:
         search_all(engine)
-        eventually(lambda: engine._index._loaded[PartitionKey("t", OwnerKind.USER, "u")].is_verified)
-    flip_a_bit_of_a_vector(saved)
-    with Engine.open(saved) as engine:
-        search_all(engine)
+        residence = engine._index._loaded[KEY]
+        eventually(lambda: residence.is_verified)
+        # As if the file were too large to be verified when it was opened.
+        residence.is_verified = False
+        flip_a_bit_of_a_text(saved)
+        engine._index.backlog.note(KEY)
         eventually(lambda: engine.stats().index.snapshots_refused == 1)
-        search_all(engine)
+        assert len(search_all(engine)) == ROWS
         assert engine.check() == []
         # What was read anew is worth a file again.
         eventually(lambda: engine.stats().index.snapshots == 1)
 
 
-def flip_a_bit_of_a_vector(settings):
-    (file,) = files(settings)
-    broken = bytearray(file.read_bytes())
-    broken[broken.index(vector_of(7)[400:440])] ^= 1
-    file.write_bytes(broken)
-
-
-def test_the_check_names_a_damaged_file(saved, monkeypatch):
-    monkeypatch.setattr(snapshot_files, "VERIFIED_AT_ONCE_BYTES", 0)
-    flip_a_bit_of_a_vector(saved)
+def test_a_search_that_meets_damage_is_answered_from_the_store(saved, monkeypatch):
     with Engine.open(saved) as engine:
-        engine._upkeep._stopping.set()  # or it would find it first
+        want = search_all(engine)
+        searches = []
+
+        class Damaged:
+            """The core, whose first search finds a checksum wrong."""
+
+            def __getattr__(self, name):
+                return getattr(core, name)
+
+            def search(self, *arguments, **named):
+                searches.append(arguments)
+                if len(searches) == 1:
+                    raise _core.CoreError("SNAPSHOT_UNUSABLE", "path", "a checksum is wrong")
+                return core.search(*arguments, **named)
+
+        core, engine._index.core = engine._index.core, Damaged()
+        with reading(engine) as read:
+            assert search_all(engine) == want
+        assert read == [KEY]
+        assert len(searches) == 2
+        assert engine.stats().index.snapshots_refused == 1
+
+
+def test_the_check_names_a_damaged_file(saved):
+    with Engine.open(saved) as engine:
+        search_all(engine)
+        flip_a_bit_of_a_text(saved)
         (finding,) = engine.check()
         assert finding == "t/user:u: its snapshot was damaged or stale, and is removed"
         assert engine.check() == []
@@ -249,9 +270,8 @@ def test_a_file_of_another_model_is_not_used(saved):
         file.parent, store_id=store_id(saved), model="other:1", limit_bytes=1 << 40, newest_revision=10
     )
     core = _core.Index(DIMENSION)
-    key = PartitionKey("t", OwnerKind.USER, "u")
-    assert other.open(core, key) is None
-    assert not core.contains(key)
+    assert other.open(core, KEY) is None
+    assert not core.contains(KEY)
     assert other.stats().refused == 1
     assert files(saved) == []
 
@@ -379,18 +399,17 @@ def test_a_file_with_what_the_store_lost_since_is_removed_at_start(saved):
 
 
 def test_a_partition_that_is_to_be_forgotten_leaves_no_file(saved):
-    key = PartitionKey("t", OwnerKind.USER, "u")
     with Engine.open(saved) as engine:
         add(engine, range(1000, 1000 + ROWS))
         search_all(engine)
         index = engine._index
         add(engine, range(2000, 2000 + ROWS))
         with index._write_lock:
-            old = index._freeze(key, at_rest=True)
+            old = index._freeze(KEY, at_rest=True)
         engine.delete("t", search_all(engine)[0].memory.memory_id)
-        index.forget_snapshot(key)
+        index.forget_snapshot(KEY)
         # A state of before is not written any more, one of after is.
-        assert old is None or not index._snapshots.write(key, old.state, old.revision, old.bytes)
+        assert old is None or not index._snapshots.write(KEY, old.state, old.revision, old.bytes)
         assert files(saved) == []
         add(engine, range(3000, 3000 + 2 * ROWS))
         eventually(lambda: len(files(saved)) == 1)

@@ -15,7 +15,7 @@ from mnemic import _core
 from mnemic.engine.backlog import Backlog, Frozen
 from mnemic.engine.loading import Arrival, Loader
 from mnemic.engine.residence import Residence
-from mnemic.engine.snapshots import SnapshotFiles, SnapshotStats
+from mnemic.engine.snapshots import SNAPSHOT_UNUSABLE, SnapshotFiles, SnapshotStats, words_of
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
@@ -128,9 +128,11 @@ class LiveIndex:
         rows = [(replace(memory, revision=revision), vector) for memory, vector in change.rows]
         try:
             self.core.apply(key, rows, change.closes)
-        except Exception:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
+        except Exception as error:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
             # Without the partition in memory the next search reads it from the store.
             _log.exception("partition_dropped", partition=_shown(key), revision=revision)
+            if self._snapshots is not None and self._loaded[key].is_mapped:
+                self._snapshots.refuse(key, words_of(error))
             self._forget(key)
         else:
             residence = self._loaded[key]
@@ -182,7 +184,12 @@ class LiveIndex:
             residences = self.ensure_loaded(keys, deadline)
             loading += time.perf_counter_ns() - begin
             deadline.check()
-            outcome = run()
+            try:
+                outcome = run()
+            except _core.CoreError as error:
+                if not self._rebuild_mapped(residences, error):
+                    raise
+                continue
             if all(self._loaded.get(key) is residence for key, residence in residences.items()):
                 return outcome, loading
 
@@ -232,7 +239,7 @@ class LiveIndex:
             unsaved=arrival.unsaved,
             unnoted=arrival.unsaved,
             is_mapped=arrival.is_mapped,
-            is_verified=arrival.is_verified,
+            is_verified=not arrival.is_mapped,
         )
         self._loaded[key] = residence
         self._bytes += residence.bytes
@@ -280,6 +287,15 @@ class LiveIndex:
         with self._write_lock:
             return self._freeze(key, at_rest=False)
 
+    def unverified(self) -> list[PartitionKey]:
+        """The partitions that would be worth a file, were it known that the one they came from is undamaged."""
+        with self._write_lock:
+            return [
+                key
+                for key, residence in list(self._loaded.items())
+                if not residence.is_verified and residence.is_worth_a_snapshot(at_rest=True)
+            ]
+
     def freeze_at_rest(self) -> list[Frozen]:
         """The states that are worth a file before the process ends, in no order."""
         with self._write_lock:
@@ -316,14 +332,26 @@ class LiveIndex:
         try:
             self.core.verify(key)
         except _core.CoreError as error:
-            reason = str(error.args[-1])
-            with self._loading[hash(key) % _LOADING_LOCKS], self._write_lock:
-                if self._loaded.get(key) is residence:
-                    self._forget(key)
-                    self._snapshots.refuse(key, reason)
-            return reason
+            self._rebuild(key, residence, words_of(error))
+            return words_of(error)
         residence.is_verified = True
         return ""
+
+    def _rebuild(self, key: PartitionKey, residence: Residence, reason: str) -> None:
+        """Forgets a partition and its file, unless it has left memory meanwhile."""
+        with self._loading[hash(key) % _LOADING_LOCKS], self._write_lock:
+            if self._loaded.get(key) is residence and self._snapshots is not None:
+                self._forget(key)
+                self._snapshots.refuse(key, reason)
+
+    def _rebuild_mapped(self, residences: dict[PartitionKey, Residence], error: _core.CoreError) -> bool:
+        """After a search that met damage: rebuilds those of its partitions that came from files; False if none did."""
+        if error.args[0] != SNAPSHOT_UNUSABLE:
+            return False
+        mapped = {key: residence for key, residence in residences.items() if residence.is_mapped}
+        for key, residence in mapped.items():
+            self._rebuild(key, residence, words_of(error))
+        return bool(mapped)
 
     def forget_snapshot(self, key: PartitionKey) -> None:
         """Removes what lies on disk of a partition's states up to now; when it returns, no file has their texts.

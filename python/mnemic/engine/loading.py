@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnemic import _core
-from mnemic.engine.snapshots import SnapshotFiles
+from mnemic.engine.snapshots import SnapshotFiles, words_of
 from mnemic.model.scope import PartitionKey
 from mnemic.store.interface import PartitionChanges, PartitionRow, Store
 
@@ -21,13 +21,11 @@ class Arrival:
         revision: Up to which it is.
         unsaved: The rows and ends that no snapshot file holds.
         is_mapped: Whether it came from a file.
-        is_verified: Whether all of that file was found undamaged.
     """
 
     revision: int = 0
     unsaved: int = 0
     is_mapped: bool = False
-    is_verified: bool = True
 
 
 class Loader:
@@ -40,12 +38,12 @@ class Loader:
 
     def load(self, key: PartitionKey) -> Arrival:
         """Loads the partition as it is at some revision not long ago."""
-        opened = None if self._snapshots is None else self._snapshots.open(self._core, key)
-        if opened is None:
+        revision = None if self._snapshots is None else self._snapshots.open(self._core, key)
+        if revision is None:
             arrival = Arrival()
             self._read(key, arrival)
         else:
-            arrival = Arrival(opened.revision, is_mapped=True, is_verified=opened.is_verified)
+            arrival = Arrival(revision, is_mapped=True)
             self.catch_up(key, arrival)
         return arrival
 
@@ -56,17 +54,23 @@ class Loader:
             apply_changes(self._core, key, changes)
             arrival.unsaved += len(changes.rows) + len(changes.ends)
 
-        reached = self._store.scan_changes(key, arrival.revision, take, rows=_ROWS)
+        problem = f"the store cannot tell what changed since revision {arrival.revision}"
+        try:
+            reached = self._store.scan_changes(key, arrival.revision, take, rows=_ROWS)
+        except _core.CoreError as error:
+            if not arrival.is_mapped:
+                raise
+            reached, problem = None, words_of(error)
         if reached is not None:
             arrival.revision = reached
             return
         if self._snapshots is not None and arrival.is_mapped:
-            self._snapshots.refuse(key, f"the store cannot tell what changed since revision {arrival.revision}")
+            self._snapshots.refuse(key, problem)
         self._read(key, arrival)
 
     def _read(self, key: PartitionKey, arrival: Arrival) -> None:
         self._core.drop(key)
-        arrival.unsaved, arrival.is_mapped, arrival.is_verified = 0, False, True
+        arrival.unsaved, arrival.is_mapped = 0, False
 
         def take(rows: list[PartitionRow]) -> None:
             # The first rows make the partition anew, the others join it.

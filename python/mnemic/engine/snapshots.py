@@ -26,12 +26,12 @@ from mnemic.store.interface import Store
 
 _log = structlog.get_logger("mnemic.snapshots")
 DIRECTORY_NAME = "snapshots"
+# The core's reason when a file is not what it should be.
+SNAPSHOT_UNUSABLE = "SNAPSHOT_UNUSABLE"
 _SUFFIX = ".snapshot"
 # The owner without its ids, and the revision: which state a file holds is known without opening it.
 _NAME = re.compile(r"([0-9a-f]{32})-([0-9a-f]{16})\.snapshot")
 _TEMPORARY = ".snapshot.tmp-"
-# Up to this size a file is verified before it answers (some milliseconds), a larger one behind the first answers.
-VERIFIED_AT_ONCE_BYTES = 16 * 1024 * 1024
 # A file is not written when it would take more than this share of what is free: the store needs the disk more.
 _SHARE_OF_FREE = 0.5
 _RETRY_SECONDS = 60.0
@@ -59,19 +59,6 @@ class SnapshotStats:
     bytes: int = 0
     opened: int = 0
     refused: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A partition that was made from a file.
-
-    Attributes:
-        revision: Up to which it is.
-        is_verified: Whether all of the file was read and found undamaged.
-    """
-
-    revision: int
-    is_verified: bool
 
 
 class SnapshotFiles:
@@ -136,23 +123,24 @@ class SnapshotFiles:
         with self._changed:
             return SnapshotStats(len(self._files), self._bytes(), self._opened, self._refused)
 
-    def open(self, core: _core.Index, key: PartitionKey) -> Opened | None:
-        """Makes the partition from its snapshot; None when there is no usable file: then it is not in `core`."""
+    def open(self, core: _core.Index, key: PartitionKey) -> int | None:
+        """Makes the partition from its snapshot. Of a large file not everything is verified then.
+
+        Returns:
+            The revision up to which it is; None when there is no usable file: then the partition is not in `core`.
+        """
         name = self._name(key)
         with self._changed:
             file = self._files.get(name)
         if file is None:
             return None
         path = self._path(name, file.revision)
-        is_verified = file.bytes <= VERIFIED_AT_ONCE_BYTES
         try:
             revision = core.open(key, str(path), model=self._model)
-            if is_verified:
-                core.verify(key)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with a derived file, the store has the truth)
             core.drop(key)
             if self._holds(name, file):
-                self.refuse(key, _words_of(error))
+                self.refuse(key, words_of(error))
             return None
         if revision != file.revision:
             core.drop(key)
@@ -163,7 +151,7 @@ class SnapshotFiles:
             self._opened += 1
         with suppress(OSError):  # Only which file was used last is lost.
             os.utime(path)
-        return Opened(revision, is_verified)
+        return revision
 
     def refuse(self, key: PartitionKey, reason: str) -> None:
         """Removes a file that cannot be used."""
@@ -224,7 +212,7 @@ class SnapshotFiles:
 
     def _note_failure(self, error: Exception) -> None:
         if self._retry_at is None:
-            _log.warning("snapshot_not_written", directory=str(self._directory), error=_words_of(error))
+            _log.warning("snapshot_not_written", directory=str(self._directory), error=words_of(error))
         self._retry_at = time.monotonic() + _RETRY_SECONDS
 
     def forget(self, key: PartitionKey, revision: int) -> None:
@@ -319,5 +307,6 @@ def open_snapshots(store: Store, model: str, limits: Limits) -> SnapshotFiles | 
     return None
 
 
-def _words_of(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """What an error of the core or of the system says."""
     return str(error.args[-1]) if isinstance(error, _core.CoreError) else str(error)

@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from mnemic import _core
 from mnemic.engine.backlog import Frozen
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.snapshots import SnapshotFiles
@@ -91,7 +92,13 @@ class Upkeep:
     def _care_for(self, key: PartitionKey) -> None:
         if self._index.verify(key):
             return
-        if self._index.core.upkeep(key):
+        try:
+            is_more_due = self._index.core.upkeep(key)
+        except _core.CoreError:
+            if self._index.verify(key, again=True):
+                return
+            raise
+        if is_more_due:
             # The others have their turn before its next step.
             self._index.backlog.note(key)
             return
@@ -109,6 +116,9 @@ class Upkeep:
             self._bytes_per_second = max(frozen.bytes, 1) / max(time.monotonic() - begin, 1e-3)
 
     def _save_at_rest(self, deadline: float) -> None:
+        for key in self._index.unverified():
+            if time.monotonic() < deadline:
+                self._index.verify(key)
         waiting = [*self._index.backlog.frozen(), *self._index.freeze_at_rest()]
         if not waiting:
             return

@@ -36,7 +36,7 @@ class PartitionChanges:
     """Some of what happened in a partition after a revision.
 
     Attributes:
-        rows: Versions that were written, embedded or restored, as they are now.
+        rows: Versions that were written or embedded, as they are now.
         ends: Of the other versions those that ended.
     """
 
@@ -314,9 +314,9 @@ class Store(ABC):
             rows: How many at a time.
 
         Returns:
-            The revision of the snapshot. None, and nothing was consumed, when changes do not lead there: versions were
-            physically removed or another model became the active one since, or the store has not come to
-            `after_revision` (a backup was put in its place). Then `scan_partition` does.
+            The revision of the snapshot. None, and nothing was consumed, when changes do not lead there: since then
+            versions were physically removed, a memory was restored or another model became the active one, or the
+            store has not come to `after_revision` (a backup was put in its place). Then `scan_partition` does.
         """
 
     @abstractmethod
