@@ -5,6 +5,7 @@ API: use `mnemic.Memory` or a client.
 """
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import final
 
 from mnemic.model.memory import Memory, MetadataValue
@@ -19,6 +20,7 @@ __all__ = [
     "PartitionStats",
     "SearchOutcome",
     "SignalScore",
+    "Snapshot",
     "Weights",
     "__version__",
     "build_info",
@@ -158,6 +160,9 @@ class PartitionStats:
     def rows(self) -> int:
         """All rows, ended ones included."""
     @property
+    def dead(self) -> int:
+        """Rows that were deleted or replaced and still take memory."""
+    @property
     def current(self) -> int:
         """Rows that are neither deleted nor superseded."""
     @property
@@ -167,14 +172,34 @@ class PartitionStats:
     @property
     def entities(self) -> int: ...
     @property
-    def bytes(self) -> int: ...
+    def bytes(self) -> int:
+        """What is allocated."""
+    @property
+    def mapped_bytes(self) -> int:
+        """What is mapped from files, of which the system keeps in memory what is used."""
 
 @final
 class Snapshot:
-    """What the index held of one partition when it was frozen."""
+    """The state of a partition at one moment, to be written at leisure."""
 
-    def write(self, path: str, *, revision: int, model: str) -> int:
-        """Writes the file, all of it or nothing; the bytes written."""
+    def write(self, path: str | PathLike[str], *, revision: int, model: str) -> int:
+        """Writes the live rows to a file, which it replaces.
+
+        The bytes go to a file beside it, with `.tmp-` in its name, which is flushed and renamed: a crash leaves the old
+        file or the new one.
+
+        Args:
+            path: The file.
+            revision: The store's revision when the snapshot was taken.
+            model: What the vectors are of. Both come back, or are compared, when the file is opened.
+
+        Returns:
+            How many bytes it has.
+
+        Raises:
+            CoreError: INTERNAL: the file cannot be written; what was there before still is. SNAPSHOT_UNUSABLE: the
+                partition was itself opened from a file that is damaged.
+        """
 
 @final
 class Index:
@@ -207,6 +232,45 @@ class Index:
 
         A row whose id and version are there already replaces that row (a vector that came late). Closing what is not
         there does nothing. The partition is made if it is not there.
+        """
+
+    def compact(self, key: PartitionKey) -> None:
+        """Makes the partition's memory exactly as large as its live rows need.
+
+        Searches are not disturbed; writers wait for its last moments only.
+        """
+
+    def upkeep(self, key: PartitionKey) -> bool:
+        """Does one step of what is due for the partition, such as a compaction when many rows are dead or new.
+
+        Searches are not disturbed; writers wait for its last moments only.
+
+        Returns:
+            Whether it did something, so that more may be due.
+        """
+
+    def freeze(self, key: PartitionKey) -> Snapshot | None:
+        """The partition's state now, to be written to a file; None if it is not in memory. It takes microseconds."""
+
+    def open(self, key: PartitionKey, path: str | PathLike[str], *, model: str) -> int:
+        """Makes the partition from a file that `Snapshot.write` wrote, replacing what was there.
+
+        The file is mapped: what is used of it takes memory, and a file under 64 MB is read once to check it. Of a
+        larger one `verify` checks the rest, and a search that meets damage before fails with SNAPSHOT_UNUSABLE.
+
+        Returns:
+            The revision with which it was written.
+
+        Raises:
+            CoreError: SNAPSHOT_UNUSABLE: the file cannot be read, is damaged, or is of another format, partition, model
+                or dimension. What was there is still there then.
+        """
+
+    def verify(self, key: PartitionKey) -> None:
+        """Reads what has not been checked yet of the file behind the partition, which may take seconds.
+
+        Raises:
+            CoreError: SNAPSHOT_UNUSABLE: it is damaged, and the partition is to be dropped.
         """
 
     def drop(self, key: PartitionKey) -> bool:
@@ -257,18 +321,6 @@ class Index:
         Raises:
             CoreError: The vector has the wrong length or is not finite; the tenants differ.
         """
-
-    def freeze(self, key: PartitionKey) -> Snapshot | None:
-        """The partition's state now; None if it is not in memory."""
-
-    def open(self, key: PartitionKey, path: str, *, model: str) -> int:
-        """Makes the partition from a file, replacing what is there; the revision it was frozen at."""
-
-    def verify(self, key: PartitionKey) -> None:
-        """Reads the rest of the checksums of a mapped partition."""
-
-    def upkeep(self, key: PartitionKey) -> bool:
-        """Does one bounded step of what is due; True if more is due."""
 
     def stats(self, key: PartitionKey | None = None) -> PartitionStats:
         """Of one partition, or of all."""

@@ -20,10 +20,10 @@ from mnemic import _core
 from mnemic.engine import snapshots as snapshot_files
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
-from mnemic.model.memory import MemoryInput
+from mnemic.model.memory import Memory, MemoryInput
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope
-from mnemic.model.search import SearchRequest
+from mnemic.model.search import SearchRequest, SignalWeights
 from mnemic.store import writing
 from mnemic.store.sqlite import open_sqlite
 
@@ -204,61 +204,48 @@ def test_damage_anywhere_never_shows(saved):
     damage()
 
 
-def flip_a_bit_of_a_text(settings):
-    """In place: a process that has the file mapped sees it."""
+def flip_a_bit_of(settings: Settings, text: bytes) -> None:
     (file,) = files(settings)
-    content = file.read_bytes()
-    place = content.index(b"number 17")
-    with file.open("r+b") as opened:
-        opened.seek(place)
-        opened.write(bytes([content[place] ^ 1]))
+    content = bytearray(file.read_bytes())
+    content[content.index(text)] ^= 1
+    file.write_bytes(content)
 
 
-def test_damage_that_is_not_found_at_once_is_found_behind_the_answers(saved):
-    with Engine.open(saved) as engine:
-        search_all(engine)
-        residence = engine._index._loaded[KEY]
-        eventually(lambda: residence.is_verified)
-        # As if the file were too large to be verified when it was opened.
-        residence.is_verified = False
-        flip_a_bit_of_a_text(saved)
-        engine._index.backlog.note(KEY)
+def test_damage_in_a_large_file_is_found_behind_the_answers_or_by_them(settings):
+    """Not all of it is read when it is opened: that would take longer than the answers."""
+    with Engine.open(settings, pull_missing_model=True) as engine:
+        for start in range(0, 5000, 500):
+            inputs = [
+                MemoryInput(body=f"number {n}", vector=vector_of(n % 50), metadata={"long": f"row {n} {'x' * 15_000}"})
+                for n in range(start, start + 500)
+            ]
+            engine.add("t", Scope(user_id="u"), inputs)
+        want = ask(engine, "number 4000")
+    assert files(settings)[0].stat().st_size > 64 * 1024 * 1024
+    flip_a_bit_of(settings, b"row 1234 xxx")
+    with Engine.open(settings) as engine:
+        assert ask(engine, "number 4000") == want
         eventually(lambda: engine.stats().index.snapshots_refused == 1)
-        assert len(search_all(engine)) == ROWS
-        assert engine.check() == []
-        # What was read anew is worth a file again.
-        eventually(lambda: engine.stats().index.snapshots == 1)
-
-
-def test_a_search_that_meets_damage_is_answered_from_the_store(saved, monkeypatch):
-    with Engine.open(saved) as engine:
-        want = search_all(engine)
-        searches = []
-
-        class Damaged:
-            """The core, whose first search finds a checksum wrong."""
-
-            def __getattr__(self, name):
-                return getattr(core, name)
-
-            def search(self, *arguments, **named):
-                searches.append(arguments)
-                if len(searches) == 1:
-                    raise _core.CoreError("SNAPSHOT_UNUSABLE", "path", "a checksum is wrong")
-                return core.search(*arguments, **named)
-
-        core, engine._index.core = engine._index.core, Damaged()
-        with reading(engine) as read:
-            assert search_all(engine) == want
+        assert ask(engine, "number 1234")[0].metadata["long"].startswith("row 1234 xxx")
+    flip_a_bit_of(settings, b"row 1234 xxx")
+    with Engine.open(settings) as engine, reading(engine) as read:
+        engine._upkeep._stopping.set()  # or it would find it first
+        assert ask(engine, "number 4000") == want
+        assert not read
+        assert ask(engine, "number 1234")[0].metadata["long"].startswith("row 1234 xxx")
         assert read == [KEY]
-        assert len(searches) == 2
         assert engine.stats().index.snapshots_refused == 1
 
 
+def ask(engine: Engine, query: str) -> list[Memory]:
+    weights = SignalWeights(vector=0.0, entity=0.0, recency=0.0)
+    request = SearchRequest(scope=Scope(user_id="u"), query=query, weights=weights, top_k=3)
+    return [hit.memory for hit in engine.search("t", request).hits]
+
+
 def test_the_check_names_a_damaged_file(saved):
+    flip_a_bit_of(saved, b"number 17")
     with Engine.open(saved) as engine:
-        search_all(engine)
-        flip_a_bit_of_a_text(saved)
         (finding,) = engine.check()
         assert finding == "t/user:u: its snapshot was damaged or stale, and is removed"
         assert engine.check() == []

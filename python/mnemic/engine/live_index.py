@@ -232,9 +232,10 @@ class LiveIndex:
         if not self.core.contains(key):
             return None
         stats = self.core.stats(key)
+        size = stats.bytes + stats.mapped_bytes
         residence = Residence(
-            bytes=stats.bytes,
-            bytes_per_row=stats.bytes // max(stats.rows, 1),
+            bytes=size,
+            bytes_per_row=size // max(stats.rows, 1),
             rows=stats.rows,
             unsaved=arrival.unsaved,
             unnoted=arrival.unsaved,
@@ -314,20 +315,19 @@ class LiveIndex:
             if residence is None:
                 return
             stats = self.core.stats(key)
-            self._bytes += stats.bytes - residence.bytes
-            residence.bytes, residence.rows = stats.bytes, stats.rows
+            size = stats.bytes + stats.mapped_bytes
+            self._bytes += size - residence.bytes
+            residence.bytes, residence.rows = size, stats.rows
 
-    def verify(self, key: PartitionKey, *, again: bool = False) -> str:
-        """Looks for damage in the file that a partition was loaded from, if nobody has yet (or `again`). If there is
-        any, partition and file are forgotten, and it is read from the store when it is next asked for.
+    def verify(self, key: PartitionKey) -> str:
+        """Looks for damage in the file that a partition was loaded from, if nobody has yet. If there is any, partition
+        and file are forgotten, and it is read from the store when it is next asked for.
 
         Returns:
             The damage in words; empty when there is none.
         """
         residence = self._loaded.get(key)
-        if self._snapshots is None or residence is None or not residence.is_mapped:
-            return ""
-        if residence.is_verified and not again:
+        if residence is None or residence.is_verified:
             return ""
         try:
             self.core.verify(key)
@@ -372,6 +372,7 @@ class LiveIndex:
             current=held.current,
             vectors=held.vectors,
             bytes=held.bytes,
+            mapped_bytes=held.mapped_bytes,
             snapshots=files.files,
             snapshot_bytes=files.bytes,
             snapshots_opened=files.opened,
@@ -395,7 +396,7 @@ class LiveIndex:
         for key in keys:
             refused = self._snapshot_stats().refused
             self.ensure_loaded([key], NO_DEADLINE)
-            if self.verify(key, again=True):
+            if self.verify(key):
                 self.ensure_loaded([key], NO_DEADLINE)
             if self._snapshot_stats().refused > refused:
                 comparison.refused_snapshots.append(f"{_shown(key)}: its snapshot was damaged or stale, and is removed")

@@ -22,7 +22,7 @@ class Residence:
     """One stay of a partition in memory; a later stay is another object.
 
     Attributes:
-        bytes: What it takes, measured when it was loaded and by the upkeep, and estimated since.
+        bytes: What it takes, mapped or not, measured when it was loaded and by the upkeep, and estimated since.
         bytes_per_row: For the estimate.
         rows: How many rows it has, counted in the same way.
         unsaved: The rows and ends that its snapshot file does not hold; all rows if there is none.

@@ -95,7 +95,7 @@ class Upkeep:
         try:
             is_more_due = self._index.core.upkeep(key)
         except _core.CoreError:
-            if self._index.verify(key, again=True):
+            if self._index.verify(key):
                 return
             raise
         if is_more_due:
