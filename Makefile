@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CARGO_PROFILE := --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python lint format generate lock clean
+.PHONY: help setup build demo test test-rust test-python test-loom test-sanitizers lint format generate lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -44,6 +44,21 @@ test-rust: ## Run the Rust tests
 
 test-python: ## Run the Python tests (after `make setup`)
 	$(BIN)/pytest -q
+
+# Its own target directory: other flags would build everything anew each time.
+test-loom: ## Try the interleavings of the publish protocol (loom)
+	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom cargo test --package mnemic-retrieval --lib --locked --quiet interleavings
+
+# The sanitizers are unstable flags of the compiler, and their run-time libraries come with rustup on some hosts only.
+# The standard library is not compiled for them; thread-sanitizer.supp says what follows.
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+SANITIZED := RUSTC_BOOTSTRAP=1 cargo test --package mnemic-retrieval --target $(HOST) --locked --quiet
+test-sanitizers: ## Run the kernels under AddressSanitizer and the threads under ThreadSanitizer, where there are such
+	@ls "$$(rustc --print target-libdir)"/librustc-*_rt.[at]san.a >/dev/null 2>&1 || { echo "SKIPPED: this toolchain has no sanitizers for $(HOST)"; exit 0; }; \
+	set -ex; \
+	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/address $(SANITIZED) --lib --test vector --test bits --test fuzz; \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/rust_core/retrieval/tests/thread-sanitizer.supp \
+	RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' CARGO_TARGET_DIR=target/thread $(SANITIZED) --lib --test snapshots
 
 lint: build ## Check formatting, lints, types, stubs, the contract and the import rules
 	$(BIN)/ruff format --check .

@@ -89,7 +89,8 @@ def _restart_snapshot(run: Run, data: Data, directory: Path, queries: Path) -> N
     run.note(
         CASE,
         "mnemic, from a snapshot",
-        f"{rows:,} rows, a file of {size / 1e6:,.0f} MB, cold: {shown} ms to open and to the first answer; "
+        f"{rows:,} rows, a file of {size / 1e6:,.0f} MB, cold: {shown} ms to open and to the first answer "
+        f"({best['faults']:,} reads of {best['read']:,.0f} MB); "
         f"{best['next']:.1f} ms for each of the next; {best['verify']:,.0f} ms to verify all of it; "
         f"written in {written - filled:.1f} s ({size / 1e6 / (written - filled):,.0f} MB/s)",
     )

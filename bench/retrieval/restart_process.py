@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mnemic.model.search import SearchRequest
 
 def open_snapshot(path: Path, queries: Vectors, texts: list[str]) -> dict[str, object]:
     """The core alone: map the file, answer, answer again, and read all of it for its checksums."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
     begin = time.perf_counter()
     index = _core.Index(queries.shape[1])
     key = SCOPE.partition(TENANT)
@@ -31,6 +33,7 @@ def open_snapshot(path: Path, queries: Vectors, texts: list[str]) -> dict[str, o
     ask = searcher(index, SCOPE, queries=queries, texts=texts, weights=HYBRID)
     rows = rows_of(ask.call(0))
     first = time.perf_counter()
+    used = resource.getrusage(resource.RUSAGE_SELF)
     for number in range(1, len(texts)):
         ask.call(number)
     others = time.perf_counter()
@@ -41,6 +44,8 @@ def open_snapshot(path: Path, queries: Vectors, texts: list[str]) -> dict[str, o
         "first": (first - opened) * 1e3,
         "next": (others - first) * 1e3 / (len(texts) - 1),
         "verify": (verified - others) * 1e3,
+        "faults": used.ru_majflt - before.ru_majflt,
+        "read": (used.ru_inblock - before.ru_inblock) * 512 / 1e6,
         "ids": [id_of(row) for row in rows],
     }
 

@@ -49,6 +49,8 @@ pub(crate) struct PartitionStats {
     partitions: u64,
     /// All rows, ended ones included.
     rows: u64,
+    /// Rows that were deleted or replaced and still take memory.
+    dead: u64,
     /// Rows that are neither deleted nor superseded.
     current: u64,
     vectors: u64,
@@ -103,6 +105,20 @@ impl Index {
         let (key, rows) = (key.into(), rows_into_core(rows)?);
         let closes: Vec<partition::Close> = closes.iter().map(|close| close.get().0).collect();
         py.detach(|| self.0.apply(&key, &rows, &closes))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Makes the partition's memory exactly as large as its live rows need.
+    fn compact(&self, py: Python<'_>, key: PartitionKey) -> PyResult<()> {
+        let key = key.into();
+        py.detach(|| self.0.compact(&key))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Does one step of what is due for the partition; whether it did something, so that more may be due.
+    fn upkeep(&self, py: Python<'_>, key: PartitionKey) -> PyResult<bool> {
+        let key = key.into();
+        py.detach(|| self.0.upkeep(&key))
             .map_err(|error| refusal(&error))
     }
 
@@ -194,6 +210,7 @@ impl Index {
         PartitionStats {
             partitions: stats.partitions,
             rows: stats.rows,
+            dead: stats.dead,
             current: stats.current,
             vectors: stats.vectors,
             terms: stats.terms,

@@ -147,7 +147,8 @@ fn plans(criterion: &mut Criterion) {
                 best.reset(500, 0.0);
                 for (segment, bits) in bits.iter().enumerate() {
                     let base = (segment * SEGMENT) as u32;
-                    bits.scan(path, &mask, base, unit, &bit_query, &mut best);
+                    bits.as_ref()
+                        .scan(path, &mask, base, unit, &bit_query, &mut best);
                 }
                 list.reset(50, 0.02);
                 let mut rest = best.pruned().1;

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod fusion;
 pub mod index;
 pub mod partition;
+mod sync;
 pub mod text;
 pub mod vector;
 

@@ -193,7 +193,7 @@ fn rows_without_a_vector_have_no_part_in_the_mean_and_are_not_needed() {
     let bits = BitCodes::of(&rows, 64, &[false, true, false]).expect("one row takes part");
     let query = BitQuery::new(&rows[64..128], 64);
     let mut best = TopK::new(1);
-    bits.scan(
+    bits.as_ref().scan(
         SimdPath::best(),
         &[0b10],
         0,
@@ -233,7 +233,7 @@ proptest! {
         }
         let scanned = |path| {
             let mut all = TopK::new(192);
-            bits.scan(path, &mask, base_row, unit, &query, &mut all);
+            bits.as_ref().scan(path, &mask, base_row, unit, &query, &mut all);
             all.into_sorted()
         };
         let expected = scanned(SimdPath::Portable);

@@ -7,6 +7,8 @@ use super::common_words::is_common;
 
 /// A quotation of more words is speech, not a title.
 const MAX_QUOTED_WORDS: usize = 6;
+/// A longer quotation is no name either: the contract takes none of more bytes. It bounds the search for a closing mark.
+const MAX_QUOTED_BYTES: usize = 256;
 /// A run of more capitalised words is a heading or shouting.
 const MAX_NAME_WORDS: usize = 6;
 /// An acronym of more letters is shouting.
@@ -23,6 +25,7 @@ const QUOTES: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('�
 struct Word<'a> {
     text: &'a str,
     span: Range<usize>,
+    is_identifier: bool,
     /// Nothing but white space stands between it and the word before.
     joined: bool,
     starts_sentence: bool,
@@ -38,14 +41,11 @@ struct Word<'a> {
 /// ```
 #[must_use]
 pub fn find_entities(text: &str) -> Vec<&str> {
-    let mut spans = quoted(text);
+    let quotations = quoted(text);
     let words = words(text);
-    spans.extend(
-        words
-            .iter()
-            .filter(|word| is_identifier(word.text))
-            .map(|word| word.span.clone()),
-    );
+    let identifiers = words.iter().filter(|word| word.is_identifier);
+    let mut spans: Vec<Range<usize>> = identifiers.map(|word| word.span.clone()).collect();
+    spans.extend_from_slice(&quotations);
     let known: HashSet<&str> = words
         .iter()
         .filter(|word| {
@@ -53,11 +53,12 @@ pub fn find_entities(text: &str) -> Vec<&str> {
         })
         .map(|word| without_possessive(word.text))
         .collect();
-    let taken = spans.clone();
     let is_taken = |word: &Word<'_>| {
-        taken
-            .iter()
-            .any(|span| span.start < word.span.end && word.span.start < span.end)
+        let next = quotations.partition_point(|quotation| quotation.end <= word.span.start);
+        word.is_identifier
+            || quotations
+                .get(next)
+                .is_some_and(|quotation| quotation.start < word.span.end)
     };
     for run in capitalised_runs(&words, is_taken) {
         spans.extend(name_of(&words[run], &known));
@@ -139,7 +140,7 @@ fn capitalised_runs(words: &[Word<'_>], is_taken: impl Fn(&Word<'_>) -> bool) ->
     runs
 }
 
-/// Spans of quoted phrases, without their marks.
+/// Spans of quoted phrases, without their marks, in order; none overlaps another.
 fn quoted(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut rest = 0;
@@ -148,10 +149,11 @@ fn quoted(text: &str) -> Vec<Range<usize>> {
         .find(|(_, mark)| QUOTES.iter().any(|(open, _)| open == mark))
     {
         let inner = rest + start + open.len_utf8();
+        let nearby = &text[inner..char_boundary(text, inner + MAX_QUOTED_BYTES)];
         let closing = QUOTES
             .iter()
             .filter(|(mark, _)| *mark == open)
-            .filter_map(|(_, close)| text[inner..].find(*close))
+            .filter_map(|(_, close)| nearby.find(*close))
             .min();
         let Some(length) = closing else {
             rest = inner;
@@ -176,6 +178,13 @@ fn quoted(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
+/// The first boundary of a character at or after a place, or the end.
+fn char_boundary(text: &str, place: usize) -> usize {
+    (place..text.len())
+        .find(|&place| text.is_char_boundary(place))
+        .unwrap_or(text.len())
+}
+
 /// The words of a text, with where its sentences begin.
 fn words(text: &str) -> Vec<Word<'_>> {
     let mut words: Vec<Word<'_>> = Vec::new();
@@ -197,6 +206,7 @@ fn words(text: &str) -> Vec<Word<'_>> {
         words.push(Word {
             text: word,
             span: begin..begin + word.len(),
+            is_identifier: is_identifier(word),
             joined: joined && !opens,
             starts_sentence: starts_sentence || opens,
         });

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use super::{Comparison, Operator};
-use crate::partition::{MetadataValue, Record, ScopeIds, ValueRef};
+use crate::partition::{MetadataValue, RecordBytes, ScopeIds, ValueRef};
 
 impl Comparison {
-    pub(super) fn holds(&self, record: &Record, scope: &ScopeIds) -> bool {
+    pub(super) fn holds(&self, record: &RecordBytes, scope: &ScopeIds) -> bool {
         let found = self.field.of(record, scope);
         let any = |test: &dyn Fn(ValueRef<'_>, &MetadataValue) -> bool| {
             found.is_some_and(|found| self.values.iter().any(|value| test(found, value)))

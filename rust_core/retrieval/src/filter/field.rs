@@ -2,7 +2,7 @@
 
 use super::Operator;
 use crate::Error;
-use crate::partition::{MetadataValue, Record, ScopeIds, Texts, ValueRef};
+use crate::partition::{MetadataValue, RecordBytes, ScopeIds, Texts, ValueRef};
 
 const METADATA_PREFIX: &str = "metadata.";
 
@@ -113,7 +113,11 @@ impl Field {
     }
 
     /// The field's value in a row; None if it is not there. An empty name, slot or list counts as not there.
-    pub(super) fn of<'a>(&self, record: &'a Record, scope: &'a ScopeIds) -> Option<ValueRef<'a>> {
+    pub(super) fn of<'a>(
+        &self,
+        record: &'a RecordBytes,
+        scope: &'a ScopeIds,
+    ) -> Option<ValueRef<'a>> {
         match self {
             Self::Metadata(key) => record
                 .metadata()

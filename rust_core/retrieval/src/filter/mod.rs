@@ -8,7 +8,7 @@ mod field;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::partition::{Memory, MetadataValue, Record, ScopeIds};
+use crate::partition::{Memory, MetadataValue, Record, RecordBytes, ScopeIds};
 use field::Field;
 
 /// How deep filters nest, the outermost counted.
@@ -158,7 +158,7 @@ impl Filter {
     }
 
     /// Whether a row fulfils it.
-    pub(crate) fn holds(&self, record: &Record, scope: &ScopeIds) -> bool {
+    pub(crate) fn holds(&self, record: &RecordBytes, scope: &ScopeIds) -> bool {
         match &*self.node {
             Node::Comparison(comparison) => comparison.holds(record, scope),
             Node::All(filters) => filters.iter().all(|filter| filter.holds(record, scope)),

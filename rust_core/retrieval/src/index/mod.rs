@@ -164,7 +164,31 @@ impl Index {
                     .or_insert_with(|| Arc::new(Partition::new(self.dimension))),
             )
         });
-        partition.apply(rows, closes)
+        partition.apply(self.dimension, rows, closes)
+    }
+
+    /// Makes the partition's memory exactly as large as its live rows need. Searches are not disturbed; writers wait for its
+    /// last moments only.
+    ///
+    /// # Errors
+    ///
+    /// The partition is too large to be sealed.
+    pub fn compact(&self, key: &PartitionKey) -> Result<(), Error> {
+        let partition = self.partition(key);
+        partition.map_or(Ok(()), |partition| partition.compact(self.dimension))
+    }
+
+    /// Does one step of what is due for the partition: a compaction when many rows are dead or new, the 1-bit codes of a
+    /// full segment. Searches are not disturbed; writers wait for the last moments of a compaction only.
+    ///
+    /// Returns whether it did something, so that more may be due.
+    ///
+    /// # Errors
+    ///
+    /// The partition is too large to be sealed.
+    pub fn upkeep(&self, key: &PartitionKey) -> Result<bool, Error> {
+        let partition = self.partition(key);
+        partition.map_or(Ok(false), |partition| partition.upkeep(self.dimension))
     }
 
     /// Takes the partition out of memory; whether it was there. Searches that have begun still see it.
@@ -199,6 +223,7 @@ impl Index {
             for stats in partitions.iter().map(|partition| partition.stats()) {
                 sum.partitions += stats.partitions;
                 sum.rows += stats.rows;
+                sum.dead += stats.dead;
                 sum.current += stats.current;
                 sum.vectors += stats.vectors;
                 sum.terms += stats.terms;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
-use crate::partition::segment::{RowNumber, Segment};
+use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::vector::plan::Plan;
 use crate::vector::{
     BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan, scan_rows,
@@ -43,7 +43,7 @@ impl VectorSignal {
     /// The exact cosine of a row; None if it has no vector.
     pub(super) fn score(&self, sources: &Sources, row: SourceRow) -> Option<f32> {
         let (segment, place) = sources.place(row);
-        let has_vector = segment.has_vector.as_slice()[place];
+        let has_vector = segment.has_vector(place);
         has_vector.then(|| dot(self.path, self.query.row(), self.unit_of(segment, place)))
     }
 
@@ -78,7 +78,7 @@ impl VectorSignal {
             return plan;
         }
         let sealed =
-            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits.get().is_some());
+            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits().is_some());
         let sealed = sealed.map(|part| part.count()).sum();
         Plan::of(sealed, self.query.stride(), count)
     }
@@ -90,8 +90,8 @@ impl VectorSignal {
         } = scratch;
         let mut single = RowScan::new(self.path, &self.query);
         for part in parts {
-            let codes = part.segment.codes.as_slice();
-            let scales = part.segment.scales.as_slice();
+            let codes = part.segment.codes();
+            let scales = part.segment.scales();
             match part.rows {
                 Rows::Mask(mask) => self.scan_mask(codes, scales, mask, part.base, by_codes),
                 Rows::List(rows) => {
@@ -142,7 +142,7 @@ impl VectorSignal {
         let query = BitQuery::new(self.query.row(), self.dimension);
         scratch.by_bits.reset(candidates, 0.0);
         for part in parts(sources, narrowed, Form::Mask) {
-            if let (Some(bits), Rows::Mask(mask)) = (part.segment.bits.get(), part.rows) {
+            if let (Some(bits), Rows::Mask(mask)) = (part.segment.bits(), part.rows) {
                 let (unit, list) = (self.query.row(), &mut scratch.by_bits);
                 bits.scan(self.path, mask, part.base, unit, &query, list);
             } else {
@@ -153,17 +153,17 @@ impl VectorSignal {
         let (_, mut rows) = scratch.by_bits.pruned();
         // They were offered part by part, each in ascending order.
         for part in
-            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits.get().is_some())
+            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits().is_some())
         {
-            let end = part.base + part.segment.records.capacity() as u32;
+            let end = part.base + SEGMENT_ROWS;
             let (of_part, rest) = rows.split_at(rows.partition_point(|&row| row < end));
             let picks = of_part.iter().map(|&row| (row - part.base) as u16);
             scratch.picks.clear();
             scratch.picks.extend(picks);
             scan_rows(
                 self.path,
-                part.segment.codes.as_slice(),
-                part.segment.scales.as_slice(),
+                part.segment.codes(),
+                part.segment.scales(),
                 stride,
                 &scratch.picks,
                 part.base,
@@ -229,7 +229,7 @@ impl VectorSignal {
 
     fn unit_of<'a>(&self, segment: &'a Segment, place: usize) -> &'a [f32] {
         let stride = self.query.stride();
-        &segment.units.as_slice()[place * stride..][..stride]
+        &segment.units()[place * stride..][..stride]
     }
 }
 
@@ -289,7 +289,7 @@ fn parts_of<'a>(
     let view = &source.view;
     view.segments.iter().filter_map(move |segment| {
         let rows = if let Some(rows) = &mut rest {
-            let end = segment.base + segment.records.capacity() as RowNumber;
+            let end = segment.base + SEGMENT_ROWS;
             let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));
             *rows = later;
             (!here.is_empty()).then_some(Rows::List(here))
@@ -319,7 +319,7 @@ fn with_vectors(sources: &Sources) -> Vec<Option<Selection>> {
         (!is_complete(source)).then(|| {
             source.selected.narrowed(|row| {
                 let (segment, place) = source.view.locate(row);
-                segment.has_vector.as_slice()[place]
+                segment.has_vector(place)
             })
         })
     };

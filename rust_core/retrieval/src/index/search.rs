@@ -350,7 +350,7 @@ impl<'a> Retrieved<'a> {
         let (source, row) = self.sources.locate(row);
         let record = source.view.record(row);
         seen.insert(record.memory_id()).then(|| Hit {
-            record: record.clone(),
+            record: source.view.kept_record(row),
             scope: source.view.scope(row),
             valid_to_micros: source.view.end(row),
             score,

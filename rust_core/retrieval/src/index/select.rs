@@ -169,7 +169,7 @@ impl Questions<'_> {
         let mut rows = Some(Vec::new());
         for segment in self.view.segments.iter() {
             let range = self.words_of(segment);
-            let by_slot = segment.by_slot.get();
+            let by_slot = segment.by_slot();
             let few = by_slot.filter(|by_slot| {
                 let held = slots.iter().map(|&slot| by_slot.places(slot).len());
                 held.sum::<usize>() * FEW_IN_SEGMENT <= 64 * range.len()
@@ -179,7 +179,7 @@ impl Questions<'_> {
             } else {
                 let words = &mut words[range.clone()];
                 words.copy_from_slice(&self.base[range.clone()]);
-                let column = &segment.scope_slots.as_slice()[..segment.rows_below(self.view.limit)];
+                let column = &segment.scope_slots()[..segment.rows_below(self.view.limit)];
                 keep_slots(words, column, slots);
                 self.narrow(segment, words);
                 if let Some(rows) = &mut rows {
@@ -228,7 +228,7 @@ impl Questions<'_> {
     fn narrow(&self, segment: &Segment, words: &mut [u64]) {
         let rows = segment.rows_below(self.view.limit);
         if self.expiry {
-            let column = &segment.expire_time.as_slice()[..rows];
+            let column = &segment.expire_times()[..rows];
             keep(words, column, |&expire| expire > self.time.at);
         }
         if self.validity {
@@ -243,16 +243,16 @@ impl Questions<'_> {
 
     /// The same for one row.
     fn holds(&self, segment: &Segment, place: usize) -> bool {
-        (!self.expiry || segment.expire_time.as_slice()[place] > self.time.at)
+        (!self.expiry || segment.expire_times()[place] > self.time.at)
             && (!self.validity || self.time.holds(segment, place, self.view.sequence))
             && self.fulfils_filter(segment, place)
     }
 
     fn fulfils_filter(&self, segment: &Segment, place: usize) -> bool {
         self.filter.is_none_or(|filter| {
-            let slot = segment.scope_slots.as_slice()[place];
+            let slot = segment.scope_slots()[place];
             let scope = self.view.storage.scopes.get(slot);
-            scope.is_some_and(|scope| filter.holds(&segment.records.as_slice()[place], scope))
+            scope.is_some_and(|scope| filter.holds(segment.record(place), scope))
         })
     }
 
@@ -319,7 +319,7 @@ impl Time {
     }
 
     fn holds(self, segment: &Segment, place: usize, sequence: u32) -> bool {
-        let has_begun = !self.is_past || segment.valid_from.as_slice()[place] <= self.at;
+        let has_begun = !self.is_past || segment.valid_from()[place] <= self.at;
         if !has_begun || self.include_superseded {
             return has_begun;
         }

@@ -85,13 +85,13 @@ impl Sources {
     /// Asks for the first part of a row's record before it is read.
     pub(super) fn prefetch_record(&self, row: SourceRow) {
         let (segment, place) = self.place(row);
-        prefetch(segment.records.as_slice()[place].identity());
+        prefetch(segment.record(place).identity());
     }
 
     /// When it happened or was heard.
     pub(super) fn recency_time(&self, row: SourceRow) -> i64 {
         let (segment, place) = self.place(row);
-        segment.recency_time.as_slice()[place]
+        segment.recency_times()[place]
     }
 
     /// The order of scored rows: the higher score first, then the newer.

@@ -1,8 +1,7 @@
 //! A list without a fixed capacity that grows while others read it: a chain of [`AppendOnly`] chunks.
 
-use std::sync::OnceLock;
-
 use super::append_only::AppendOnly;
+use crate::sync::OnceLock;
 
 /// Each chunk is this many times as long as the one before it.
 const GROWTH: usize = 2;

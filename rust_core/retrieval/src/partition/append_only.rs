@@ -11,9 +11,9 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Accesses, Mutex};
 
 /// An array of fixed capacity that is appended to while readers use what has been appended before.
 pub(crate) struct AppendOnly<T> {
@@ -22,6 +22,7 @@ pub(crate) struct AppendOnly<T> {
     capacity: usize,
     published: AtomicUsize,
     writer: Mutex<()>,
+    accesses: Accesses,
 }
 
 // SAFETY: it owns its elements, as a Vec does; sending it sends them.
@@ -58,6 +59,7 @@ impl<T> AppendOnly<T> {
             capacity,
             published: AtomicUsize::new(0),
             writer: Mutex::new(()),
+            accesses: Accesses::new(),
         }
     }
 
@@ -79,6 +81,7 @@ impl<T> AppendOnly<T> {
     /// The elements appended so far. Later ones do not appear in a slice that was taken before.
     pub(crate) fn as_slice(&self) -> &[T] {
         let length = self.published.load(Ordering::Acquire);
+        self.accesses.read_below(length);
         // SAFETY: the first `length` elements are initialised and no longer written; see the module's comment.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), length) }
     }
@@ -94,6 +97,7 @@ impl<T> AppendOnly<T> {
         if length == self.capacity {
             return Err(value);
         }
+        self.accesses.write(length, length + 1);
         // SAFETY: `length` is below the capacity, and this thread is the only writer (it holds the lock) of an element
         // that no reader looks at before `published` exceeds it.
         unsafe { self.start.as_ptr().add(length).write(value) };
@@ -111,6 +115,7 @@ impl<T> AppendOnly<T> {
         if values.len() > self.capacity - length {
             return false;
         }
+        self.accesses.write(length, length + values.len());
         // SAFETY: as in `push`; the ranges cannot overlap because the target was never given out.
         unsafe {
             ptr::copy_nonoverlapping(
@@ -127,8 +132,8 @@ impl<T> AppendOnly<T> {
 
 impl<T> Drop for AppendOnly<T> {
     fn drop(&mut self) {
-        let initialised =
-            ptr::slice_from_raw_parts_mut(self.start.as_ptr(), *self.published.get_mut());
+        let length = self.published.load(Ordering::Relaxed);
+        let initialised = ptr::slice_from_raw_parts_mut(self.start.as_ptr(), length);
         // SAFETY: exactly these elements are initialised, and `&mut self` says that nobody uses them.
         unsafe { ptr::drop_in_place(initialised) };
         if self.layout.size() != 0 {
@@ -187,19 +192,22 @@ mod tests {
     fn readers_see_whole_elements_while_a_writer_appends() {
         let array = AppendOnly::with_capacity(2_000);
         std::thread::scope(|threads| {
-            for _ in 0..2 {
-                threads.spawn(|| {
-                    while array.len() < array.capacity() {
-                        for (place, element) in array.as_slice().iter().enumerate() {
-                            assert_eq!(*element, Box::new((place, !place)));
-                        }
+            let read = || {
+                while array.len() < array.capacity() {
+                    for (place, element) in array.as_slice().iter().enumerate() {
+                        assert_eq!(*element, Box::new((place, !place)));
                     }
-                });
-            }
+                }
+            };
+            let readers = [threads.spawn(read), threads.spawn(read)];
             for place in 0..array.capacity() {
                 array
                     .push(Box::new((place, !place)))
                     .expect("there is room");
+            }
+            // ThreadSanitizer sees a join, but not the end of a scope.
+            for reader in readers {
+                reader.join().expect("every element is whole");
             }
         });
     }

@@ -1,21 +1,25 @@
-//! From a term or a name to the rows that hold it.
+//! From a term or a name to the rows that hold it: those of the base, then those that came later.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytemuck::{Pod, Zeroable};
 use foldhash::fast::RandomState;
-use parking_lot::RwLock;
 
 use super::append_list::AppendList;
+use super::base::Base;
+use super::base::layout::Lexicon;
 use super::segment::RowNumber;
 use super::view::{View, has_row};
+use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Most terms of a partition occur in a few rows only.
 const FIRST_POSTINGS: usize = 4;
 
 /// One row that holds a term, with what its score needs, so that the scan of a list reads nothing else.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
 pub(crate) struct Posting {
     pub(crate) row: RowNumber,
     /// How often; a text that repeats the term more than 65,535 times counts as so many.
@@ -39,12 +43,86 @@ impl Posting {
     }
 }
 
-/// The rows that hold a term, ascending. It may run ahead of a reader's view: rows from its limit on are to be ignored.
+/// The rows that hold a term, ascending.
+pub(crate) struct Postings {
+    sealed: Option<Sealed>,
+    growing: Option<Arc<PostingList>>,
+}
+
+/// A key of a base.
+struct Sealed {
+    base: Arc<Base>,
+    lexicon: Lexicon,
+    place: usize,
+}
+
+impl Postings {
+    /// Bounds of all postings that were seen before the call.
+    pub(crate) fn extent(&self) -> Extent {
+        let sealed = self.sealed.iter().map(Sealed::extent);
+        let growing = self.growing.iter().map(|list| list.extent());
+        sealed.chain(growing).fold(Extent::NONE, Extent::and)
+    }
+
+    /// The postings below a limit, slice by slice.
+    pub(crate) fn slices(&self, limit: RowNumber) -> impl Iterator<Item = &[Posting]> {
+        let sealed = self.sealed.iter().map(Sealed::postings);
+        let growing = self.growing.iter();
+        sealed.chain(growing.flat_map(move |list| list.slices(limit)))
+    }
+
+    /// How many of its rows have no end in a view.
+    pub(crate) fn current_in(&self, view: &View) -> u32 {
+        let sealed = self.sealed.as_ref();
+        let growing = self.growing.as_ref();
+        sealed.map_or(0, |sealed| sealed.current_in(view))
+            + growing.map_or(0, |list| list.current_in(view))
+    }
+}
+
+impl Sealed {
+    fn postings(&self) -> &[Posting] {
+        self.base.postings(self.lexicon, self.place)
+    }
+
+    fn extent(&self) -> Extent {
+        self.base.extent(self.lexicon, self.place)
+    }
+
+    fn current_in(&self, view: &View) -> u32 {
+        if view.is_all_current() {
+            return self.postings().len() as u32;
+        }
+        let known = self.base.counted(self.lexicon, self.place);
+        counted(known, view, || self.postings().iter())
+    }
+}
+
+/// How many postings are of rows that have no end in a view. `known` keeps the number of one view, and that view's
+/// sequence above, so that it is counted once.
+fn counted<'a, I: Iterator<Item = &'a Posting>>(
+    known: &AtomicU64,
+    view: &View,
+    postings: impl FnOnce() -> I,
+) -> u32 {
+    let last = known.load(Ordering::Relaxed);
+    if (last >> 32) as u32 == view.sequence {
+        return last as u32;
+    }
+    let count = postings()
+        .map(|posting| u32::from(has_row(&view.current, posting.row)))
+        .sum::<u32>();
+    let last = u64::from(view.sequence) << 32 | u64::from(count);
+    known.store(last, Ordering::Relaxed);
+    count
+}
+
+/// The rows after the base that hold a term, ascending. It may run ahead of a reader's view: rows from its limit on are to be ignored.
 pub(crate) struct PostingList {
     postings: AppendList<Posting>,
     /// [`Extent`] of all postings, packed.
     extent: AtomicU64,
-    /// How many of its rows are current for one view, and that view's sequence above, so that they are counted once.
+    /// See [`counted`].
     current: AtomicU64,
 }
 
@@ -58,13 +136,22 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         largest_frequency: 0,
         smallest_length: u16::MAX,
         has_long: false,
     };
 
-    fn with(self, posting: Posting) -> Self {
+    /// Covers what either covers.
+    fn and(self, other: Self) -> Self {
+        Self {
+            largest_frequency: self.largest_frequency.max(other.largest_frequency),
+            smallest_length: self.smallest_length.min(other.smallest_length),
+            has_long: self.has_long || other.has_long,
+        }
+    }
+
+    pub(crate) fn with(self, posting: Posting) -> Self {
         Self {
             largest_frequency: self.largest_frequency.max(posting.frequency),
             smallest_length: self.smallest_length.min(posting.length),
@@ -125,58 +212,119 @@ impl PostingList {
         if view.is_all_current() {
             return self.slices(view.limit).map(<[_]>::len).sum::<usize>() as u32;
         }
-        let known = self.current.load(Ordering::Relaxed);
-        if (known >> 32) as u32 == view.sequence {
-            return known as u32;
-        }
-        let postings = self.slices(view.limit).flatten();
-        let count = postings
-            .map(|posting| u32::from(has_row(&view.current, posting.row)))
-            .sum::<u32>();
-        let known = u64::from(view.sequence) << 32 | u64::from(count);
-        self.current.store(known, Ordering::Relaxed);
-        count
+        counted(&self.current, view, || self.slices(view.limit).flatten())
     }
 }
 
-/// A map that grows only. Its lock is held for look-ups and for the insertion of one new key, never while postings are
-/// read or written.
-#[derive(Default)]
+/// The keys of the base, and a map of those that came later, which grows only. Its lock is held for look-ups and for the
+/// insertion of one new key, never while postings are read or written.
 pub(crate) struct Dictionary {
-    lists: RwLock<HashMap<Box<str>, Arc<PostingList>, RandomState>>,
+    sealed: Option<Arc<Base>>,
+    lexicon: Lexicon,
+    growing: RwLock<Growing>,
 }
 
+type Growing = HashMap<Box<str>, Arc<PostingList>, RandomState>;
+
 impl Dictionary {
-    /// The posting lists of some keys, in their order.
-    pub(crate) fn lists(&self, keys: &[&str]) -> Vec<Option<Arc<PostingList>>> {
-        let lists = self.lists.read();
-        keys.iter().map(|&key| lists.get(key).cloned()).collect()
+    /// Nothing but the keys of a base.
+    pub(crate) fn over(sealed: Option<Arc<Base>>, lexicon: Lexicon) -> Self {
+        Self {
+            sealed,
+            lexicon,
+            growing: RwLock::default(),
+        }
+    }
+
+    /// The postings of some keys, in their order.
+    pub(crate) fn lists(&self, keys: &[&str]) -> Vec<Option<Postings>> {
+        let growing = self.growing.read();
+        let lists = keys.iter().map(|&key| {
+            let postings = Postings {
+                sealed: self.sealed_of(key),
+                growing: growing.get(key).cloned(),
+            };
+            (postings.sealed.is_some() || postings.growing.is_some()).then_some(postings)
+        });
+        lists.collect()
+    }
+
+    fn sealed_of(&self, key: &str) -> Option<Sealed> {
+        let base = self.sealed.as_ref()?;
+        let place = base.find(self.lexicon, key)?;
+        Some(Sealed {
+            base: Arc::clone(base),
+            lexicon: self.lexicon,
+            place,
+        })
     }
 
     /// Adds a row to the list of a key.
     pub(crate) fn push(&self, key: &str, posting: Posting) {
-        let known = self.lists.read().get(key).cloned();
+        let known = self.growing.read().get(key).cloned();
         let list = known.unwrap_or_else(|| {
             let list = Arc::new(PostingList::new());
-            self.lists.write().insert(key.into(), Arc::clone(&list));
+            self.growing.write().insert(key.into(), Arc::clone(&list));
             list
         });
         list.push(posting);
     }
 
-    /// How many keys there are.
-    pub(crate) fn len(&self) -> usize {
-        self.lists.read().len()
+    /// Every key with its postings, in no order.
+    pub(crate) fn all(&self) -> Vec<(Box<[u8]>, Postings)> {
+        let growing = self.growing.read();
+        let mut all = Vec::with_capacity(growing.len());
+        for (key, list) in &*growing {
+            let postings = Postings {
+                sealed: self.sealed_of(key),
+                growing: Some(Arc::clone(list)),
+            };
+            all.push((key.as_bytes().into(), postings));
+        }
+        for (base, place) in self.places() {
+            let key = base.key(self.lexicon, place);
+            // A key that is in both has been taken above.
+            if std::str::from_utf8(key).is_ok_and(|key| !growing.contains_key(key)) {
+                let sealed = Sealed {
+                    base: Arc::clone(base),
+                    lexicon: self.lexicon,
+                    place,
+                };
+                let postings = Postings {
+                    sealed: Some(sealed),
+                    growing: None,
+                };
+                all.push((key.into(), postings));
+            }
+        }
+        all
     }
 
-    /// How many bytes it takes, about: the map's own slots are counted at their nominal size.
+    fn places(&self) -> impl Iterator<Item = (&Arc<Base>, usize)> {
+        let sealed = self.sealed.iter();
+        sealed.flat_map(|base| (0..base.keys(self.lexicon)).map(move |place| (base, place)))
+    }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        let growing = self.growing.read();
+        let Some(base) = &self.sealed else {
+            return growing.len();
+        };
+        let new = growing
+            .keys()
+            .filter(|key| base.find(self.lexicon, key).is_none());
+        base.keys(self.lexicon) + new.count()
+    }
+
+    /// How many bytes it takes beyond the base, about: the map's own slots are counted at their nominal size.
     pub(crate) fn bytes(&self) -> usize {
         const OVERHEAD: usize = size_of::<(Box<str>, Arc<PostingList>)>()
             + 1
             + 2 * size_of::<usize>()
             + 2 * size_of::<AtomicU64>();
-        let lists = self.lists.read();
-        lists
+        let growing = self.growing.read();
+        growing
             .iter()
             .map(|(key, list)| key.len() + list.postings.bytes() + OVERHEAD)
             .sum()

@@ -143,11 +143,15 @@ impl Memory {
     /// The text that is indexed and embedded: the speaker's name helps to tell who said it.
     #[must_use]
     pub fn indexed_text(&self) -> String {
-        if self.name.is_empty() {
-            self.body.clone()
-        } else {
-            format!("{}: {}", self.name, self.body)
-        }
+        indexed_text(&self.name, &self.body)
+    }
+}
+
+pub(super) fn indexed_text(name: &str, body: &str) -> String {
+    if name.is_empty() {
+        body.to_owned()
+    } else {
+        format!("{name}: {body}")
     }
 }
 

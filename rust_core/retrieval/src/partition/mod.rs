@@ -6,20 +6,25 @@
 
 mod append_list;
 mod append_only;
+pub(crate) mod base;
+mod compaction;
 pub(crate) mod dictionary;
+mod growing;
+#[cfg(all(loom, test))]
+mod interleavings;
 mod memory;
 mod record;
 pub(crate) mod scopes;
 pub(crate) mod segment;
+mod term_counts;
 pub(crate) mod view;
 mod writer;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-
 use crate::Error;
+use crate::sync::{ArcSwap, Mutex};
+use compaction::Compaction;
 use segment::NEVER;
 use view::{View, rows_of};
 use writer::Writer;
@@ -28,7 +33,7 @@ pub use memory::{
     Close, Memory, MetadataValue, PartitionKey, Row, ScopeIds, ScopeMatch, format_memory_id,
     parse_memory_id,
 };
-pub use record::{Record, Texts, ValueRef};
+pub use record::{Record, RecordBytes, Texts, ValueRef};
 
 /// What partitions hold. Sizes in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct PartitionStats {
     pub partitions: u64,
     /// All rows that were not deleted or replaced, ended ones included.
     pub rows: u64,
+    /// Rows that were, and still take memory.
+    pub dead: u64,
     /// Those of them that have no end.
     pub current: u64,
     /// Those of them that have a vector.
@@ -65,8 +72,16 @@ pub struct HeldVersion {
 /// All memories of one owner.
 pub(crate) struct Partition {
     view: ArcSwap<View>,
-    writer: Mutex<Writer>,
+    writer: Mutex<Option<Box<Writer>>>,
+    /// One compaction at a time.
+    compacting: Mutex<()>,
 }
+
+/// A partition is compacted when one row in so many is dead, or has come since the base was made.
+const DEAD_SHARE: u32 = 5;
+const TAIL_SHARE: u32 = 3;
+/// Up to so many rows a partition is compacted whatever the share, because that takes microseconds.
+const FEW_ROWS: u32 = 64;
 
 impl Partition {
     /// Without rows.
@@ -74,7 +89,8 @@ impl Partition {
         let writer = Writer::new(dimension);
         Self {
             view: ArcSwap::from_pointee(writer.view()),
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Some(Box::new(writer))),
+            compacting: Mutex::new(()),
         }
     }
 
@@ -86,13 +102,24 @@ impl Partition {
     /// Adds rows and ends versions at one moment.
     pub(crate) fn apply<B: AsRef<[u8]>>(
         &self,
+        dimension: usize,
         rows: &[Row<B>],
         closes: &[Close],
     ) -> Result<(), Error> {
         let mut writer = self.writer.lock();
+        let writer = writer.get_or_insert_with(|| Box::new(self.writer_of_base(dimension)));
         writer.write(rows, closes)?;
         self.view.store(Arc::new(writer.view()));
         Ok(())
+    }
+
+    /// A writer to take over from one that left nothing but a base.
+    fn writer_of_base(&self, dimension: usize) -> Writer {
+        let view = self.view();
+        match &view.base {
+            Some(base) => Writer::over(dimension, base, view.sequence),
+            None => Writer::new(dimension),
+        }
     }
 
     /// Replaces all that is there by these rows. Readers keep the old state until it is done.
@@ -101,12 +128,57 @@ impl Partition {
         dimension: usize,
         rows: &[Row<B>],
     ) -> Result<(), Error> {
-        let mut writer = self.writer.lock();
         let mut fresh = Writer::new(dimension);
         fresh.write(rows, &[])?;
-        self.view.store(Arc::new(fresh.view()));
-        *writer = fresh;
+        let view = Arc::new(fresh.view());
+        let made = Compaction::of(dimension, view, fresh.tombstones())?;
+        let mut writer = self.writer.lock();
+        self.settle(made.into_writer(), &mut writer);
         Ok(())
+    }
+
+    /// Publishes the state of a new writer and keeps the writer if it has more than the base.
+    fn settle(&self, fresh: Writer, writer: &mut Option<Box<Writer>>) {
+        self.view.store(Arc::new(fresh.view()));
+        *writer = fresh.has_written().then(|| Box::new(fresh));
+    }
+
+    /// Makes a new base of the live rows. Readers are not disturbed, and writers wait only for its last moments.
+    pub(crate) fn compact(&self, dimension: usize) -> Result<(), Error> {
+        let _alone = self.compacting.lock();
+        let (view, tombstones) = {
+            let writer = self.writer.lock();
+            (self.view(), self.tombstones(writer.as_deref()))
+        };
+        let mut compaction = Compaction::of(dimension, view, tombstones)?;
+        compaction.catch_up(|| self.view());
+        let mut writer = self.writer.lock();
+        let last = self.view();
+        if compaction.is_of(&last) {
+            let since = writer.as_ref().map(|writer| writer.deleted());
+            let fresh = compaction.finish(last, since.unwrap_or_default());
+            self.settle(fresh, &mut writer);
+        }
+        Ok(())
+    }
+
+    /// The last version of every deleted memory.
+    fn tombstones(&self, writer: Option<&Writer>) -> Vec<(u128, u32)> {
+        match (writer, &self.view.load().base) {
+            (Some(writer), _) => writer.tombstones(),
+            (None, Some(base)) => base.tombstones().collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Does one step of the upkeep that is due; whether there was one.
+    pub(crate) fn upkeep(&self, dimension: usize) -> Result<bool, Error> {
+        let view = self.view();
+        if is_due(&view) {
+            self.compact(dimension)?;
+            return Ok(true);
+        }
+        Ok(view.segments.iter().any(|segment| segment.code_bits()))
     }
 
     /// The versions that it holds, in the order of writing.
@@ -114,12 +186,12 @@ impl Partition {
         let view = self.view();
         let held = |row| {
             let (segment, place) = view.locate(row);
-            let record = &segment.records.as_slice()[place];
+            let record = segment.record(place);
             HeldVersion {
                 memory_id: record.memory_id(),
                 version: record.version(),
                 ended: segment.end_at(place, view.sequence) != NEVER,
-                has_vector: segment.has_vector.as_slice()[place],
+                has_vector: segment.has_vector(place),
             }
         };
         rows_of(&view.live).map(held).collect()
@@ -133,14 +205,27 @@ impl Partition {
         PartitionStats {
             partitions: 1,
             rows: view.counts.live.into(),
+            dead: (view.counts.written - view.counts.live).into(),
             current: view.counts.current.into(),
             vectors: view.counts.vectors.into(),
             terms: storage.terms.len() as u64,
             entities: storage.entities.len() as u64,
             bytes: (segments
+                + view.base.as_ref().map_or(0, |base| base.bytes())
                 + storage.terms.bytes()
                 + storage.entities.bytes()
                 + storage.scopes.bytes()) as u64,
         }
     }
+}
+
+/// Whether so many rows are dead, or came after the base, that a new base is worth its price.
+fn is_due(view: &View) -> bool {
+    let written = view.counts.written;
+    let sealed = view.base.as_ref().map_or(0, |base| base.rows() as u32);
+    let (dead, tail) = (written - view.counts.live, written - sealed);
+    if written <= FEW_ROWS {
+        return dead + tail > 0;
+    }
+    dead > written / DEAD_SHARE || tail > written / TAIL_SHARE
 }

@@ -3,9 +3,13 @@
 //! A header of fixed width, then nine sections, each with its length in front so that a reader skips what it does not
 //! want. The scope and the end of validity are not in it: the first is shared by many rows, the second changes.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use super::memory::{Memory, MetadataValue};
+use bytemuck::TransparentWrapper;
+
+use super::base::Base;
+use super::memory::{Memory, MetadataValue, indexed_text};
 
 const SECTION_METADATA: usize = 0;
 const SECTION_CATEGORIES: usize = 1;
@@ -32,9 +36,20 @@ const TAG_FALSE: u8 = 3;
 const TAG_TRUE: u8 = 4;
 const TAG_TEXTS: u8 = 5;
 
-/// One version of a memory as it was written, packed. Cloning it copies a pointer.
+/// One version of a memory as it was written, packed.
+#[derive(Debug, TransparentWrapper)]
+#[repr(transparent)]
+pub struct RecordBytes([u8]);
+
+/// A record that may be kept: it holds on to the memory that it lies in. Cloning it copies a pointer.
 #[derive(Clone, Debug)]
-pub struct Record(Arc<[u8]>);
+pub struct Record(Place);
+
+#[derive(Clone, Debug)]
+enum Place {
+    Own(Arc<[u8]>),
+    Sealed { base: Arc<Base>, row: usize },
+}
 
 /// A metadata value inside a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,7 +103,43 @@ impl Record {
                 section.extend_from_slice(text.as_bytes());
             });
         }
-        Self(bytes.into())
+        Self(Place::Own(bytes.into()))
+    }
+
+    /// That of a row of a base.
+    pub(crate) fn sealed(base: Arc<Base>, row: usize) -> Self {
+        Self(Place::Sealed { base, row })
+    }
+
+    /// How many bytes it takes beyond its own size; those of a base are counted there.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.0 {
+            Place::Own(bytes) => bytes.len() + 2 * size_of::<usize>(),
+            Place::Sealed { .. } => 0,
+        }
+    }
+}
+
+impl Deref for Record {
+    type Target = RecordBytes;
+
+    fn deref(&self) -> &RecordBytes {
+        match &self.0 {
+            Place::Own(bytes) => RecordBytes::wrap_ref(bytes),
+            Place::Sealed { base, row } => base.record(*row),
+        }
+    }
+}
+
+impl RecordBytes {
+    /// As they lie in a segment.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text that is indexed and embedded, as [`Memory::indexed_text`].
+    pub(crate) fn indexed_text(&self) -> String {
+        indexed_text(self.name(), self.body())
     }
 
     /// Where [`Record::memory_id`] is, for a prefetch.
@@ -221,11 +272,6 @@ impl Record {
     /// The text.
     pub fn body(&self) -> &str {
         text_of(self.section(SECTION_BODY))
-    }
-
-    /// How many bytes it takes, its reference counts included.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.len() + 2 * size_of::<usize>()
     }
 
     fn section(&self, wanted: usize) -> &[u8] {

@@ -3,13 +3,13 @@
 //! What is here follows from the list of scopes and from the column of slots: it can be made anew from them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use parking_lot::RwLock;
 
 use super::append_list::AppendList;
 use super::memory::{ScopeIds, ScopeMatch};
+use crate::sync::{OnceLock, RwLock};
 
 /// Up to so many scopes are compared one by one; most partitions have no more.
 const FEW: usize = 16;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::base::Base;
 use super::dictionary::Dictionary;
 use super::memory::ScopeIds;
-use super::record::Record;
+use super::record::{Record, RecordBytes};
 use super::scopes::Scopes;
 use super::segment::{NEVER, RowNumber, Segment, place_of};
 
@@ -21,7 +22,9 @@ pub(crate) struct Storage {
 /// How many rows of each sort a view has.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    /// All that were not deleted or replaced.
+    /// All that the segments hold.
+    pub(crate) written: u32,
+    /// Those of them that were not deleted or replaced.
     pub(crate) live: u32,
     /// Those of them that have no end.
     pub(crate) current: u32,
@@ -54,6 +57,8 @@ impl Default for Extremes {
 /// An immutable state of a partition; the writer publishes a new one after each batch.
 pub(crate) struct View {
     pub(crate) storage: Arc<Storage>,
+    /// The rows of the first segments.
+    pub(crate) base: Option<Arc<Base>>,
     pub(crate) segments: Arc<[Arc<Segment>]>,
     /// The number of the batch that made it: marks of later batches do not hold yet.
     pub(crate) sequence: u32,
@@ -71,11 +76,7 @@ pub(crate) struct View {
 impl View {
     /// Whether every row that was ever written is there and has no end.
     pub(crate) fn is_all_current(&self) -> bool {
-        let rows = self
-            .segments
-            .iter()
-            .map(|segment| segment.rows_below(self.limit));
-        rows.sum::<usize>() == self.counts.current as usize
+        self.counts.written == self.counts.current
     }
 
     /// The segment of a row and the row's place in it.
@@ -86,9 +87,15 @@ impl View {
     }
 
     /// The cold part of a row.
-    pub(crate) fn record(&self, row: RowNumber) -> &Record {
+    pub(crate) fn record(&self, row: RowNumber) -> &RecordBytes {
         let (segment, place) = self.locate(row);
-        &segment.records.as_slice()[place]
+        segment.record(place)
+    }
+
+    /// The same, to keep.
+    pub(crate) fn kept_record(&self, row: RowNumber) -> Record {
+        let (segment, place) = self.locate(row);
+        segment.kept_record(place)
     }
 
     /// The end of a row's validity, if it has one.
@@ -101,7 +108,7 @@ impl View {
     /// The scope of a row.
     pub(crate) fn scope(&self, row: RowNumber) -> Arc<ScopeIds> {
         let (segment, place) = self.locate(row);
-        let slot = segment.scope_slots.as_slice()[place];
+        let slot = segment.scope_slots()[place];
         Arc::clone(
             self.storage
                 .scopes
@@ -128,4 +135,13 @@ pub(crate) fn rows_of(words: &[u64]) -> impl Iterator<Item = RowNumber> {
         })
         .map(move |word| index as u32 * 64 + word.trailing_zeros())
     })
+}
+
+/// A bitmap with so many ones.
+pub(crate) fn ones(count: usize) -> Vec<u64> {
+    let mut words = vec![u64::MAX; count.div_ceil(64)];
+    if let Some(last) = words.last_mut().filter(|_| !count.is_multiple_of(64)) {
+        *last = (1 << (count % 64)) - 1;
+    }
+    words
 }

@@ -2,24 +2,33 @@
 //! view makes all of it visible at once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem::take;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use super::base::Base;
+use super::base::layout::Lexicon;
 use super::dictionary::{Dictionary, Posting};
-use super::memory::{Close, Memory, Row, ScopeIds};
+use super::growing::NewRow;
+use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
-use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, Segment, place_of};
-use super::view::{Counts, Extremes, Storage, View};
+use super::segment::{LAST_ROW, NEVER, RowNumber, SEGMENT_ROWS, Segment, place_of};
+use super::term_counts::TermCounts;
+use super::view::{Counts, Extremes, Storage, View, has_row, ones};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
 use crate::vector::{VectorError, ZERO_CODE, decode_f32_le, normalize, padded, quantize};
 
+/// How many rows the first segment of a partition has room for at first, and a later one at most.
+const FIRST_ROWS: usize = 2;
+const GREATEST_FIRST_ROWS: usize = 256;
+
 /// The writer's own state; a partition keeps it behind a lock that readers never take.
 pub(crate) struct Writer {
     dimension: usize,
     storage: Arc<Storage>,
+    base: Option<Arc<Base>>,
     segments: Arc<[Arc<Segment>]>,
     sequence: u32,
     limit: RowNumber,
@@ -28,8 +37,10 @@ pub(crate) struct Writer {
     live: Vec<u64>,
     current: Vec<u64>,
     slots: HashMap<Arc<ScopeIds>, u32>,
+    /// The rows after the base.
     rows: HashMap<u128, Vec<RowNumber>>,
-    /// The last version of each deleted memory: a row that comes late must not bring it back.
+    /// The last version of each memory that was deleted since the base was made: a row that comes late must not bring it
+    /// back.
     deleted: HashMap<u128, u32>,
     scratch: Scratch,
 }
@@ -39,20 +50,42 @@ pub(crate) struct Writer {
 struct Scratch {
     unit: Vec<f32>,
     codes: Vec<u8>,
-    frequencies: HashMap<String, u32>,
+    terms: TermCounts,
 }
 
 impl Writer {
     /// Of an empty partition.
     pub(crate) fn new(dimension: usize) -> Self {
+        Self::with_base(dimension, None)
+    }
+
+    /// Of a partition that has the rows of a base and no others.
+    pub(crate) fn over(dimension: usize, base: &Arc<Base>, sequence: u32) -> Self {
+        let mut writer = Self::with_base(dimension, Some(Arc::clone(base)));
+        writer.sequence = sequence;
+        let summary = base.summary();
+        writer.segments = Segment::of_base(base).into();
+        writer.limit = base.rows() as u32;
+        writer.counts = summary.counts;
+        writer.extremes = summary.extremes;
+        writer.live = ones(base.rows());
+        writer.current = summary.current;
+        for scope in base.scopes() {
+            writer.intern(scope);
+        }
+        writer
+    }
+
+    fn with_base(dimension: usize, base: Option<Arc<Base>>) -> Self {
         let storage = Storage {
-            terms: Dictionary::default(),
-            entities: Dictionary::default(),
+            terms: Dictionary::over(base.clone(), Lexicon::Terms),
+            entities: Dictionary::over(base.clone(), Lexicon::Names),
             scopes: Scopes::new(),
         };
         Self {
             dimension,
             storage: Arc::new(storage),
+            base,
             segments: Arc::new([]),
             sequence: 0,
             limit: 0,
@@ -67,10 +100,41 @@ impl Writer {
         }
     }
 
+    /// Whether it has anything that the base has not.
+    pub(crate) fn has_written(&self) -> bool {
+        let rows = self.base.as_ref().map_or(0, |base| base.rows());
+        self.counts.written as usize > rows
+            || self.counts.live as usize != rows
+            || !self.deleted.is_empty()
+            || self.segments.iter().any(|segment| segment.has_marks())
+    }
+
+    /// Begins a batch of this number.
+    pub(crate) fn begin(&mut self, sequence: u32) {
+        self.sequence = sequence;
+    }
+
+    /// The memories that were deleted since the base was made, with their last versions.
+    pub(crate) fn deleted(&self) -> Vec<(u128, u32)> {
+        self.deleted
+            .iter()
+            .map(|(&id, &version)| (id, version))
+            .collect()
+    }
+
+    /// The last version of every deleted memory.
+    pub(crate) fn tombstones(&self) -> Vec<(u128, u32)> {
+        let sealed = self.base.iter().flat_map(|base| base.tombstones());
+        let mut tombstones: HashMap<u128, u32> = sealed.collect();
+        tombstones.extend(&self.deleted);
+        tombstones.into_iter().collect()
+    }
+
     /// The state to publish.
     pub(crate) fn view(&self) -> View {
         View {
             storage: Arc::clone(&self.storage),
+            base: self.base.clone(),
             segments: Arc::clone(&self.segments),
             sequence: self.sequence,
             limit: self.limit,
@@ -96,8 +160,8 @@ impl Writer {
         self.check(rows)?;
         self.sequence += 1;
         let batch = self.limit;
-        for row in rows {
-            self.add(row)?;
+        for (place, row) in rows.iter().enumerate() {
+            self.add(row, rows.len() - place)?;
         }
         for close in closes {
             match close.valid_to_micros {
@@ -135,13 +199,11 @@ impl Writer {
         )
     }
 
-    fn add<B: AsRef<[u8]>>(&mut self, row: &Row<B>) -> Result<(), Error> {
+    /// Adds a row; `coming` are to come with it, itself included.
+    fn add<B: AsRef<[u8]>>(&mut self, row: &Row<B>, coming: usize) -> Result<(), Error> {
         let memory = &row.memory;
-        if self
-            .deleted
-            .get(&memory.memory_id)
-            .is_some_and(|&last| memory.version <= last)
-        {
+        let last_deleted = self.last_deleted(memory.memory_id);
+        if last_deleted.is_some_and(|last| memory.version <= last) {
             return Ok(());
         }
         let mut planned_end = memory.valid_to_micros.unwrap_or(NEVER);
@@ -156,57 +218,15 @@ impl Writer {
             self.read_vector(vector.as_ref())
                 .map_err(|source| Error::vector("vector", source))?;
         }
-        let length = self.count_terms(memory);
-        let number = self.push(memory, length, row.vector.is_some(), planned_end);
-        for (term, &frequency) in &self.scratch.frequencies {
-            let posting = Posting::new(number, frequency, length);
-            self.storage.terms.push(term, posting);
-        }
-        for name in names_of(memory) {
-            let posting = Posting::new(number, 1, length);
-            self.storage.entities.push(&name, posting);
-        }
-        Ok(())
-    }
-
-    /// Counts the terms of the indexed text in the scratch and returns how many there are, repeats included.
-    fn count_terms(&mut self, memory: &Memory) -> u32 {
-        let frequencies = &mut self.scratch.frequencies;
-        frequencies.clear();
-        let mut length = 0;
-        analyze(&memory.indexed_text(), &mut |term: &str, _| {
-            length += 1;
-            if let Some(frequency) = frequencies.get_mut(term) {
-                *frequency += 1;
-            } else {
-                frequencies.insert(term.to_owned(), 1);
-            }
-        });
-        length
-    }
-
-    /// Puts the row, with the scratch's vector if it has one, into the last segment.
-    fn push(
-        &mut self,
-        memory: &Memory,
-        length: u32,
-        has_vector: bool,
-        planned_end: i64,
-    ) -> RowNumber {
-        let scope_slot = self.intern(&memory.scope);
-        let stride = padded(self.dimension);
-        let Scratch { unit, codes, .. } = &mut self.scratch;
-        unit.resize(stride, 0.0);
-        codes.resize(stride, ZERO_CODE);
-        if !has_vector {
-            unit.fill(0.0);
-        }
-        let scale = quantize(&unit[..self.dimension], codes);
-        let row = NewRow {
-            codes,
+        let scope_slot = self.intern_copy(&memory.scope);
+        let scale = self.quantize(row.vector.is_some());
+        let length = self.count_terms(&memory.indexed_text());
+        let (unit, codes) = (take(&mut self.scratch.unit), take(&mut self.scratch.codes));
+        let new = NewRow {
+            codes: &codes,
             scale,
-            unit,
-            has_vector,
+            unit: &unit,
+            has_vector: row.vector.is_some(),
             length,
             scope_slot,
             valid_from: memory.valid_from_micros,
@@ -215,38 +235,127 @@ impl Writer {
             recency_time: memory.recency_time_micros(),
             record: Record::new(memory),
         };
-        let last = self
-            .segments
-            .last()
-            .filter(|segment| !segment.is_full())
-            .cloned();
-        let segment = last.unwrap_or_else(|| {
-            let segment = Arc::new(Segment::new(self.segments.len(), self.dimension));
-            self.segments = self
-                .segments
-                .iter()
-                .cloned()
-                .chain([Arc::clone(&segment)])
-                .collect();
-            segment
-        });
+        let number = self.push(new, coming);
+        (self.scratch.unit, self.scratch.codes) = (unit, codes);
+        let given = memory.entities.iter().map(String::as_str);
+        self.index(number, length, &names_of(&memory.body, &memory.name, given));
+        Ok(())
+    }
+
+    /// Adds the row of another partition's view, with the end that it has there.
+    pub(crate) fn adopt(&mut self, view: &View, row: RowNumber) -> RowNumber {
+        let (segment, place) = view.locate(row);
+        let stride = padded(self.dimension);
+        let record = segment.kept_record(place);
+        let names = names_of(record.body(), record.name(), record.entities().into_iter());
+        let length = self.count_terms(&record.indexed_text());
+        let scope_slot = self.intern(view.scope(row));
+        let number = self.push(
+            NewRow {
+                codes: &segment.codes()[place * stride..][..stride],
+                scale: segment.scales()[place],
+                unit: &segment.units()[place * stride..][..stride],
+                has_vector: segment.has_vector(place),
+                length,
+                scope_slot,
+                valid_from: segment.valid_from()[place],
+                planned_end: segment.planned_end(place),
+                expire_time: segment.expire_times()[place],
+                recency_time: segment.recency_times()[place],
+                record,
+            },
+            1,
+        );
+        self.index(number, length, &names);
+        if let Some(valid_to) = segment.closed_at(place, view.sequence) {
+            self.close(number, valid_to);
+        }
+        number
+    }
+
+    /// Makes the codes of the scratch's vector, or those of no vector, and returns their scale.
+    fn quantize(&mut self, has_vector: bool) -> f32 {
+        let stride = padded(self.dimension);
+        let Scratch { unit, codes, .. } = &mut self.scratch;
+        unit.resize(stride, 0.0);
+        codes.resize(stride, ZERO_CODE);
+        if !has_vector {
+            unit.fill(0.0);
+        }
+        quantize(&unit[..self.dimension], codes)
+    }
+
+    /// Counts the terms of a text in the scratch and returns how many there are, repeats included.
+    fn count_terms(&mut self, text: &str) -> u32 {
+        let terms = &mut self.scratch.terms;
+        terms.clear();
+        analyze(text, &mut |term: &str, _| terms.push(term));
+        terms.len()
+    }
+
+    /// Adds a row to the lists of the scratch's terms and of its names.
+    fn index(&mut self, number: RowNumber, length: u32, names: &BTreeSet<String>) {
+        for (term, frequency) in self.scratch.terms.counted() {
+            let posting = Posting::new(number, frequency, length);
+            self.storage.terms.push(term, posting);
+        }
+        for name in names {
+            let posting = Posting::new(number, 1, length);
+            self.storage.entities.push(name, posting);
+        }
+    }
+
+    /// Puts a row into the last segment, or a new one.
+    fn push(&mut self, row: NewRow<'_>, coming: usize) -> RowNumber {
+        let (memory_id, scale) = (row.record.memory_id(), row.scale);
+        let planned_end = row.planned_end;
+        self.make_room(coming);
+        let segment = self.segments.last().expect("there is room in it");
         let number = segment.push(row);
         self.limit = number + 1;
+        self.counts.written += 1;
         self.extremes.scale = self.extremes.scale.max(scale);
         if planned_end != NEVER {
             self.extremes.planned_end = self.extremes.planned_end.max(planned_end);
         }
-        self.rows.entry(memory.memory_id).or_default().push(number);
+        self.rows.entry(memory_id).or_default().push(number);
         self.count(number, Counting::In);
         number
     }
 
-    fn intern(&mut self, scope: &ScopeIds) -> u32 {
-        if let Some(&slot) = self.slots.get(scope) {
+    /// Sees to it that the last segment takes another row, and better all that are coming.
+    fn make_room(&mut self, coming: usize) {
+        let last = self.segments.last();
+        if last.is_some_and(|segment| segment.has_room()) {
+            return;
+        }
+        let kept = if let Some(grown) = last.and_then(|segment| segment.grown(coming)) {
+            let others = &self.segments[..self.segments.len() - 1];
+            others.iter().cloned().chain([Arc::new(grown)]).collect()
+        } else {
+            // An eighth of what is there, so that neither small nor large partitions have much room to spare.
+            let rows = (self.counts.written as usize / 8).next_power_of_two();
+            let rows = rows.clamp(FIRST_ROWS, GREATEST_FIRST_ROWS).max(coming);
+            let index = self.segments.len();
+            let segment = Segment::new(index, self.dimension, rows.min(SEGMENT_ROWS as usize));
+            let all = self.segments.iter().cloned();
+            all.chain([Arc::new(segment)]).collect()
+        };
+        self.segments = kept;
+    }
+
+    fn intern_copy(&mut self, scope: &ScopeIds) -> u32 {
+        match self.slots.get(scope) {
+            Some(&slot) => slot,
+            None => self.intern(Arc::new(scope.clone())),
+        }
+    }
+
+    fn intern(&mut self, scope: Arc<ScopeIds>) -> u32 {
+        if let Some(&slot) = self.slots.get(&scope) {
             return slot;
         }
         let slot = self.slots.len() as u32;
-        let scope = Arc::new(scope.clone());
         self.storage.scopes.push(slot, Arc::clone(&scope));
         self.slots.insert(scope, slot);
         slot
@@ -254,42 +363,54 @@ impl Writer {
 
     /// Ends a version, unless a close has ended it before.
     fn supersede(&mut self, memory_id: u128, version: u32, valid_to: i64) {
-        let Some(row) = self.find(memory_id, version) else {
-            return;
-        };
-        let (segment, place) = self.locate(row);
-        if segment.closed_at(place, self.sequence).is_some() {
-            return;
+        if let Some(row) = self.find(memory_id, version) {
+            self.close(row, valid_to);
         }
-        self.count(row, Counting::Out);
-        segment.valid_to.as_slice()[place].store(valid_to, Ordering::Relaxed);
-        segment.ended.as_slice()[place].store(self.sequence, Ordering::Release);
-        self.count(row, Counting::In);
+    }
+
+    /// Ends a live row, unless a close has ended it before.
+    pub(crate) fn close(&mut self, row: RowNumber, valid_to: i64) {
+        let (segment, place) = self.locate(row);
+        if segment.closed_at(place, self.sequence).is_none() {
+            self.count(row, Counting::Out);
+            segment.close(place, valid_to, self.sequence);
+            self.count(row, Counting::In);
+        }
     }
 
     /// Takes out all versions that were there before the batch, and those of the batch up to `version`.
     fn delete(&mut self, memory_id: u128, version: u32, batch: RowNumber) {
         let mut last = version;
-        for row in self.rows.get(&memory_id).cloned().unwrap_or_default() {
+        for row in self.live_rows_of(memory_id) {
             let row_version = self.version_of(row);
             if row < batch || row_version <= version {
                 last = last.max(row_version);
                 self.remove(row);
             }
         }
-        let known = self.deleted.entry(memory_id).or_default();
-        *known = last.max(*known);
+        self.bury(memory_id, last);
     }
 
-    /// Takes a row out for readers of this batch and later ones.
-    fn remove(&mut self, row: RowNumber) {
+    /// Remembers the last version of a deleted memory.
+    pub(crate) fn bury(&mut self, memory_id: u128, version: u32) {
+        let known = self.last_deleted(memory_id).unwrap_or_default();
+        self.deleted.insert(memory_id, version.max(known));
+    }
+
+    fn last_deleted(&self, memory_id: u128) -> Option<u32> {
+        let sealed = || self.base.as_ref()?.last_deleted(memory_id);
+        self.deleted.get(&memory_id).copied().or_else(sealed)
+    }
+
+    /// Takes a live row out for readers of this batch and later ones.
+    pub(crate) fn remove(&mut self, row: RowNumber) {
         self.count(row, Counting::Out);
         let (segment, place) = self.locate(row);
-        let record = &segment.records.as_slice()[place];
-        if let Some(rows) = self.rows.get_mut(&record.memory_id()) {
+        let memory_id = segment.record(place).memory_id();
+        if let Some(rows) = self.rows.get_mut(&memory_id) {
             rows.retain(|&other| other != row);
             if rows.is_empty() {
-                self.rows.remove(&record.memory_id());
+                self.rows.remove(&memory_id);
             }
         }
     }
@@ -315,14 +436,11 @@ impl Writer {
         step(&mut self.counts.current, is_current);
         step(
             &mut self.counts.expiring,
-            segment.expire_time.as_slice()[place] != NEVER,
+            segment.expire_times()[place] != NEVER,
         );
-        step(
-            &mut self.counts.vectors,
-            segment.has_vector.as_slice()[place],
-        );
+        step(&mut self.counts.vectors, segment.has_vector(place));
         if is_current {
-            let length = u64::from(segment.lengths.as_slice()[place]);
+            let length = u64::from(segment.lengths()[place]);
             match counting {
                 Counting::In => self.counts.total_length += length,
                 Counting::Out => self.counts.total_length -= length,
@@ -332,16 +450,21 @@ impl Writer {
 
     /// The live row of a version.
     fn find(&self, memory_id: u128, version: u32) -> Option<RowNumber> {
-        self.rows
-            .get(&memory_id)?
-            .iter()
-            .copied()
-            .find(|&row| self.version_of(row) == version)
+        let mut rows = self.live_rows_of(memory_id).into_iter();
+        rows.find(|&row| self.version_of(row) == version)
+    }
+
+    /// The live rows of a memory.
+    fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
+        let sealed = self.base.iter().flat_map(|base| base.rows_of(memory_id));
+        let growing = self.rows.get(&memory_id).into_iter().flatten().copied();
+        let is_live = |&row: &RowNumber| has_row(&self.live, row);
+        sealed.filter(is_live).chain(growing).collect()
     }
 
     fn version_of(&self, row: RowNumber) -> u32 {
         let (segment, place) = self.locate(row);
-        segment.records.as_slice()[place].version()
+        segment.record(place).version()
     }
 
     fn end_of(&self, row: RowNumber) -> i64 {
@@ -362,12 +485,11 @@ enum Counting {
 }
 
 /// The normalised names under which a memory is found: those that the caller gave, those of its text, its speaker's.
-fn names_of(memory: &Memory) -> BTreeSet<String> {
-    let found = find_entities(&memory.body);
-    let given = memory
-        .entities
-        .iter()
-        .map(String::as_str)
-        .chain([memory.name.as_str()]);
-    given.chain(found).filter_map(normalize_name).collect()
+fn names_of<'a>(
+    body: &'a str,
+    speaker: &'a str,
+    given: impl Iterator<Item = &'a str>,
+) -> BTreeSet<String> {
+    let names = given.chain([speaker]).chain(find_entities(body));
+    names.filter_map(normalize_name).collect()
 }

@@ -26,6 +26,15 @@ pub struct BitCodes {
     counted_factors: Vec<f32>,
 }
 
+/// The same where they lie: in [`BitCodes`], or in a block of memory as [`BitCodes::bytes_for`] describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct BitCodesRef<'a> {
+    mean: &'a [f32],
+    codes: &'a [u64],
+    factors: &'a [f32],
+    counted_factors: &'a [f32],
+}
+
 /// A query prepared for 1-bit codes.
 #[derive(Clone, Debug)]
 pub struct BitQuery {
@@ -95,10 +104,58 @@ impl BitCodes {
 
     /// How many bytes it takes beyond its own size.
     pub fn bytes(&self) -> usize {
-        size_of_val::<[f32]>(&self.mean)
-            + size_of_val::<[u64]>(&self.codes)
-            + size_of_val(&self.factors[..])
-            + size_of_val(&self.counted_factors[..])
+        self.sections().into_iter().map(<[u8]>::len).sum()
+    }
+
+    /// How many bytes the [`sections`](Self::sections) of so many rows have; a multiple of 64 if the rows are.
+    #[must_use]
+    pub const fn bytes_for(rows: usize, stride: usize) -> usize {
+        let places = rows.next_multiple_of(BLOCK);
+        stride * size_of::<f32>() + places * (stride / 8 + 2 * size_of::<f32>())
+    }
+
+    /// Mean, codes, factors, and factors times ones, in the byte order of this machine.
+    #[must_use]
+    pub fn sections(&self) -> [&[u8]; 4] {
+        [
+            bytemuck::cast_slice(&self.mean),
+            bytemuck::cast_slice(&self.codes),
+            bytemuck::cast_slice(&self.factors),
+            bytemuck::cast_slice(&self.counted_factors),
+        ]
+    }
+
+    /// To scan it.
+    #[must_use]
+    pub fn as_ref(&self) -> BitCodesRef<'_> {
+        BitCodesRef {
+            mean: &self.mean,
+            codes: &self.codes,
+            factors: &self.factors,
+            counted_factors: &self.counted_factors,
+        }
+    }
+}
+
+impl<'a> BitCodesRef<'a> {
+    /// The [`sections`](BitCodes::sections) of `rows` rows, one after another.
+    ///
+    /// # Panics
+    ///
+    /// If there are not [`BitCodes::bytes_for`] bytes, or they do not begin on 8 bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &'a [u8], rows: usize, stride: usize) -> Self {
+        assert_eq!(bytes.len(), BitCodes::bytes_for(rows, stride));
+        let places = rows.next_multiple_of(BLOCK);
+        let (mean, rest) = bytes.split_at(stride * size_of::<f32>());
+        let (codes, rest) = rest.split_at(places * stride / 8);
+        let (factors, counted_factors) = rest.split_at(places * size_of::<f32>());
+        Self {
+            mean: bytemuck::cast_slice(mean),
+            codes: bytemuck::cast_slice(codes),
+            factors: bytemuck::cast_slice(factors),
+            counted_factors: bytemuck::cast_slice(counted_factors),
+        }
     }
 
     /// Offers the estimate of every row whose bit is set in `mask`, as row `base_row + i`.
@@ -107,7 +164,7 @@ impl BitCodes {
     ///
     /// If the query is of another stride, or the CPU cannot run `path`.
     pub fn scan(
-        &self,
+        self,
         path: SimdPath,
         mask: &[u64],
         base_row: u32,
@@ -123,7 +180,7 @@ impl BitCodes {
             words * 64,
             self.mean.len()
         );
-        let base = super::dot(path, unit, &self.mean);
+        let base = super::dot(path, unit, self.mean);
         let (mut sums, mut estimates) = ([0; BLOCK], [0.0; BLOCK]);
         let blocks = self.codes.chunks_exact(words * BLOCK);
         let factors = self.factors.as_chunks::<BLOCK>().0;

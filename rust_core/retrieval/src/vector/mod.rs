@@ -27,7 +27,7 @@ mod shortlist;
 mod top_k;
 
 pub use aligned::Aligned;
-pub use bits::{BitCodes, BitQuery};
+pub use bits::{BitCodes, BitCodesRef, BitQuery};
 pub use path::SimdPath;
 pub use quantize::{VectorError, decode_f32_le, decode_f32_le_into, normalize, quantize};
 pub use query::{Query, score_error_bound};

@@ -14,7 +14,7 @@ use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Hit, Index, Memory, PartitionKey, Row, SearchRequest};
 use proptest::prelude::*;
-use reference::{Batch, Model, ModelRow, Question, Scored};
+use reference::{Batch, Model, ModelRow, Question, Scored, Then};
 use strategies::{batches, questions};
 
 const DIMENSION: usize = 5;
@@ -171,7 +171,13 @@ proptest! {
         let index = Index::new(DIMENSION, SimdPath::best()).expect("a valid dimension");
         let mut model = Model::default();
         for batch in &batches {
-            index.apply(&keys()[batch.partition], &rows_of(batch), &batch.closes).expect("valid rows");
+            let key = &keys()[batch.partition];
+            index.apply(key, &rows_of(batch), &batch.closes).expect("valid rows");
+            match batch.then {
+                Then::Nothing => {}
+                Then::Compact => index.compact(key).expect("it is small"),
+                Then::Upkeep => while index.upkeep(key).expect("it is small") {},
+            }
             model.apply(batch);
             check(&index, &model, &questions[0])?;
         }

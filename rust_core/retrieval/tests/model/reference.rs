@@ -29,6 +29,15 @@ pub(crate) struct Batch {
     pub(crate) partition: usize,
     pub(crate) rows: Vec<(Memory, Option<Vec<f32>>)>,
     pub(crate) closes: Vec<Close>,
+    pub(crate) then: Then,
+}
+
+/// What happens to the partition after a batch; none of it may change an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    Nothing,
+    Compact,
+    Upkeep,
 }
 
 #[derive(Clone, Debug)]

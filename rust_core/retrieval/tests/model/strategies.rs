@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::DIMENSION;
 use crate::common::{NOW, message};
-use crate::reference::{Batch, Question};
+use crate::reference::{Batch, Question, Then};
 
 /// Times are drawn from 0 to this, [`NOW`] included.
 const LAST_TIME: i64 = 2 * NOW;
@@ -114,13 +114,20 @@ pub(crate) fn batches() -> impl Strategy<Value = Batch> {
             valid_to_micros,
         },
     );
-    (0..2_usize, rows, prop::collection::vec(close, 0..6)).prop_map(|(partition, rows, closes)| {
-        Batch {
+    let then = prop::sample::select(vec![
+        Then::Nothing,
+        Then::Nothing,
+        Then::Compact,
+        Then::Upkeep,
+    ]);
+    (0..2_usize, rows, prop::collection::vec(close, 0..6), then).prop_map(
+        |(partition, rows, closes, then)| Batch {
             partition,
             rows,
             closes,
-        }
-    })
+            then,
+        },
+    )
 }
 
 pub(crate) fn questions() -> impl Strategy<Value = Question> {

@@ -1,7 +1,6 @@
 //! The best rows of a scan, the newer first among equals.
 
 use crate::index::sources::{SourceRow, Sources};
-use crate::partition::segment::Segment;
 
 /// The best are cut back to the wanted number when they are twice as many and this.
 const SLACK: usize = 64;
@@ -52,10 +51,15 @@ impl<'a> Best<'a> {
             .is_some_and(|worst| self.sources.newer_first(worst, row).is_lt())
     }
 
-    /// The least score with which a row of a segment may enter.
+    /// The least score with which a row may enter.
+    pub(super) fn least(&self) -> f32 {
+        self.threshold
+    }
+
+    /// The least score with which a row may enter that did not happen and was not heard after `newest`.
     #[inline]
-    pub(super) fn needed(&self, segment: &Segment) -> f32 {
-        if self.worst_time > segment.newest() {
+    pub(super) fn needed(&self, newest: i64) -> f32 {
+        if self.worst_time > newest {
             self.threshold.next_up()
         } else {
             self.threshold

@@ -1,0 +1,292 @@
+//! The base of a partition: rows that no longer grow, with their postings, in one block of exactly the size that they need.
+//!
+//! A load, a compaction and a snapshot make one with the same [`build`]; its block, the *image*, has the same form in memory
+//! and in a file. What still changes about its rows is not in it: the ends of validity that came later are with the
+//! segments, and whether a row is live with the view.
+
+pub(crate) mod build;
+pub(crate) mod directory;
+mod image;
+mod keys;
+pub(crate) mod layout;
+mod scopes;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytemuck::{Pod, TransparentWrapper};
+
+use super::dictionary::{Extent, Posting};
+use super::memory::ScopeIds;
+use super::record::RecordBytes;
+use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
+use super::view::{Counts, Extremes};
+use crate::sync::OnceLock;
+use crate::sync::atomic::AtomicU64;
+use crate::vector::{BitCodes, BitCodesRef};
+use directory::{Directory, buckets_for, hash_of};
+use image::Image;
+use layout::{Column, Layout, Lexicon, LexiconLayout};
+
+/// The row has a vector.
+const HAS_VECTOR: u8 = 1;
+/// Its end is that of a later version, not the one with which it came.
+const CLOSED: u8 = 2;
+/// In the end of a key's postings: one of its rows is too long for a posting to say how long.
+const HAS_LONG: u32 = 1 << 31;
+
+/// The sealed rows of a partition. Row `i` is the row of number `i`.
+pub(crate) struct Base {
+    image: Image,
+    layout: Layout,
+    /// For each key of a lexicon, how many of its rows are current, as [`super::dictionary::Counted`] packs it.
+    counted: [OnceLock<Box<[AtomicU64]>>; 2],
+}
+
+/// What follows from the columns of all rows.
+pub(crate) struct Summary {
+    pub(crate) counts: Counts,
+    pub(crate) extremes: Extremes,
+    /// The rows without an end, as a bitmap.
+    pub(crate) current: Vec<u64>,
+}
+
+impl Base {
+    fn new(image: Image, layout: Layout) -> Self {
+        debug_assert_eq!(image.len(), layout.end);
+        Self {
+            image,
+            layout,
+            counted: [OnceLock::new(), OnceLock::new()],
+        }
+    }
+
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> usize {
+        self.layout.rows()
+    }
+
+    /// How many bytes were allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        let counted = self.counted.iter().filter_map(OnceLock::get);
+        let counted: usize = counted.map(|counts| size_of_val::<[_]>(counts)).sum();
+        self.image.len() + counted + size_of::<Self>()
+    }
+
+    fn slice<T: Pod>(&self, start: usize, count: usize) -> &[T] {
+        bytemuck::cast_slice(&self.image[start..start + count * size_of::<T>()])
+    }
+
+    fn column<T: Pod>(&self, column: Column, first: usize, count: usize) -> &[T] {
+        self.slice(self.layout.column(column) + first * size_of::<T>(), count)
+    }
+
+    pub(crate) fn codes(&self, first: usize, count: usize) -> &[u8] {
+        let stride = self.layout.stride();
+        self.slice(first * stride, count * stride)
+    }
+
+    pub(crate) fn units(&self, first: usize, count: usize) -> &[f32] {
+        let stride = self.layout.stride();
+        let start = self.layout.units + first * stride * size_of::<f32>();
+        self.slice(start, count * stride)
+    }
+
+    /// The 1-bit codes of a whole segment.
+    pub(crate) fn bits(&self, segment: usize) -> BitCodesRef<'_> {
+        let (rows, stride) = (SEGMENT_ROWS as usize, self.layout.stride());
+        let length = BitCodes::bytes_for(rows, stride);
+        let bytes = &self.image[self.layout.bits + segment * length..][..length];
+        BitCodesRef::from_bytes(bytes, rows, stride)
+    }
+
+    pub(crate) fn scales(&self, first: usize, count: usize) -> &[f32] {
+        self.column(Column::Scale, first, count)
+    }
+
+    pub(crate) fn lengths(&self, first: usize, count: usize) -> &[u32] {
+        self.column(Column::Length, first, count)
+    }
+
+    pub(crate) fn scope_slots(&self, first: usize, count: usize) -> &[u32] {
+        self.column(Column::ScopeSlot, first, count)
+    }
+
+    pub(crate) fn valid_from(&self, first: usize, count: usize) -> &[i64] {
+        self.column(Column::ValidFrom, first, count)
+    }
+
+    /// The ends of validity, of whichever sort, or [`NEVER`].
+    pub(crate) fn ends(&self, first: usize, count: usize) -> &[i64] {
+        self.column(Column::End, first, count)
+    }
+
+    pub(crate) fn expire_times(&self, first: usize, count: usize) -> &[i64] {
+        self.column(Column::ExpireTime, first, count)
+    }
+
+    pub(crate) fn recency_times(&self, first: usize, count: usize) -> &[i64] {
+        self.column(Column::RecencyTime, first, count)
+    }
+
+    fn flags(&self) -> &[u8] {
+        self.slice(self.layout.flags, self.rows())
+    }
+
+    pub(crate) fn has_vector(&self, row: usize) -> bool {
+        self.image[self.layout.flags..][row] & HAS_VECTOR != 0
+    }
+
+    /// Whether a later version ended the row before the base was made.
+    pub(crate) fn is_closed(&self, row: usize) -> bool {
+        self.image[self.layout.flags..][row] & CLOSED != 0
+    }
+
+    /// The cold part of a row.
+    pub(crate) fn record(&self, row: usize) -> &RecordBytes {
+        let ends: &[u64] = self.column(Column::RecordEnd, 0, self.rows());
+        let start = row.checked_sub(1).map_or(0, |before| ends[before]) as usize;
+        let records = &self.image[self.layout.records..];
+        RecordBytes::wrap_ref(&records[start..ends[row] as usize])
+    }
+
+    /// The rows of a memory, live or not, ascending.
+    pub(crate) fn rows_of(&self, memory_id: u128) -> impl Iterator<Item = RowNumber> {
+        let buckets = buckets_for(self.rows());
+        let directory = Directory {
+            ends: self.slice(self.layout.id_buckets, buckets),
+            tags: self.column(Column::IdTag, 0, self.rows()),
+        };
+        let rows: &[u32] = self.column(Column::IdRow, 0, self.rows());
+        let places = directory.find(hash_of(&memory_id.to_le_bytes()));
+        places
+            .map(|place| rows[place])
+            .filter(move |&row| self.record(row as usize).memory_id() == memory_id)
+    }
+
+    /// The deleted memories, by id, and the last version of each.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = (u128, u32)> {
+        let (ids, versions) = self.tombstone_columns();
+        ids.iter().copied().zip(versions.iter().copied())
+    }
+
+    /// The last version of a deleted memory.
+    pub(crate) fn last_deleted(&self, memory_id: u128) -> Option<u32> {
+        let (ids, versions) = self.tombstone_columns();
+        let place = ids.binary_search(&memory_id).ok()?;
+        Some(versions[place])
+    }
+
+    fn tombstone_columns(&self) -> (&[u128], &[u32]) {
+        let count = self.layout.sizes.tombstones as usize;
+        (
+            self.slice(self.layout.tombstones, count),
+            self.slice(self.layout.last_versions, count),
+        )
+    }
+
+    /// The distinct scopes, in the order of their slots.
+    pub(crate) fn scopes(&self) -> Vec<Arc<ScopeIds>> {
+        let bytes = self.slice(self.layout.scopes, self.layout.sizes.scope_bytes as usize);
+        scopes::unpack(bytes)
+    }
+
+    /// How many keys a lexicon has.
+    pub(crate) fn keys(&self, lexicon: Lexicon) -> usize {
+        self.layout.lexicon(lexicon).keys()
+    }
+
+    /// The place of a key.
+    pub(crate) fn find(&self, lexicon: Lexicon, key: &str) -> Option<usize> {
+        let layout = self.layout.lexicon(lexicon);
+        let directory = Directory {
+            ends: self.slice(layout.buckets(), buckets_for(layout.keys())),
+            tags: self.slice(layout.tags(), layout.keys()),
+        };
+        directory
+            .find(hash_of(key.as_bytes()))
+            .find(|&place| self.text(&layout, place) == key.as_bytes())
+    }
+
+    /// The text of the key at a place.
+    pub(crate) fn key(&self, lexicon: Lexicon, place: usize) -> &[u8] {
+        self.text(&self.layout.lexicon(lexicon), place)
+    }
+
+    fn text(&self, layout: &LexiconLayout, place: usize) -> &[u8] {
+        let ends: &[u32] = self.slice(layout.text_ends(), layout.keys());
+        let start = place.checked_sub(1).map_or(0, |before| ends[before]) as usize;
+        &self.image[layout.texts..][start..ends[place] as usize]
+    }
+
+    /// The postings of the key at a place, ascending by row.
+    pub(crate) fn postings(&self, lexicon: Lexicon, place: usize) -> &[Posting] {
+        let layout = self.layout.lexicon(lexicon);
+        let ends: &[u32] = self.slice(layout.posting_ends(), layout.keys());
+        let start = place
+            .checked_sub(1)
+            .map_or(0, |before| ends[before] & !HAS_LONG) as usize;
+        let count = (ends[place] & !HAS_LONG) as usize - start;
+        self.slice(layout.postings + start * size_of::<Posting>(), count)
+    }
+
+    /// Bounds of the postings of the key at a place.
+    pub(crate) fn extent(&self, lexicon: Lexicon, place: usize) -> Extent {
+        let layout = self.layout.lexicon(lexicon);
+        let ends: &[u32] = self.slice(layout.posting_ends(), layout.keys());
+        let bounds: &[u32] = self.slice(layout.extents(), layout.keys());
+        Extent {
+            largest_frequency: bounds[place] as u16,
+            smallest_length: (bounds[place] >> 16) as u16,
+            has_long: ends[place] & HAS_LONG != 0,
+        }
+    }
+
+    /// Where the count of current rows of the key at a place is kept.
+    pub(crate) fn counted(&self, lexicon: Lexicon, place: usize) -> &AtomicU64 {
+        let counts = self.counted[lexicon as usize]
+            .get_or_init(|| (0..self.keys(lexicon)).map(|_| AtomicU64::new(0)).collect());
+        &counts[place]
+    }
+
+    /// What follows from its columns.
+    pub(crate) fn summary(&self) -> Summary {
+        let rows = self.rows();
+        let mut summary = Summary {
+            counts: Counts::default(),
+            extremes: Extremes::default(),
+            current: vec![0; rows.div_ceil(64)],
+        };
+        let (ends, flags) = (self.ends(0, rows), self.flags());
+        let lengths = self.lengths(0, rows);
+        let counts = &mut summary.counts;
+        counts.written = rows as u32;
+        counts.live = rows as u32;
+        let columns = ends.iter().zip(flags).zip(lengths).enumerate();
+        for (row, ((&end, &flags), &length)) in columns {
+            counts.vectors += u32::from(flags & HAS_VECTOR != 0);
+            if end == NEVER {
+                counts.current += 1;
+                counts.total_length += u64::from(length);
+                summary.current[row / 64] |= 1 << (row % 64);
+            } else if flags & CLOSED == 0 {
+                let planned = &mut summary.extremes.planned_end;
+                *planned = end.max(*planned);
+            }
+        }
+        let expiring = self.expire_times(0, rows).iter();
+        counts.expiring = expiring.map(|&time| u32::from(time != NEVER)).sum();
+        let scales = self.scales(0, rows).iter().copied();
+        summary.extremes.scale = scales.fold(0.0, f32::max);
+        summary
+    }
+}
+
+impl fmt::Debug for Base {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Base")
+            .field("sizes", &self.layout.sizes)
+            .finish_non_exhaustive()
+    }
+}
