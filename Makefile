@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CARGO_PROFILE := --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python test-loom test-sanitizers lint format generate lock clean
+.PHONY: help setup build demo test test-rust test-python test-loom test-sanitizers test-neon lint format generate lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -59,6 +59,14 @@ test-sanitizers: ## Run the kernels under AddressSanitizer and the threads under
 	RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/address $(SANITIZED) --lib --test vector --test bits --test fuzz; \
 	TSAN_OPTIONS=suppressions=$(CURDIR)/rust_core/retrieval/tests/thread-sanitizer.supp \
 	RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' CARGO_TARGET_DIR=target/thread $(SANITIZED) --lib --test snapshots
+
+# Debian has both tools: apt-get install qemu-user gcc-aarch64-linux-gnu; rustup target add aarch64-unknown-linux-gnu.
+test-neon: ## Run the kernels' tests for 64-bit Arm on another machine, where qemu and a cross linker are installed
+	@command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null || { echo "SKIPPED: no qemu-aarch64, or no aarch64-linux-gnu-gcc"; exit 0; }; \
+	set -ex; \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64 -L /usr/aarch64-linux-gnu' \
+	cargo test --package mnemic-retrieval --target aarch64-unknown-linux-gnu --locked --quiet --test vector --test bits
 
 lint: build ## Check formatting, lints, types, stubs, the contract and the import rules
 	$(BIN)/ruff format --check .

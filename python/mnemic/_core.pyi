@@ -107,38 +107,8 @@ class Hit:
     def parts(self) -> dict[str, SignalScore]:
         """By signal; empty unless the search asked to explain. A signal that took no part is absent."""
 
-    def fields(
-        self,
-    ) -> tuple[
-        str,  # memory_id
-        tuple[str | None, str | None, str | None, str | None],  # user, agent, session, app id
-        int,  # kind
-        str,  # body
-        int,  # role
-        str,  # name
-        int | None,  # event_time_micros
-        int | None,  # event_time_end_micros
-        int,  # event_time_precision
-        int,  # create_time_micros
-        int,  # update_time_micros
-        int,  # valid_from_micros
-        int | None,  # valid_to_micros
-        int | None,  # expire_time_micros
-        dict[str, MetadataValue],  # metadata; lists as tuples
-        tuple[str, ...],  # categories
-        tuple[str, ...],  # source_ids
-        tuple[str, ...],  # entities
-        str,  # slot
-        str,  # slot_value
-        str | None,  # superseded_by
-        float,  # confidence
-        float,  # importance
-        bool,  # pinned
-        int,  # trust
-        int,  # version
-        int,  # revision
-    ]:
-        """The memory's fields in the order of `mnemic.model.memory.Memory`, without vector and model."""
+    def memory(self) -> Memory:
+        """The memory, without vector and model."""
 
 @final
 class SearchOutcome:

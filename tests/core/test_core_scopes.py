@@ -63,7 +63,7 @@ def test_a_search_selects_what_the_model_selects(carried, asked, match, tenant, 
     assert set(found(outcome)) == expected
     assert outcome.considered == len(expected)
     for hit in outcome.hits:
-        assert Scope(*hit.fields()[1]) == carried[int(hit.memory_id[-12:], 16) - 1][1]
+        assert hit.memory().scope == carried[int(hit.memory_id[-12:], 16) - 1][1]
 
 
 @pytest.mark.parametrize("other", [id_ for id_ in HOSTILE if id_ != "a"])

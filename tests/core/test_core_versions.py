@@ -15,7 +15,7 @@ UNIT = np.eye(4, dtype=np.float32)
 
 
 def versions(index, **fields):
-    return sorted(hit.fields()[25] for hit in search(index, text="violin", **fields).hits)
+    return sorted(hit.memory().version for hit in search(index, text="violin", **fields).hits)
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_of_several_versions_only_the_best_is_returned(superseded):
 
 def test_a_hit_says_when_it_ended(superseded):
     hit = search(superseded, text="violin", as_of_micros=NOW - 7 * DAY).hits[0]
-    assert hit.fields()[12] == NOW - 5 * DAY
-    assert search(superseded, text="violin").hits[0].fields()[12] is None
+    assert hit.memory().valid_to_micros == NOW - 5 * DAY
+    assert search(superseded, text="violin").hits[0].memory().valid_to_micros is None
 
 
 def test_a_deleted_memory_is_never_found_again(superseded):
@@ -145,11 +145,11 @@ def test_a_hit_gives_back_every_field():
     index = _core.Index(4)
     index.load(KEY, [(whole, None)])
     (hit,) = search(index, text="violin", scope=whole.scope).hits
-    scope, *rest = hit.fields()[1], *hit.fields()[2:]
-    names = [name for name in Memory.__dataclass_fields__ if name not in ("vector", "embedding_model")]
-    assert Scope(*scope) == whole.scope
-    assert [hit.memory_id, *rest] == [getattr(whole, name) for name in names if name != "scope"]
-    assert [type(value) for value in hit.fields()[14].values()] == [str, int, float, bool, tuple, tuple, str]
+    assert hit.memory() == whole
+    assert hit.memory_id == whole.memory_id
+    assert [type(value) for value in hit.memory().metadata.values()] == [str, int, float, bool, tuple, tuple, str]
+    for name in ("kind", "role", "event_time_precision", "trust"):
+        assert type(getattr(hit.memory(), name)) is type(getattr(whole, name))
 
 
 @pytest.mark.parametrize("bad", ["", "1", "not-a-uuid", "0189d0a17c2b7def8123456789abcdef", "*"])
@@ -212,7 +212,7 @@ def test_readers_never_see_half_a_batch_while_a_writer_writes():
             while not stop.is_set():
                 query = {"text": "tick"} if place % 2 else {"vector": vectors[place].tobytes()}
                 outcome = search(index, top_k=100, **query)
-                seen = {hit.fields()[25] for hit in outcome.hits}
+                seen = {hit.memory().version for hit in outcome.hits}
                 assert (len(outcome.hits), len(seen), outcome.considered) == (20, 1, 20)
                 searches[place] += 1
         except BaseException as error:  # noqa: BLE001 (the main thread reports whatever it was)

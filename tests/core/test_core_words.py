@@ -35,16 +35,24 @@ WORDS = [
 
 
 def bm25(query: str, memories: list[Memory]) -> dict[str, float]:
-    """Lucene's formula, written down anew: only the division of texts into terms is the core's."""
+    """Lucene's formula, written down anew: only the division of texts into terms is the core's.
+
+    A term with marks inside is worth the idf of its parts on top.
+    """
     documents = {one.memory_id: _core.tokenize(embedding_text(one.name, one.body)) for one in memories}
     average = sum(map(len, documents.values())) / len(documents)
     scores = dict.fromkeys(documents, 0.0)
-    for term in set(_core.tokenize(query)):
+
+    def idf(term: str) -> float:
         frequency = sum(term in terms for terms in documents.values())
-        idf = math.log(1 + (len(documents) - frequency + 0.5) / (frequency + 0.5))
+        return math.log(1 + (len(documents) - frequency + 0.5) / (frequency + 0.5))
+
+    for term in set(_core.tokenize(query)):
+        lift = sum(idf(part) for part in set(_core.tokenize(term)) - {term})
         for memory_id, terms in documents.items():
-            count = Counter(terms)[term]
-            scores[memory_id] += idf * count / (count + K1 * (1 - B + B * len(terms) / average))
+            if count := Counter(terms)[term]:
+                saturation = count / (count + K1 * (1 - B + B * len(terms) / average))
+                scores[memory_id] += idf(term) * saturation + lift
     return {memory_id: score for memory_id, score in scores.items() if score > 0}
 
 

@@ -176,7 +176,7 @@ def answers(index: _core.Index, now: int) -> list[list[tuple]]:
                 },
             )
             hits = [
-                (hit.fields(), round(hit.score, 6), {name: round(part.raw, 5) for name, part in hit.parts.items()})
+                (hit.memory(), round(hit.score, 6), {name: round(part.raw, 5) for name, part in hit.parts.items()})
                 for hit in outcome.hits
             ]
             found.append([outcome.considered, *sorted(hits, key=repr)])

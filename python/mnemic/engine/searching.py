@@ -14,7 +14,6 @@ from mnemic.engine.validation import check_search, check_vector
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import FieldViolation, MnemicError, Reason, invalid_field
 from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Filter
-from mnemic.model.memory import Memory, MemoryKind, Role, TimePrecision, TrustLevel
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.search import SearchHit, SearchRequest, SearchResult, SignalScore, StageTimings
 from mnemic.store.interface import Store
@@ -145,65 +144,4 @@ def _hit(found: _core.Hit, *, explain: bool) -> SearchHit:
         parts = {
             name: SignalScore(part.raw, part.normalized, part.weight, part.rank) for name, part in found.parts.items()
         }
-    return SearchHit(memory=_memory(found), score=found.score, score_parts=parts)
-
-
-def _memory(found: _core.Hit) -> Memory:
-    (
-        memory_id,
-        scope,
-        kind,
-        body,
-        role,
-        name,
-        event_time,
-        event_time_end,
-        precision,
-        create_time,
-        update_time,
-        valid_from,
-        valid_to,
-        expire_time,
-        metadata,
-        categories,
-        source_ids,
-        entities,
-        slot,
-        slot_value,
-        superseded_by,
-        confidence,
-        importance,
-        pinned,
-        trust,
-        version,
-        revision,
-    ) = found.fields()
-    return Memory(
-        memory_id=memory_id,
-        scope=Scope(*scope),
-        kind=MemoryKind(kind),
-        body=body,
-        role=Role(role),
-        name=name,
-        event_time_micros=event_time,
-        event_time_end_micros=event_time_end,
-        event_time_precision=TimePrecision(precision),
-        create_time_micros=create_time,
-        update_time_micros=update_time,
-        valid_from_micros=valid_from,
-        valid_to_micros=valid_to,
-        expire_time_micros=expire_time,
-        metadata=metadata,
-        categories=categories,
-        source_ids=source_ids,
-        entities=entities,
-        slot=slot,
-        slot_value=slot_value,
-        superseded_by=superseded_by,
-        confidence=confidence,
-        importance=importance,
-        pinned=pinned,
-        trust=TrustLevel(trust),
-        version=version,
-        revision=revision,
-    )
+    return SearchHit(memory=found.memory(), score=found.score, score_parts=parts)

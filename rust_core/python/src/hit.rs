@@ -6,6 +6,8 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::model::Model;
+
 /// One signal of one hit; see `mnemic.v1.SignalScore`.
 #[pyclass(frozen, module = "mnemic._core")]
 pub(crate) struct SignalScore(fusion::SignalScore);
@@ -64,29 +66,26 @@ impl Hit {
         Ok(parts)
     }
 
-    /// The memory's fields in the order of `mnemic.model.memory.Memory`, without vector and model.
-    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let (record, scope) = (&self.0.record, &*self.0.scope);
+    /// The memory, without vector and model.
+    fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (record, model) = (&self.0.record, Model::get(py)?);
         let metadata = PyDict::new(py);
         for (key, value) in record.metadata() {
             metadata.set_item(key, metadata_value(py, value)?)?;
         }
+        // In the order of the dataclass.
         let fields = [
             format_memory_id(record.memory_id()).into_bound_py_any(py)?,
-            (
-                &scope.user_id,
-                &scope.agent_id,
-                &scope.session_id,
-                &scope.app_id,
-            )
-                .into_bound_py_any(py)?,
-            record.kind().into_bound_py_any(py)?,
+            self.scope(py, model)?,
+            model.kind.member(py, record.kind())?,
             record.body().into_bound_py_any(py)?,
-            record.role().into_bound_py_any(py)?,
+            model.role.member(py, record.role())?,
             record.name().into_bound_py_any(py)?,
             record.event_time_micros().into_bound_py_any(py)?,
             record.event_time_end_micros().into_bound_py_any(py)?,
-            record.event_time_precision().into_bound_py_any(py)?,
+            model
+                .event_time_precision
+                .member(py, record.event_time_precision())?,
             record.create_time_micros().into_bound_py_any(py)?,
             record.update_time_micros().into_bound_py_any(py)?,
             record.valid_from_micros().into_bound_py_any(py)?,
@@ -102,11 +101,29 @@ impl Hit {
             record.confidence().into_bound_py_any(py)?,
             record.importance().into_bound_py_any(py)?,
             record.pinned().into_bound_py_any(py)?,
-            record.trust().into_bound_py_any(py)?,
+            model.trust.member(py, record.trust())?,
             record.version().into_bound_py_any(py)?,
             record.revision().into_bound_py_any(py)?,
+            py.None().into_bound(py),
+            py.None().into_bound(py),
         ];
-        PyTuple::new(py, fields)
+        model.memory.instance(py, &fields)
+    }
+}
+
+impl Hit {
+    fn scope<'py>(&self, py: Python<'py>, model: &Model) -> PyResult<Bound<'py, PyAny>> {
+        let scope = &*self.0.scope;
+        let ids = [
+            &scope.user_id,
+            &scope.agent_id,
+            &scope.session_id,
+            &scope.app_id,
+        ];
+        let id = |id: &Option<String>| id.as_deref().into_bound_py_any(py);
+        let [user, agent, session, app] = ids;
+        let fields = [id(user)?, id(agent)?, id(session)?, id(app)?];
+        model.scope.instance(py, &fields)
     }
 }
 
@@ -121,6 +138,9 @@ fn metadata_value<'py>(py: Python<'py>, value: ValueRef<'_>) -> PyResult<Bound<'
 }
 
 fn texts<'py>(py: Python<'py>, texts: Texts<'_>) -> PyResult<Bound<'py, PyTuple>> {
+    if texts.is_empty() {
+        return Ok(PyTuple::empty(py));
+    }
     PyTuple::new(py, texts.into_iter().collect::<Vec<_>>())
 }
 

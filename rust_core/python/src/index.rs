@@ -1,5 +1,7 @@
 //! `mnemic._core.Index` and what its methods take.
 
+use std::path::PathBuf;
+
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Error, ScopeMatch, SearchRequest, fusion, partition};
@@ -56,7 +58,28 @@ pub(crate) struct PartitionStats {
     vectors: u64,
     terms: u64,
     entities: u64,
+    /// Allocated.
     bytes: u64,
+    /// Mapped from files; the system keeps in memory what is used.
+    mapped_bytes: u64,
+}
+
+/// The state of a partition at one moment, to be written at leisure.
+#[pyclass(frozen, module = "mnemic._core")]
+pub(crate) struct Snapshot(mnemic_retrieval::Snapshot);
+
+#[pymethods]
+impl Snapshot {
+    /// Writes the live rows to a file, which it replaces; how many bytes it has.
+    #[pyo3(signature = (path, *, revision, model))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn write(&self, py: Python<'_>, path: PathBuf, revision: i64, model: &str) -> PyResult<u64> {
+        py.detach(|| self.0.write(&path, revision, model))
+            .map_err(|error| refusal(&error))
+    }
 }
 
 /// All partitions of a node that are in memory.
@@ -119,6 +142,31 @@ impl Index {
     fn upkeep(&self, py: Python<'_>, key: PartitionKey) -> PyResult<bool> {
         let key = key.into();
         py.detach(|| self.0.upkeep(&key))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// The partition's state now, to be written to a file; None if it is not in memory.
+    fn freeze(&self, py: Python<'_>, key: PartitionKey) -> Option<Snapshot> {
+        let key = key.into();
+        py.detach(|| self.0.freeze(&key)).map(Snapshot)
+    }
+
+    /// Makes the partition from a file that `Snapshot.write` wrote; the revision with which it was written.
+    #[pyo3(signature = (key, path, *, model))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn open(&self, py: Python<'_>, key: PartitionKey, path: PathBuf, model: &str) -> PyResult<i64> {
+        let key = key.into();
+        py.detach(|| self.0.open(&key, &path, model))
+            .map_err(|error| refusal(&error))
+    }
+
+    /// Reads what has not been checked yet of the file behind the partition.
+    fn verify(&self, py: Python<'_>, key: PartitionKey) -> PyResult<()> {
+        let key = key.into();
+        py.detach(|| self.0.verify(&key))
             .map_err(|error| refusal(&error))
     }
 
@@ -216,6 +264,7 @@ impl Index {
             terms: stats.terms,
             entities: stats.entities,
             bytes: stats.bytes,
+            mapped_bytes: stats.mapped_bytes,
         }
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Every call that works for more than a moment lets go of the interpreter first.
 
+mod dataclass;
 mod filter;
 mod hit;
 mod index;
 mod memory;
+mod model;
 
 use std::collections::BTreeMap;
 
@@ -78,7 +80,7 @@ mod _core {
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
-    use super::index::{Close, Index, PartitionStats, Weights};
+    use super::index::{Close, Index, PartitionStats, Snapshot, Weights};
     #[pymodule_export]
     use super::{CoreError, build_info, find_entities, simd_paths, tokenize};
 

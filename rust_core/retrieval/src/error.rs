@@ -29,6 +29,9 @@ pub enum Error {
         /// Why, and what is accepted.
         message: String,
     },
+    /// A snapshot is damaged, or of another format, model, dimension or partition.
+    #[error("{0}")]
+    Snapshot(String),
     /// A limit of the index itself: nothing that the caller of one request can mend.
     #[error("{0}")]
     Internal(String),
@@ -46,6 +49,7 @@ impl Error {
             Self::Vector { .. } => "VECTOR_NOT_FINITE",
             Self::Filter { .. } => "INVALID_FILTER",
             Self::Field { .. } => "INVALID_FIELD",
+            Self::Snapshot(_) => "SNAPSHOT_UNUSABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -57,6 +61,7 @@ impl Error {
             Self::Vector { field, .. } | Self::Filter { field, .. } | Self::Field { field, .. } => {
                 field
             }
+            Self::Snapshot(_) => "path",
             Self::Internal(_) => "",
         }
     }

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod fusion;
 pub mod index;
 pub mod partition;
+mod snapshot;
 mod sync;
 pub mod text;
 pub mod vector;
@@ -22,3 +23,4 @@ pub use index::{Hit, Index, SearchOutcome, SearchRequest};
 pub use partition::{
     Close, Memory, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
 };
+pub use snapshot::Snapshot;

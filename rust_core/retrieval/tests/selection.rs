@@ -147,10 +147,14 @@ fn row(id: u128, shape: Shape, numbers: &mut Numbers) -> Row<Vec<u8>> {
             .then(|| numbers.below(2 * NOW as u64) as i64),
         expire_time_micros: (shape.expiring && numbers.one_in(5))
             .then(|| numbers.below(2 * NOW as u64) as i64),
-        metadata: vec![(
-            "n".to_owned(),
-            MetadataValue::Integer(numbers.skewed(40) as i64),
-        )],
+        metadata: metadata(numbers),
+        categories: (0..numbers.below(3))
+            .map(|_| format!("c{}", numbers.skewed(40)))
+            .collect(),
+        create_time_micros: numbers.below(2 * NOW as u64) as i64,
+        event_time_micros: numbers
+            .one_in(2)
+            .then(|| numbers.below(2 * NOW as u64) as i64),
         ..message(id, "a tulip")
     };
     let has_vector = !shape.without_vectors || !numbers.one_in(4);
@@ -160,6 +164,25 @@ fn row(id: u128, shape: Shape, numbers: &mut Numbers) -> Row<Vec<u8>> {
         memory,
         vector: has_vector.then(|| bytes(&vector)),
     }
+}
+
+fn metadata(numbers: &mut Numbers) -> Vec<(String, MetadataValue)> {
+    let number = numbers.skewed(40) as i64;
+    let number = if numbers.one_in(3) {
+        MetadataValue::Float(number as f64 / 2.0)
+    } else {
+        MetadataValue::Integer(number)
+    };
+    let tags = ["x", "y", "z"].map(str::to_owned);
+    let some = numbers.below(4) as usize;
+    let mut metadata = vec![("n".to_owned(), number)];
+    if some > 0 {
+        metadata.push((
+            "tags".to_owned(),
+            MetadataValue::Texts(tags[..some].to_vec()),
+        ));
+    }
+    metadata
 }
 
 #[derive(Debug)]
@@ -190,6 +213,77 @@ fn shapes() -> impl Strategy<Value = Shape> {
         )
 }
 
+/// Comparisons of every sort that is looked up, and of some that are not, nested.
+fn filters() -> impl Strategy<Value = Filter> {
+    let number = 0..40_i64;
+    let comparison =
+        prop_oneof![
+            (prop::sample::select(vec![1, 2, 3, 6]), number.clone()).prop_map(
+                |(operator, number)| ("metadata.n", operator, vec![MetadataValue::Integer(number)])
+            ),
+            number.clone().prop_map(|number| (
+                "metadata.n",
+                1,
+                vec![MetadataValue::Float(number as f64 / 2.0)]
+            )),
+            prop::collection::vec(number.clone(), 1..4).prop_map(|numbers| {
+                (
+                    "metadata.n",
+                    7,
+                    numbers.into_iter().map(MetadataValue::Integer).collect(),
+                )
+            }),
+            prop::sample::select(vec!["x", "y", "z"]).prop_map(|text| (
+                "metadata.tags",
+                1,
+                vec![MetadataValue::Text(text.to_owned())]
+            )),
+            Just((
+                "metadata.tags",
+                1,
+                vec![MetadataValue::Texts(vec!["x".to_owned(), "y".to_owned()])]
+            )),
+            Just(("metadata.tags", 11, Vec::new())),
+            (1..3_i64).prop_map(|operator| (
+                "kind",
+                operator,
+                vec![MetadataValue::Text("fact".to_owned())]
+            )),
+            number.clone().prop_map(|number| (
+                "category",
+                1,
+                vec![MetadataValue::Text(format!("c{number}"))]
+            )),
+            number.prop_map(|number| (
+                "session_id",
+                1,
+                vec![MetadataValue::Text(format!("s{number}"))]
+            )),
+            (
+                3..7_i64,
+                prop::sample::select(vec!["create_time", "event_time"]),
+                0..2 * NOW
+            )
+                .prop_map(|(operator, field, time)| (
+                    field,
+                    operator,
+                    vec![MetadataValue::Integer(time)]
+                )),
+        ];
+    let filter = comparison.prop_map(|(field, operator, values)| {
+        Filter::comparison(field, operator, values).expect("a valid filter")
+    });
+    filter.prop_recursive(3, 12, 3, |inner| {
+        let some = prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            some.clone()
+                .prop_map(|filters| Filter::all_of(filters).expect("small enough")),
+            some.prop_map(|filters| Filter::any_of(filters).expect("small enough")),
+            inner.prop_map(|filter| Filter::negation(filter).expect("small enough")),
+        ]
+    })
+}
+
 fn questions() -> impl Strategy<Value = Question> {
     let scope = (
         prop::sample::select(vec![None, Some("u"), Some("other")]),
@@ -203,14 +297,7 @@ fn questions() -> impl Strategy<Value = Question> {
             app_id: None,
         });
     let matches = vec![ScopeMatch::Visible, ScopeMatch::Exact, ScopeMatch::Tenant];
-    let filter = prop::option::of((0..3_i64, 0..40_i64).prop_map(|(kind, number)| {
-        let (field, value) = match kind {
-            0 => ("metadata.n", MetadataValue::Integer(number)),
-            1 => ("kind", MetadataValue::Text("fact".to_owned())),
-            _ => ("metadata.n", MetadataValue::Float(number as f64)),
-        };
-        Filter::comparison(field, 1, vec![value]).expect("a valid filter")
-    }));
+    let filter = prop::option::of(filters());
     let as_of = prop::option::weighted(0.3, 0..2 * NOW);
     let superseded = prop::bool::weighted(0.3);
     (

@@ -7,7 +7,17 @@ use crate::partition::{MetadataValue, RecordBytes, ScopeIds, ValueRef};
 
 impl Comparison {
     pub(super) fn holds(&self, record: &RecordBytes, scope: &ScopeIds) -> bool {
+        self.holds_of(self.field.of(record, scope))
+    }
+
+    /// Whether the field equals one of the values, also where that is what must not be.
+    pub(super) fn equals(&self, record: &RecordBytes, scope: &ScopeIds) -> bool {
         let found = self.field.of(record, scope);
+        found.is_some_and(|found| self.values.iter().any(|value| equals(found, value)))
+    }
+
+    /// Whether it holds of what was found in the field.
+    pub(super) fn holds_of(&self, found: Option<ValueRef<'_>>) -> bool {
         let any = |test: &dyn Fn(ValueRef<'_>, &MetadataValue) -> bool| {
             found.is_some_and(|found| self.values.iter().any(|value| test(found, value)))
         };

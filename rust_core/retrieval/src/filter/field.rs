@@ -118,6 +118,18 @@ impl Field {
         record: &'a RecordBytes,
         scope: &'a ScopeIds,
     ) -> Option<ValueRef<'a>> {
+        let id = match self {
+            Self::UserId => &scope.user_id,
+            Self::AgentId => &scope.agent_id,
+            Self::SessionId => &scope.session_id,
+            Self::AppId => &scope.app_id,
+            _ => return self.of_record(record),
+        };
+        id.as_deref().map(ValueRef::Text)
+    }
+
+    /// The same for fields that are not of the scope; of those there is nothing.
+    pub(super) fn of_record<'a>(&self, record: &'a RecordBytes) -> Option<ValueRef<'a>> {
         match self {
             Self::Metadata(key) => record
                 .metadata()
@@ -129,14 +141,11 @@ impl Field {
             Self::Category => listed(record.categories()),
             Self::Entity => listed(record.entities()),
             Self::Slot => filled(record.slot()),
-            Self::UserId => scope.user_id.as_deref().map(ValueRef::Text),
-            Self::AgentId => scope.agent_id.as_deref().map(ValueRef::Text),
-            Self::SessionId => scope.session_id.as_deref().map(ValueRef::Text),
-            Self::AppId => scope.app_id.as_deref().map(ValueRef::Text),
             Self::EventTime => record.event_time_micros().map(ValueRef::Integer),
             Self::CreateTime => Some(ValueRef::Integer(record.create_time_micros())),
             Self::Confidence => Some(ValueRef::Float(record.confidence())),
             Self::Importance => Some(ValueRef::Float(record.importance())),
+            Self::UserId | Self::AgentId | Self::SessionId | Self::AppId => None,
         }
     }
 

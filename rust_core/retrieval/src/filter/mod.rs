@@ -3,13 +3,18 @@
 //! A filter is checked when it is made, so that it cannot fail when it is applied.
 
 mod evaluate;
+mod facets;
 mod field;
+mod narrow;
 
 use std::sync::Arc;
 
 use crate::Error;
 use crate::partition::{Memory, MetadataValue, Record, RecordBytes, ScopeIds};
 use field::Field;
+
+pub(crate) use facets::Facets;
+pub(crate) use narrow::Stretch;
 
 /// How deep filters nest, the outermost counted.
 pub const MAX_DEPTH: usize = 8;
@@ -84,6 +89,8 @@ struct Comparison {
     field: Field,
     operator: Operator,
     values: Vec<MetadataValue>,
+    /// For equalities of fields by whose values rows are kept: where in [`Facets`] the rows are.
+    hashes: Option<Vec<u32>>,
 }
 
 impl Filter {
@@ -111,10 +118,18 @@ impl Filter {
         })?;
         check_count(operator, values.len())?;
         field.check(operator, &values)?;
+        let hashes = match operator {
+            Operator::Equal | Operator::NotEqual | Operator::In | Operator::NotIn => {
+                let hashes = values.iter().map(|value| facets::hash_of(&field, value));
+                hashes.collect()
+            }
+            _ => None,
+        };
         let node = Node::Comparison(Comparison {
             field,
             operator,
             values,
+            hashes,
         });
         Ok(Self {
             node: Arc::new(node),

@@ -8,6 +8,7 @@ mod sources;
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::path::Path;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
@@ -20,6 +21,7 @@ use crate::partition::view::View;
 use crate::partition::{
     Close, HeldVersion, Partition, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
 };
+use crate::snapshot::{self, CHECKED_AT_ONCE, Snapshot};
 use crate::vector::SimdPath;
 
 /// The longest vector that an index takes.
@@ -156,14 +158,7 @@ impl Index {
         rows: &[Row<B>],
         closes: &[Close],
     ) -> Result<(), Error> {
-        let partition = self.partition(key).unwrap_or_else(|| {
-            let mut shard = self.shard(key).write();
-            Arc::clone(
-                shard
-                    .entry(key.clone())
-                    .or_insert_with(|| Arc::new(Partition::new(self.dimension))),
-            )
-        });
+        let partition = self.partition_or_new(key);
         partition.apply(self.dimension, rows, closes)
     }
 
@@ -189,6 +184,35 @@ impl Index {
     pub fn upkeep(&self, key: &PartitionKey) -> Result<bool, Error> {
         let partition = self.partition(key);
         partition.map_or(Ok(false), |partition| partition.upkeep(self.dimension))
+    }
+
+    /// The partition's state now, to be written to a file; None if it is not in memory.
+    pub fn freeze(&self, key: &PartitionKey) -> Option<Snapshot> {
+        let partition = self.partition(key)?;
+        Some(partition.freeze(key, self.dimension))
+    }
+
+    /// Makes the partition from a file that a [`Snapshot`] wrote, replacing what was there, and returns the revision with
+    /// which it was written. The file is mapped: only what is used of it takes memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Snapshot`]: the file cannot be read, is damaged, or is of another format, partition, model or dimension. What
+    /// was there is still there then.
+    pub fn open(&self, key: &PartitionKey, path: &Path, model: &str) -> Result<i64, Error> {
+        let (base, revision) = snapshot::open(path, key, self.dimension, model, CHECKED_AT_ONCE)?;
+        self.partition_or_new(key).settle_on(self.dimension, base);
+        Ok(revision)
+    }
+
+    /// Reads what has not been checked yet of the file behind the partition, which may take seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Snapshot`]: it is damaged. The partition is to be dropped then.
+    pub fn verify(&self, key: &PartitionKey) -> Result<(), Error> {
+        let partition = self.partition(key);
+        partition.map_or(Ok(()), |partition| partition.view().verify())
     }
 
     /// Takes the partition out of memory; whether it was there. Searches that have begun still see it.
@@ -229,13 +253,24 @@ impl Index {
                 sum.terms += stats.terms;
                 sum.entities += stats.entities;
                 sum.bytes += stats.bytes;
+                sum.mapped_bytes += stats.mapped_bytes;
             }
         }
         sum
     }
 
-    fn partition(&self, key: &PartitionKey) -> Option<Arc<Partition>> {
+    pub(crate) fn partition(&self, key: &PartitionKey) -> Option<Arc<Partition>> {
         self.shard(key).read().get(key).cloned()
+    }
+
+    fn partition_or_new(&self, key: &PartitionKey) -> Arc<Partition> {
+        self.partition(key).unwrap_or_else(|| {
+            let mut shard = self.shard(key).write();
+            let partition = shard
+                .entry(key.clone())
+                .or_insert_with(|| Arc::new(Partition::new(self.dimension)));
+            Arc::clone(partition)
+        })
     }
 
     /// The state of a partition after its last batch.

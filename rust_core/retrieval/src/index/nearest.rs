@@ -90,17 +90,15 @@ impl VectorSignal {
         } = scratch;
         let mut single = RowScan::new(self.path, &self.query);
         for part in parts {
-            let codes = part.segment.codes();
+            // In this order: a growing segment has a row's codes before its scale.
             let scales = part.segment.scales();
+            let codes = &part.segment.codes()[..scales.len() * self.query.stride()];
             match part.rows {
                 Rows::Mask(mask) => self.scan_mask(codes, scales, mask, part.base, by_codes),
                 Rows::List(rows) => {
                     picks.clear();
                     picks.extend(rows.iter().map(|&row| (row - part.segment.base) as u16));
-                    // Both grow: of what is there now, the rows that both have.
-                    let length = scales.len().min(codes.len() / self.query.stride());
-                    let codes = &codes[..length * self.query.stride()];
-                    single.add(codes, &scales[..length], picks, part.base, by_codes);
+                    single.add(codes, scales, picks, part.base, by_codes);
                 }
             }
         }

@@ -12,7 +12,7 @@ use super::sources::{SourceRow, Sources};
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
-use crate::text::{Bm25, terms};
+use crate::text::{Bm25, QueryTerms};
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
@@ -59,6 +59,9 @@ impl Index {
             scratch.query = vector.query;
         }
         SCRATCH.set(Some(scratch));
+        sources
+            .iter()
+            .try_for_each(|source| source.view.check_damage())?;
         Ok(SearchOutcome { hits, considered })
     }
 
@@ -148,16 +151,10 @@ impl<'a> Retrieved<'a> {
         request: &SearchRequest<'_>,
         vector: Option<VectorSignal>,
     ) -> Self {
-        let mut terms = if request.weights.counts(LEXICAL) {
-            terms(request.text)
-        } else {
-            Vec::new()
-        };
-        terms.sort_unstable();
-        terms.dedup();
-        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
-        let lexical =
-            (!terms.is_empty()).then(|| PostingSignal::lexical(sources, &terms, Bm25::default()));
+        let words = request.weights.counts(LEXICAL) && !request.text.is_empty();
+        let terms = words.then(|| QueryTerms::new(request.text));
+        let terms = terms.filter(|terms| !terms.is_empty());
+        let lexical = terms.map(|terms| PostingSignal::lexical(sources, &terms, Bm25::default()));
         let names = request.weights.counts(ENTITY) && !request.text.is_empty();
         let entity = names.then(|| PostingSignal::entity(sources, request.text));
         Self {

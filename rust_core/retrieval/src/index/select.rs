@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Stretch};
 use crate::partition::scopes::{RowsBySlot, Slots};
 use crate::partition::segment::{NEVER, RowNumber, Segment};
 use crate::partition::view::{View, has_row, rows_of};
@@ -174,13 +174,11 @@ impl Questions<'_> {
                 let held = slots.iter().map(|&slot| by_slot.places(slot).len());
                 held.sum::<usize>() * FEW_IN_SEGMENT <= 64 * range.len()
             });
-            if let Some(by_slot) = few {
+            if let (Some(by_slot), None) = (few, self.filter) {
                 self.pick(segment, slots, by_slot, &mut words, &mut rows);
             } else {
                 let words = &mut words[range.clone()];
-                words.copy_from_slice(&self.base[range.clone()]);
-                let column = &segment.scope_slots()[..segment.rows_below(self.view.limit)];
-                keep_slots(words, column, slots);
+                self.mark(segment, slots, few, words);
                 self.narrow(segment, words);
                 if let Some(rows) = &mut rows {
                     let first = (64 * range.start) as RowNumber;
@@ -196,6 +194,24 @@ impl Questions<'_> {
             words: Words::Own(words),
             count: rows.len(),
             rows: Some(rows),
+        }
+    }
+
+    /// Sets the bits of a segment's rows of some scopes, in words without any.
+    fn mark(&self, segment: &Segment, slots: &[u32], few: Option<&RowsBySlot>, words: &mut [u64]) {
+        let base = &self.base[self.words_of(segment)];
+        let Some(by_slot) = few else {
+            words.copy_from_slice(base);
+            let column = &segment.scope_slots()[..segment.rows_below(self.view.limit)];
+            keep_slots(words, column, slots);
+            return;
+        };
+        for &place in slots.iter().flat_map(|&slot| by_slot.places(slot)) {
+            // A full segment may have rows that the view does not show yet.
+            let place = usize::from(place);
+            if let Some(word) = words.get_mut(place / 64) {
+                *word |= base[place / 64] & 1 << (place % 64);
+            }
         }
     }
 
@@ -236,24 +252,23 @@ impl Questions<'_> {
                 self.time.holds(segment, place, self.view.sequence)
             });
         }
-        if self.filter.is_some() {
-            keep_each(words, |place| self.fulfils_filter(segment, place));
-        }
+        let Some(filter) = self.filter.filter(|_| words.iter().any(|word| *word != 0)) else {
+            return;
+        };
+        let row = |place: usize| {
+            let slot = segment.scope_slots()[place];
+            let scope = self.view.storage.scopes.get(slot);
+            let scope = scope.expect("a scope is interned before a row names it");
+            (segment.record(place), &**scope)
+        };
+        let facets = &segment.facets();
+        filter.narrow(&Stretch { facets, row }, words);
     }
 
     /// The same for one row.
     fn holds(&self, segment: &Segment, place: usize) -> bool {
         (!self.expiry || segment.expire_times()[place] > self.time.at)
             && (!self.validity || self.time.holds(segment, place, self.view.sequence))
-            && self.fulfils_filter(segment, place)
-    }
-
-    fn fulfils_filter(&self, segment: &Segment, place: usize) -> bool {
-        self.filter.is_none_or(|filter| {
-            let slot = segment.scope_slots()[place];
-            let scope = self.view.storage.scopes.get(slot);
-            scope.is_some_and(|scope| filter.holds(segment.record(place), scope))
-        })
     }
 
     /// Where a segment's words are in a bitmap over the view's rows.

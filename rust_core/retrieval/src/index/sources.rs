@@ -85,7 +85,7 @@ impl Sources {
     /// Asks for the first part of a row's record before it is read.
     pub(super) fn prefetch_record(&self, row: SourceRow) {
         let (segment, place) = self.place(row);
-        prefetch(segment.record(place).identity());
+        prefetch(segment.identity(place));
     }
 
     /// When it happened or was heard.

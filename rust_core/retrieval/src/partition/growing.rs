@@ -1,17 +1,13 @@
-//! The columns of a segment while it takes rows.
+//! The rows of a segment that still grows: arrays that are appended to while readers use what is there.
 
 use super::append_only::AppendOnly;
 use super::record::Record;
-use crate::sync::OnceLock;
-use crate::vector::BitCodes;
 
-/// The columns of a segment that takes rows; each as long as the others once a row is whole.
+/// The columns of rows that are still written.
 pub(super) struct Growing {
     pub(super) codes: AppendOnly<u8>,
     pub(super) scales: AppendOnly<f32>,
     pub(super) units: AppendOnly<f32>,
-    /// Once all rows are there and somebody has found the time.
-    pub(super) bits: OnceLock<BitCodes>,
     pub(super) has_vector: AppendOnly<bool>,
     pub(super) lengths: AppendOnly<u32>,
     pub(super) scope_slots: AppendOnly<u32>,
@@ -44,7 +40,6 @@ impl Growing {
             codes: AppendOnly::aligned(rows * stride, 64),
             scales: AppendOnly::with_capacity(rows),
             units: AppendOnly::aligned(rows * stride, 64),
-            bits: OnceLock::new(),
             has_vector: AppendOnly::with_capacity(rows),
             lengths: AppendOnly::with_capacity(rows),
             scope_slots: AppendOnly::with_capacity(rows),
@@ -76,7 +71,7 @@ impl Growing {
         copy
     }
 
-    /// Appends a row and returns its place.
+    /// The place of the new row.
     pub(super) fn push(&self, row: NewRow<'_>) -> usize {
         let place = self.records.len();
         let fits = self.codes.extend(row.codes)
@@ -94,12 +89,11 @@ impl Growing {
         place
     }
 
-    /// How many bytes were allocated, the records included.
+    /// How many bytes were allocated.
     pub(super) fn bytes(&self) -> usize {
         let columns = self.codes.bytes()
             + self.scales.bytes()
             + self.units.bytes()
-            + self.bits.get().map_or(0, BitCodes::bytes)
             + self.has_vector.bytes()
             + self.lengths.bytes()
             + self.scope_slots.bytes()

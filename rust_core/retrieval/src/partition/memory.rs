@@ -97,7 +97,7 @@ pub enum MetadataValue {
 }
 
 /// One version of a memory. Times are microseconds since 1970-01-01 UTC; numbers of enums are those of the contract.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[expect(
     missing_docs,
     reason = "the fields are those of mnemic.model.memory.Memory, which explains them"

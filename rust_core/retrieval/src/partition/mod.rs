@@ -14,6 +14,7 @@ mod growing;
 mod interleavings;
 mod memory;
 mod record;
+mod record_check;
 pub(crate) mod scopes;
 pub(crate) mod segment;
 mod term_counts;
@@ -23,7 +24,9 @@ mod writer;
 use std::sync::Arc;
 
 use crate::Error;
+use crate::snapshot::Snapshot;
 use crate::sync::{ArcSwap, Mutex};
+use base::Base;
 use compaction::Compaction;
 use segment::NEVER;
 use view::{View, rows_of};
@@ -54,6 +57,8 @@ pub struct PartitionStats {
     pub entities: u64,
     /// What was allocated for rows, postings and dictionaries.
     pub bytes: u64,
+    /// What is mapped from files, of which the system keeps in memory what is used.
+    pub mapped_bytes: u64,
 }
 
 /// One version that a partition holds.
@@ -109,7 +114,10 @@ impl Partition {
         let mut writer = self.writer.lock();
         let writer = writer.get_or_insert_with(|| Box::new(self.writer_of_base(dimension)));
         writer.write(rows, closes)?;
-        self.view.store(Arc::new(writer.view()));
+        let view = writer.view();
+        // A row that could not be read may have been the one that a close was meant for.
+        view.check_damage()?;
+        self.view.store(Arc::new(view));
         Ok(())
     }
 
@@ -137,6 +145,27 @@ impl Partition {
         Ok(())
     }
 
+    /// Replaces all that is there by a base.
+    pub(crate) fn settle_on(&self, dimension: usize, base: Base) {
+        let mut writer = self.writer.lock();
+        let sequence = self.view().sequence + 1;
+        self.settle(
+            Writer::over(dimension, &Arc::new(base), sequence),
+            &mut writer,
+        );
+    }
+
+    /// The state now, to be written to a file.
+    pub(crate) fn freeze(&self, key: &PartitionKey, dimension: usize) -> Snapshot {
+        let writer = self.writer.lock();
+        Snapshot {
+            key: key.clone(),
+            dimension,
+            view: self.view(),
+            tombstones: self.tombstones(writer.as_deref()),
+        }
+    }
+
     /// Publishes the state of a new writer and keeps the writer if it has more than the base.
     fn settle(&self, fresh: Writer, writer: &mut Option<Box<Writer>>) {
         self.view.store(Arc::new(fresh.view()));
@@ -146,6 +175,7 @@ impl Partition {
     /// Makes a new base of the live rows. Readers are not disturbed, and writers wait only for its last moments.
     pub(crate) fn compact(&self, dimension: usize) -> Result<(), Error> {
         let _alone = self.compacting.lock();
+        self.view().verify()?;
         let (view, tombstones) = {
             let writer = self.writer.lock();
             (self.view(), self.tombstones(writer.as_deref()))
@@ -164,7 +194,7 @@ impl Partition {
 
     /// The last version of every deleted memory.
     fn tombstones(&self, writer: Option<&Writer>) -> Vec<(u128, u32)> {
-        match (writer, &self.view.load().base) {
+        match (writer, self.view().base.as_ref()) {
             (Some(writer), _) => writer.tombstones(),
             (None, Some(base)) => base.tombstones().collect(),
             (None, None) => Vec::new(),
@@ -215,6 +245,7 @@ impl Partition {
                 + storage.terms.bytes()
                 + storage.entities.bytes()
                 + storage.scopes.bytes()) as u64,
+            mapped_bytes: view.base.as_ref().map_or(0, |base| base.mapped_bytes()) as u64,
         }
     }
 }

@@ -11,17 +11,21 @@ use bytemuck::TransparentWrapper;
 use super::base::Base;
 use super::memory::{Memory, MetadataValue, indexed_text};
 
-const SECTION_METADATA: usize = 0;
-const SECTION_CATEGORIES: usize = 1;
-const SECTION_ENTITIES: usize = 2;
+pub(super) const SECTION_METADATA: usize = 0;
+pub(super) const SECTION_CATEGORIES: usize = 1;
+pub(super) const SECTION_ENTITIES: usize = 2;
 const SECTION_NAME: usize = 3;
 const SECTION_SLOT: usize = 4;
 const SECTION_SLOT_VALUE: usize = 5;
-const SECTION_SOURCE_IDS: usize = 6;
+pub(super) const SECTION_SOURCE_IDS: usize = 6;
 const SECTION_SUPERSEDED_BY: usize = 7;
 const SECTION_BODY: usize = 8;
+pub(super) const SECTIONS: usize = 9;
 
-const HEADER_BYTES: usize = 98;
+pub(super) const HEADER_BYTES: usize = 98;
+
+/// The least that is a record: all zeros and nine sections without content.
+pub(crate) const EMPTY_RECORD: [u8; HEADER_BYTES + SECTIONS] = [0; HEADER_BYTES + SECTIONS];
 
 const HAS_EVENT_TIME: u8 = 1;
 const HAS_EVENT_TIME_END: u8 = 2;
@@ -29,12 +33,12 @@ const HAS_EXPIRE_TIME: u8 = 4;
 const HAS_SUPERSEDED_BY: u8 = 8;
 const PINNED: u8 = 16;
 
-const TAG_TEXT: u8 = 0;
-const TAG_INTEGER: u8 = 1;
-const TAG_FLOAT: u8 = 2;
+pub(super) const TAG_TEXT: u8 = 0;
+pub(super) const TAG_INTEGER: u8 = 1;
+pub(super) const TAG_FLOAT: u8 = 2;
 const TAG_FALSE: u8 = 3;
 const TAG_TRUE: u8 = 4;
-const TAG_TEXTS: u8 = 5;
+pub(super) const TAG_TEXTS: u8 = 5;
 
 /// One version of a memory as it was written, packed.
 #[derive(Debug, TransparentWrapper)]

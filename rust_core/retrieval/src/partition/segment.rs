@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+
 use super::base::Base;
-use super::growing::{Growing, NewRow};
+use super::growing::Growing;
 use super::record::{Record, RecordBytes};
 use super::scopes::RowsBySlot;
+use crate::filter::Facets;
 use crate::sync::OnceLock;
 use crate::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use crate::vector::{BitCodes, BitCodesRef, padded};
@@ -20,8 +23,12 @@ pub(crate) const SEGMENT_ROWS: u32 = 4_096;
 const GENTLE: usize = 64;
 /// Segments of fewer rows are looked at row by row for those of a scope.
 const LEAST_BY_SLOT: usize = 256;
+/// Facets of a segment that still grows are made anew when more than one row of so many is not in them.
+const FACETS_LAG: usize = 16;
 /// No row can have this number, so that a batch that would reach it is refused in time.
 pub(crate) const LAST_ROW: u32 = u32::MAX - 2 * SEGMENT_ROWS;
+
+pub(crate) use super::growing::NewRow;
 
 /// The number of a row: its place in its segment plus the segment's base, a multiple of [`SEGMENT_ROWS`].
 pub(crate) type RowNumber = u32;
@@ -42,10 +49,14 @@ pub(crate) struct Segment {
     /// No row has a later recency time.
     newest: AtomicI64,
     rows: Rows,
-    /// The rows of each scope, once all rows are there and a search has asked for them.
-    by_slot: OnceLock<RowsBySlot>,
+    /// 1-bit codes of rows that grew to a whole segment; a base has its own.
+    bits: OnceLock<BitCodes>,
+    /// The rows of each scope, once a search has asked for them.
+    by_slot: OnceLock<Box<RowsBySlot>>,
     /// The ends that came after the rows, once there is one; one for each row that there is room for.
     marks: OnceLock<Box<[Mark]>>,
+    /// Of the rows that were there when a filter asked last.
+    facets: ArcSwapOption<Facets>,
 }
 
 enum Rows {
@@ -89,8 +100,10 @@ impl Segment {
             base: index as u32 * SEGMENT_ROWS,
             newest: AtomicI64::new(i64::MIN),
             rows: Rows::Growing(Box::new(Growing::new(padded(dimension), rows))),
+            bits: OnceLock::new(),
             by_slot: OnceLock::new(),
             marks: OnceLock::new(),
+            facets: ArcSwapOption::empty(),
         }
     }
 
@@ -109,8 +122,10 @@ impl Segment {
                         first: first as u32,
                         count: count as u32,
                     },
+                    bits: OnceLock::new(),
                     by_slot: OnceLock::new(),
                     marks: OnceLock::new(),
+                    facets: ArcSwapOption::empty(),
                 })
             })
             .collect()
@@ -145,8 +160,10 @@ impl Segment {
             base: self.base,
             newest: AtomicI64::new(self.newest()),
             rows: Rows::Growing(Box::new(rows.copied(capacity))),
+            bits: OnceLock::new(),
             by_slot: OnceLock::new(),
             marks,
+            facets: ArcSwapOption::empty(),
         })
     }
 
@@ -168,21 +185,18 @@ impl Segment {
         self.newest.load(Ordering::Relaxed)
     }
 
-    /// Makes the 1-bit codes if all rows are there and have none yet. A reader who finds them finds them whole, whatever
-    /// the view says of the rows.
+    /// Makes the 1-bit codes if all rows are there and have none yet; whether it did. A reader who finds them finds them
+    /// whole, whatever the view says of the rows.
     pub(crate) fn code_bits(&self) -> bool {
         let Rows::Growing(rows) = &self.rows else {
             return false;
         };
-        if rows.records.len() < SEGMENT_ROWS as usize || rows.bits.get().is_some() {
+        if rows.records.len() < SEGMENT_ROWS as usize || self.bits.get().is_some() {
             return false;
         }
         let stride = rows.codes.len() / rows.records.len();
-        let has_vector = rows.has_vector.as_slice();
-        match BitCodes::of(rows.units.as_slice(), stride, has_vector) {
-            Some(bits) => rows.bits.set(bits).is_ok(),
-            None => false,
-        }
+        let bits = BitCodes::of(rows.units.as_slice(), stride, rows.has_vector.as_slice());
+        bits.map(|bits| self.bits.get_or_init(|| bits)).is_some()
     }
 
     /// Whether one of its rows was ever closed.
@@ -226,7 +240,7 @@ impl Segment {
     /// 1-bit codes of all rows, if the segment has them.
     pub(crate) fn bits(&self) -> Option<BitCodesRef<'_>> {
         match &self.rows {
-            Rows::Growing(rows) => rows.bits.get().map(BitCodes::as_ref),
+            Rows::Growing(_) => self.bits.get().map(BitCodes::as_ref),
             Rows::Sealed { base, first, count } => {
                 (*count == SEGMENT_ROWS).then(|| base.bits((first / SEGMENT_ROWS) as usize))
             }
@@ -266,7 +280,28 @@ impl Segment {
             Rows::Growing(_) => slots.len() == SEGMENT_ROWS as usize,
             Rows::Sealed { .. } => slots.len() >= LEAST_BY_SLOT,
         };
-        is_whole.then(|| self.by_slot.get_or_init(|| RowsBySlot::of(slots)))
+        let made = || self.by_slot.get_or_init(|| Box::new(RowsBySlot::of(slots)));
+        is_whole.then(|| made().as_ref())
+    }
+
+    /// The rows by the values of their fields: of nearly all that are there. Made when the first filter asks, so that a
+    /// partition that is never filtered does without.
+    pub(crate) fn facets(&self) -> Arc<Facets> {
+        let (rows, lag) = match &self.rows {
+            Rows::Growing(rows) => match rows.records.len() {
+                whole if whole == SEGMENT_ROWS as usize => (whole, 0),
+                part => (part, (part / FACETS_LAG).max(64)),
+            },
+            Rows::Sealed { count, .. } => (*count as usize, 0),
+        };
+        let known = self.facets.load_full();
+        if let Some(known) = known.filter(|known| known.rows() + lag >= rows) {
+            return known;
+        }
+        let records: Vec<&RecordBytes> = (0..rows).map(|place| self.record(place)).collect();
+        let facets = Arc::new(Facets::of(&records));
+        self.facets.store(Some(Arc::clone(&facets)));
+        facets
     }
 
     /// From when they hold.
@@ -304,6 +339,14 @@ impl Segment {
         match &self.rows {
             Rows::Growing(rows) => &rows.records.as_slice()[place],
             Rows::Sealed { base, first, .. } => base.record(*first as usize + place),
+        }
+    }
+
+    /// Where its [`RecordBytes::memory_id`] is, for a prefetch.
+    pub(crate) fn identity(&self, place: usize) -> &[u8] {
+        match &self.rows {
+            Rows::Growing(rows) => rows.records.as_slice()[place].identity(),
+            Rows::Sealed { base, first, .. } => base.identity(*first as usize + place),
         }
     }
 
@@ -374,8 +417,12 @@ impl Segment {
             Rows::Growing(rows) => rows.bytes(),
             Rows::Sealed { .. } => 0,
         };
-        let by_slot = self.by_slot.get().map_or(0, RowsBySlot::bytes);
-        size_of::<Self>() + 2 * size_of::<usize>() + marks + by_slot + rows
+        let bits = self.bits.get().map_or(0, BitCodes::bytes);
+        let by_slot = self.by_slot.get();
+        let by_slot = by_slot.map_or(0, |by_slot| by_slot.bytes() + size_of::<RowsBySlot>());
+        let facets = self.facets.load();
+        let facets = facets.as_ref().map_or(0, |facets| facets.bytes());
+        size_of::<Self>() + 2 * size_of::<usize>() + marks + rows + bits + by_slot + facets
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::Error;
+
 use super::base::Base;
 use super::dictionary::Dictionary;
 use super::memory::ScopeIds;
@@ -79,6 +81,23 @@ impl View {
         self.counts.written == self.counts.current
     }
 
+    /// Whether bytes of its base were found to be other than those that were written.
+    pub(crate) fn check_damage(&self) -> Result<(), Error> {
+        let is_damaged = |base: &Arc<Base>| base.is_damaged();
+        if self.base.as_ref().is_some_and(is_damaged) {
+            return Err(damaged());
+        }
+        Ok(())
+    }
+
+    /// Reads what has not been checked yet of its base.
+    pub(crate) fn verify(&self) -> Result<(), Error> {
+        if self.base.as_ref().is_some_and(|base| !base.verify()) {
+            return Err(damaged());
+        }
+        Ok(())
+    }
+
     /// The segment of a row and the row's place in it.
     #[inline]
     pub(crate) fn locate(&self, row: RowNumber) -> (&Segment, usize) {
@@ -118,6 +137,10 @@ impl View {
     }
 }
 
+fn damaged() -> Error {
+    Error::Snapshot("the file behind a partition is damaged".to_owned())
+}
+
 /// Whether a bitmap has a row.
 #[inline]
 pub(crate) fn has_row(words: &[u64], row: RowNumber) -> bool {
@@ -137,8 +160,8 @@ pub(crate) fn rows_of(words: &[u64]) -> impl Iterator<Item = RowNumber> {
     })
 }
 
-/// A bitmap with so many ones.
-pub(crate) fn ones(count: usize) -> Vec<u64> {
+/// A bitmap with so many rows.
+pub(crate) fn first_rows(count: usize) -> Vec<u64> {
     let mut words = vec![u64::MAX; count.div_ceil(64)];
     if let Some(last) = words.last_mut().filter(|_| !count.is_multiple_of(64)) {
         *last = (1 << (count % 64)) - 1;

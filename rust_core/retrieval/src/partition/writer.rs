@@ -8,13 +8,12 @@ use std::sync::Arc;
 use super::base::Base;
 use super::base::layout::Lexicon;
 use super::dictionary::{Dictionary, Posting};
-use super::growing::NewRow;
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
-use super::segment::{LAST_ROW, NEVER, RowNumber, SEGMENT_ROWS, Segment, place_of};
+use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, SEGMENT_ROWS, Segment, place_of};
 use super::term_counts::TermCounts;
-use super::view::{Counts, Extremes, Storage, View, has_row, ones};
+use super::view::{Counts, Extremes, Storage, View, first_rows, has_row};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
@@ -68,7 +67,7 @@ impl Writer {
         writer.limit = base.rows() as u32;
         writer.counts = summary.counts;
         writer.extremes = summary.extremes;
-        writer.live = ones(base.rows());
+        writer.live = first_rows(base.rows());
         writer.current = summary.current;
         for scope in base.scopes() {
             writer.intern(scope);

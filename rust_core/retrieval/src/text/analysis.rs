@@ -10,10 +10,26 @@ use super::stem::with_stem;
 /// Terms are cut to at most so many bytes of UTF-8, between characters.
 pub const MAX_TERM_BYTES: usize = 64;
 
+/// A term where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token<'a> {
+    pub(super) term: &'a str,
+    pub(super) position: u32,
+    /// From its position on, so many are those of its parts; 0 if it has none.
+    pub(super) parts: u32,
+}
+
 /// Gives each term of a text to `sink` with its position, in order.
 ///
 /// Positions count words, stop words included; an identifier as a whole has the position of its first part.
 pub fn analyze(text: &str, sink: &mut impl FnMut(&str, u32)) {
+    tokens(text, &mut |token: Token<'_>| {
+        sink(token.term, token.position);
+    });
+}
+
+/// The same, with what identifiers are made of.
+pub(super) fn tokens(text: &str, sink: &mut impl FnMut(Token<'_>)) {
     let folded = fold(text);
     let mut analysis = Analysis { position: 0, sink };
     for chunk in Chunks::new(&folded) {
@@ -34,13 +50,21 @@ struct Analysis<'a, S> {
     sink: &'a mut S,
 }
 
-impl<S: FnMut(&str, u32)> Analysis<'_, S> {
+impl<S: FnMut(Token<'_>)> Analysis<'_, S> {
+    fn give(&mut self, term: &str, position: u32, parts: u32) {
+        (self.sink)(Token {
+            term,
+            position,
+            parts,
+        });
+    }
+
     fn chunk(&mut self, chunk: Chunk<'_>) {
         match chunk {
             Chunk::Plain(word) => self.word(word),
             Chunk::Compound(compound) => self.compound(compound),
             Chunk::Unspaced(run) => run.unicode_words().for_each(|word| {
-                (self.sink)(cut(word), self.position);
+                self.give(cut(word), self.position, 0);
                 self.position += 1;
             }),
         }
@@ -56,7 +80,7 @@ impl<S: FnMut(&str, u32)> Analysis<'_, S> {
             self.word(whole);
             return;
         }
-        (self.sink)(cut(whole), self.position);
+        self.give(cut(whole), self.position, parts(whole).count() as u32);
         for part in parts(whole) {
             if part.contains(',') {
                 self.word(&part.replace(',', ""));
@@ -71,9 +95,9 @@ impl<S: FnMut(&str, u32)> Analysis<'_, S> {
         self.position += 1;
         let word = cut(word);
         if word.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            with_stem(word, |stem| (self.sink)(stem, position));
+            with_stem(word, |stem| self.give(stem, position, 0));
         } else {
-            (self.sink)(word, position);
+            self.give(word, position, 0);
         }
     }
 }

@@ -12,16 +12,20 @@
 //!    query for `ord-12345` finds the rare whole, and one for `12345` the part. `1,000` has the part `1000`.
 //! 6. Chunks of scripts without spaces are cut by UAX #29: each Han character is a term.
 //!
+//! [`QueryTerms`] are the distinct terms of a query; they also say which of them are identifiers and which were quoted.
+//!
 //! Latin letters lose their diacritics (`café` is `cafe`). Terms longer than [`MAX_TERM_BYTES`] are cut. Negations (`not`,
 //! `don't`) are stop words like any other: bags of words cannot tell what is negated, the vectors must.
 
 mod analysis;
 mod bm25;
 mod fold;
+mod query;
 mod segment;
 mod stem;
 mod stop_words;
 
 pub use analysis::{MAX_TERM_BYTES, analyze, terms};
 pub use bm25::Bm25;
+pub use query::{Identifier, Phrase, QueryTerms};
 pub use stop_words::is_stop_word;

@@ -138,6 +138,25 @@ fn rows_of(batch: &Batch) -> Vec<Row<Vec<u8>>> {
         .collect()
 }
 
+/// What is done to a partition between batches.
+fn after(index: &Index, key: &PartitionKey, then: Then) {
+    match then {
+        Then::Nothing => {}
+        Then::Compact => index.compact(key).expect("it is small"),
+        Then::Upkeep => while index.upkeep(key).expect("it is small") {},
+        Then::Reopen => {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("snapshot");
+            let snapshot = index.freeze(key).expect("it is in memory");
+            snapshot
+                .write(&path, 7, "model")
+                .expect("it can be written");
+            index.drop_partition(key);
+            assert_eq!(index.open(key, &path, "model"), Ok(7));
+        }
+    }
+}
+
 /// An index made from the model's rows, as a store would give them.
 fn rebuilt(model: &Model) -> Index {
     let index = Index::new(DIMENSION, SimdPath::Portable).expect("a valid dimension");
@@ -173,11 +192,7 @@ proptest! {
         for batch in &batches {
             let key = &keys()[batch.partition];
             index.apply(key, &rows_of(batch), &batch.closes).expect("valid rows");
-            match batch.then {
-                Then::Nothing => {}
-                Then::Compact => index.compact(key).expect("it is small"),
-                Then::Upkeep => while index.upkeep(key).expect("it is small") {},
-            }
+            after(&index, key, batch.then);
             model.apply(batch);
             check(&index, &model, &questions[0])?;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mnemic_retrieval::entity::{find_entities, linked_names, normalize_name};
 use mnemic_retrieval::partition::MetadataValue;
-use mnemic_retrieval::text::{Bm25, terms};
+use mnemic_retrieval::text::{Bm25, analyze, terms};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
 use crate::common::NOW;
@@ -38,6 +38,8 @@ pub(crate) enum Then {
     Nothing,
     Compact,
     Upkeep,
+    /// Written to a file and opened again.
+    Reopen,
 }
 
 #[derive(Clone, Debug)]
@@ -91,11 +93,7 @@ impl ModelRow {
     }
 
     fn text(&self) -> Vec<String> {
-        let text = match self.memory.name.as_str() {
-            "" => self.memory.body.clone(),
-            name => format!("{name}: {}", self.memory.body),
-        };
-        terms(&text)
+        terms(&self.memory.indexed_text())
     }
 
     fn names(&self) -> BTreeSet<String> {
@@ -286,21 +284,34 @@ impl Model {
                 .zip(row.vector.as_ref())
                 .map(|(a, b)| cosine(a, b));
             let text = row.text();
-            let lexical = query.iter().map(|term| {
-                let frequency = text.iter().filter(|other| *other == term).count() as f64;
+            let idf = |term: &String| {
                 let holding = documents
                     .iter()
                     .filter(|document| document.contains(term))
                     .count() as f64;
+                ((count - holding + 0.5) / (holding + 0.5)).ln_1p()
+            };
+            let lift_of = |term: &String| -> f64 {
+                let parts: BTreeSet<String> = terms(term).into_iter().collect();
+                parts.iter().filter(|part| *part != term).map(idf).sum()
+            };
+            let phrases: f64 = phrases(&question.text)
+                .iter()
+                .filter(|phrase| has_phrase(&row.memory.indexed_text(), phrase))
+                .flat_map(|phrase| terms(phrase).into_iter().collect::<BTreeSet<String>>())
+                .map(|term| idf(&term) + lift_of(&term))
+                .sum();
+            let lexical = query.iter().map(|term| {
+                let frequency = text.iter().filter(|other| *other == term).count() as f64;
                 let Bm25 { k1, b } = Bm25::default();
                 let (k1, b) = (f64::from(k1), f64::from(b));
-                let idf = ((count - holding + 0.5) / (holding + 0.5)).ln_1p();
                 let relative = if average > 0.0 {
                     text.len() as f64 / average
                 } else {
                     1.0
                 };
-                idf * frequency / (frequency + k1 * (1.0 - b + b * relative))
+                let saturation = frequency / (frequency + k1 * (1.0 - b + b * relative));
+                idf(term) * saturation + if frequency > 0.0 { lift_of(term) } else { 0.0 }
             });
             let entity = row
                 .names()
@@ -322,13 +333,49 @@ impl Model {
             let recency = (-age / (30.0 * 86_400e6)).exp2();
             [
                 vector,
-                (weights[1] > 0.0 && !query.is_empty()).then(|| lexical.sum()),
+                (weights[1] > 0.0 && !query.is_empty()).then(|| lexical.sum::<f64>() + phrases),
                 entity_takes_part.then_some(entity),
                 (weights[3] > 0.0).then_some(recency),
             ]
         };
         selected.iter().map(one).collect()
     }
+}
+
+/// What stands between pairs of quotation marks and has at least two terms, each once.
+fn phrases(text: &str) -> BTreeSet<&str> {
+    let pieces: Vec<&str> = text.split('"').collect();
+    let quoted = pieces
+        .iter()
+        .skip(1)
+        .step_by(2)
+        .take((pieces.len() - 1) / 2);
+    quoted
+        .copied()
+        .filter(|piece| placed(piece).len() > 1)
+        .collect()
+}
+
+/// Whether the terms of a phrase stand in a text as they do in the phrase.
+fn has_phrase(text: &str, phrase: &str) -> bool {
+    let (text, phrase) = (placed(text), placed(phrase));
+    let first = phrase[0].1;
+    let begins = |start: u32| {
+        let mut all = phrase
+            .iter()
+            .map(|(term, at)| (term.clone(), start + at - first));
+        all.all(|wanted| text.contains(&wanted))
+    };
+    text.iter().any(|&(_, start)| begins(start))
+}
+
+/// Terms with their positions.
+fn placed(text: &str) -> Vec<(String, u32)> {
+    let mut placed = Vec::new();
+    analyze(text, &mut |term, position| {
+        placed.push((term.to_owned(), position));
+    });
+    placed
 }
 
 fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {

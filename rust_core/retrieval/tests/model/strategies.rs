@@ -11,7 +11,7 @@ use crate::reference::{Batch, Question, Then};
 /// Times are drawn from 0 to this, [`NOW`] included.
 const LAST_TIME: i64 = 2 * NOW;
 
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 17] = [
     "tulip",
     "river",
     "Berlin",
@@ -25,6 +25,9 @@ const WORDS: [&str; 14] = [
     "paint",
     "market",
     "\"blue sky\"",
+    "\"river the tulip\"",
+    "sky",
+    "4o",
     "tulip",
 ];
 
@@ -114,12 +117,12 @@ pub(crate) fn batches() -> impl Strategy<Value = Batch> {
             valid_to_micros,
         },
     );
-    let then = prop::sample::select(vec![
-        Then::Nothing,
-        Then::Nothing,
-        Then::Compact,
-        Then::Upkeep,
-    ]);
+    let then = prop_oneof![
+        4 => Just(Then::Nothing),
+        2 => Just(Then::Compact),
+        1 => Just(Then::Upkeep),
+        2 => Just(Then::Reopen),
+    ];
     (0..2_usize, rows, prop::collection::vec(close, 0..6), then).prop_map(
         |(partition, rows, closes, then)| Batch {
             partition,

@@ -47,8 +47,12 @@ impl<'a> Best<'a> {
     }
 
     fn loses_to_worst(&self, row: SourceRow) -> bool {
-        self.worst
-            .is_some_and(|worst| self.sources.newer_first(worst, row).is_lt())
+        let Some(worst) = self.worst else {
+            return false;
+        };
+        let time = self.sources.recency_time(row);
+        time < self.worst_time
+            || time == self.worst_time && self.sources.newer_first(worst, row).is_lt()
     }
 
     /// The least score with which a row may enter.

@@ -2,6 +2,10 @@
 
 use crate::partition::dictionary::Posting;
 use crate::partition::segment::RowNumber;
+use crate::vector::prefetch;
+
+/// So many postings are asked for at once: four lines of the cache. Behind them the processor sees where it goes on.
+const POSTINGS_AHEAD: usize = 32;
 
 /// The postings of a term that have not been passed yet.
 pub(super) struct Cursor<'a, 's> {
@@ -21,6 +25,13 @@ impl<'a, 's> Cursor<'a, 's> {
             before: slices,
             length: slices.iter().map(|slice| slice.len()).sum(),
         }
+    }
+
+    /// Asks for the next postings before they are read.
+    pub(super) fn prefetch(&self) {
+        let next = self.before.last().filter(|_| self.slice.is_empty());
+        let slice = next.copied().unwrap_or(self.slice);
+        prefetch(&slice[slice.len().saturating_sub(POSTINGS_AHEAD)..]);
     }
 
     /// Passes the postings from a row on and returns the one before them.

@@ -13,13 +13,15 @@
 
 mod best;
 mod cursor;
+mod phrase;
 mod scan;
 mod worth;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use best::Best;
 use cursor::Cursor;
+use phrase::{Phrase, shared_rows};
 use scan::{Scratch, SourceScan, Way};
 use worth::{Saturation, Saturations};
 
@@ -28,18 +30,29 @@ use crate::entity::{rarity, with_linked_names};
 use crate::partition::dictionary::{Dictionary, Posting, Postings};
 use crate::partition::segment::RowNumber;
 use crate::partition::view::{View, has_row};
-use crate::text::Bm25;
+use crate::text::{Bm25, QueryTerms};
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+    /// Taken while a scan runs, so that one that panics leaves nothing behind.
+    static KEPT: Cell<Option<Box<Kept>>> = const { Cell::new(None) };
+}
+
+/// What a thread keeps from scan to scan.
+struct Kept {
+    scratch: Scratch,
     /// Those of the last query by words: the next one often asks the same rows.
-    static SATURATIONS: RefCell<Saturations> = RefCell::new(Saturations::new(Saturation::default()));
+    saturations: Saturations,
 }
 
 /// One term in one source.
 struct Term {
+    /// Its place in the query.
+    key: usize,
     list: Postings,
+    /// What a posting is worth, if the term does not saturate.
     weight: f32,
+    /// What it is worth above that, however often the row has the term.
+    lift: f32,
 }
 
 /// A query by terms.
@@ -50,6 +63,15 @@ pub(super) struct PostingSignal {
     worthless: Vec<Vec<Postings>>,
     /// None if a posting is worth its term's weight.
     saturation: Option<Saturation>,
+    phrases: Vec<Phrase>,
+}
+
+/// The terms of a query that the sources know.
+struct Known {
+    /// By source and by term.
+    lists: Vec<Vec<Option<Postings>>>,
+    /// By term; None if no source knows it.
+    weights: Vec<Option<f32>>,
 }
 
 /// The outcome of a scan.
@@ -61,9 +83,12 @@ pub(super) struct Scan {
 }
 
 impl PostingSignal {
-    /// BM25 of distinct terms. The statistics are those of the rows without an end, summed over the sources, even when
-    /// the search looks at rows that have ended.
-    pub(super) fn lexical(sources: &Sources, terms: &[&str], bm25: Bm25) -> Self {
+    /// BM25 of the terms, with lifts for rows that have an identifier as a whole or a quoted phrase. The statistics are
+    /// those of the rows without an end, summed over the sources, even when the search looks at rows that have ended.
+    ///
+    /// A lift is what the parts of the identifier, or the terms of the phrase, can be worth at most: the sum of their
+    /// idf. So a row that has the whole comes before every row that only has the parts, and no lift is larger than that.
+    pub(super) fn lexical(sources: &Sources, terms: &QueryTerms, bm25: Bm25) -> Self {
         let rows = current_rows(sources);
         let total: u64 = sources
             .iter()
@@ -82,14 +107,24 @@ impl PostingSignal {
                 per_length: bm25.k1 * bm25.b / average_length,
             }
         };
+        let keys: Vec<&str> = terms.iter().collect();
+        let known = Known::new(
+            sources,
+            &keys,
+            |view| &view.storage.terms,
+            |with_term| bm25.idf(rows, with_term),
+        );
+        let mut lifts = vec![0.0; keys.len()];
+        for identifier in terms.identifiers() {
+            let parts = identifier.parts.iter();
+            lifts[identifier.whole] = parts.filter_map(|&part| known.weights[part]).sum();
+        }
+        let most = |key: usize| known.weights[key].map(|weight| weight + lifts[key]);
+        let phrases = Phrase::of(terms, most);
         Self {
             saturation: Some(saturation),
-            ..Self::new(
-                sources,
-                terms,
-                |view| &view.storage.terms,
-                |with_term| bm25.idf(rows, with_term),
-            )
+            phrases,
+            ..Self::new(known, &lifts)
         }
     }
 
@@ -97,50 +132,41 @@ impl PostingSignal {
     pub(super) fn entity(sources: &Sources, text: &str) -> Self {
         let rows = current_rows(sources);
         with_linked_names(text, |names| {
-            Self::new(
+            let known = Known::new(
                 sources,
                 names,
                 |view| &view.storage.entities,
                 |with_name| rarity(rows, with_name),
-            )
+            );
+            Self::new(known, &vec![0.0; names.len()])
         })
     }
 
-    fn new(
-        sources: &Sources,
-        keys: &[&str],
-        dictionary: impl Fn(&View) -> &Dictionary,
-        weight: impl Fn(u64) -> f32,
-    ) -> Self {
-        let mut lists: Vec<_> = sources
-            .iter()
-            .map(|source| dictionary(&source.view).lists(keys))
+    fn new(known: Known, lifts: &[f32]) -> Self {
+        let keys = known.weights.iter().zip(lifts).enumerate();
+        let mut order: Vec<(usize, f32, f32)> = keys
+            .filter_map(|(key, (&weight, &lift))| Some((key, weight?, lift)))
             .collect();
-        let mut order = Vec::new();
-        for key in 0..keys.len() {
-            let of_source = sources.iter().zip(&lists);
-            let known = of_source.filter_map(|(source, lists)| {
-                let list = lists[key].as_ref()?;
-                Some(u64::from(list.current_in(&source.view)))
-            });
-            // Not known anywhere is not the same as known by rows that have ended.
-            let rows_with = known.fold(None, |sum, rows| Some(sum.unwrap_or(0) + rows));
-            if let Some(rows_with) = rows_with {
-                order.push((key, weight(rows_with)));
-            }
-        }
         // The order does not depend on how the index came about, so neither do the roundings of the sums.
-        order.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        order.sort_by(|(_, weight_of_a, lift_of_a), (_, weight_of_b, lift_of_b)| {
+            (weight_of_b + lift_of_b).total_cmp(&(weight_of_a + lift_of_a))
+        });
         let mut signal = Self {
-            terms: Vec::with_capacity(lists.len()),
-            worthless: Vec::with_capacity(lists.len()),
+            terms: Vec::with_capacity(known.lists.len()),
+            worthless: Vec::with_capacity(known.lists.len()),
             saturation: None,
+            phrases: Vec::new(),
         };
-        for lists in &mut lists {
-            let (mut terms, mut worthless) = (Vec::new(), Vec::new());
-            for &(key, weight) in &order {
+        for mut lists in known.lists {
+            let (mut terms, mut worthless) = (Vec::with_capacity(order.len()), Vec::new());
+            for &(key, weight, lift) in &order {
                 match lists[key].take() {
-                    Some(list) if weight > 0.0 => terms.push(Term { list, weight }),
+                    Some(list) if weight > 0.0 => terms.push(Term {
+                        key,
+                        list,
+                        weight,
+                        lift,
+                    }),
                     Some(list) => worthless.push(list),
                     None => {}
                 }
@@ -167,54 +193,85 @@ impl PostingSignal {
     pub(super) fn scan(&self, sources: &Sources, wanted: &[SourceRow], count: usize) -> Scan {
         let mut scores = vec![0.0; wanted.len()];
         let mut best = Best::new(sources, count);
-        SATURATIONS.with_borrow_mut(|saturations| {
-            let saturations = self.saturation.map(|saturation| {
-                if !saturations.are_of(saturation) {
-                    *saturations = Saturations::new(saturation);
-                }
-                &*saturations
-            });
-            SCRATCH.with_borrow_mut(|scratch| {
-                let (mut wanted, mut scores) = (wanted, scores.as_mut_slice());
-                for (source, terms) in sources.iter().zip(&self.terms).rev() {
-                    let before = wanted.partition_point(|&row| row < source.offset);
-                    let (wanted_before, wanted_here) = wanted.split_at(before);
-                    let (scores_before, scores_here) = scores.split_at_mut(before);
-                    (wanted, scores) = (wanted_before, scores_before);
-                    if terms.is_empty() {
-                        continue;
-                    }
-                    let (slices, ends) = slices_of(terms, source.view.limit);
-                    SourceScan {
-                        source,
-                        ways: ways(terms, &slices, &ends),
-                        bounds: self.bounds(terms),
-                        saturations,
-                        scratch,
-                        best: &mut best,
-                    }
-                    .run(wanted_here, scores_here);
-                }
-            });
+        let mut kept = KEPT.take().unwrap_or_else(|| {
+            Box::new(Kept {
+                scratch: Scratch::new(),
+                saturations: Saturations::new(Saturation::default()),
+            })
         });
+        let saturations = self.saturation.map(|saturation| {
+            if !kept.saturations.are_of(saturation) {
+                kept.saturations = Saturations::new(saturation);
+            }
+            &kept.saturations
+        });
+        let (mut rest, mut rest_of_scores) = (wanted, scores.as_mut_slice());
+        for (source, terms) in sources.iter().zip(&self.terms).rev() {
+            let before = rest.partition_point(|&row| row < source.offset);
+            let (wanted_before, wanted_here) = rest.split_at(before);
+            let (scores_before, scores_here) = rest_of_scores.split_at_mut(before);
+            (rest, rest_of_scores) = (wanted_before, scores_before);
+            if terms.is_empty() {
+                continue;
+            }
+            let (slices, ends) = slices_of(terms, source.view.limit);
+            let phrases = self.phrases_of(terms, &slices, &ends);
+            SourceScan {
+                source,
+                ways: ways(terms, &slices, &ends),
+                bounds: self.bounds(terms, &phrases),
+                phrases,
+                saturations,
+                scratch: &mut kept.scratch,
+                best: &mut best,
+            }
+            .run(wanted_here, scores_here);
+        }
+        KEPT.set(Some(kept));
         Scan {
             best: best.into_rows(),
             scores,
         }
     }
 
-    /// At each place, what the terms from there on can give a row together.
-    fn bounds(&self, terms: &[Term]) -> Vec<f32> {
+    /// The phrases that rows of a source may have, with the rows that have all their terms.
+    fn phrases_of<'a>(
+        &'a self,
+        terms: &[Term],
+        slices: &[&[Posting]],
+        ends: &[usize],
+    ) -> Vec<(&'a Phrase, Vec<RowNumber>)> {
+        let rows_of = |phrase: &Phrase| {
+            let place_of = |key: &usize| terms.iter().position(|term| term.key == *key);
+            let places: Option<Vec<usize>> = phrase.keys.iter().map(place_of).collect();
+            let mut places = places?;
+            // The rarest first, which leaves least to be looked up.
+            places.sort_unstable();
+            let cursor_of = |&place: &usize| Cursor::new(slices_at(slices, ends, place));
+            let mut cursors: Vec<Cursor<'_, '_>> = places.iter().map(cursor_of).collect();
+            let rows = shared_rows(&mut cursors);
+            (!rows.is_empty()).then_some(rows)
+        };
+        let phrases = self.phrases.iter();
+        phrases
+            .filter_map(|phrase| Some((phrase, rows_of(phrase)?)))
+            .collect()
+    }
+
+    /// At each place, what the terms from there on can give a row together; after the terms come the phrases.
+    fn bounds(&self, terms: &[Term], phrases: &[(&Phrase, Vec<RowNumber>)]) -> Vec<f32> {
         // More than scores and bounds are rounded by; nothing is rounded when at most two constants are added.
         let is_exact = terms.len() <= 2 && self.saturation.is_none();
-        let roundings = if is_exact { 0 } else { 4 * (terms.len() + 4) };
+        let additions = terms.len() + phrases.len();
+        let roundings = if is_exact { 0 } else { 4 * (additions + 4) };
         let raise = 1.0 + roundings as f32 * f32::EPSILON;
         let mut bounds = vec![0.0; terms.len() + 1];
+        bounds[terms.len()] = raise * phrases.iter().map(|(phrase, _)| phrase.lift).sum::<f32>();
         for (place, term) in terms.iter().enumerate().rev() {
             let bound = self
                 .saturation
-                .map_or(1.0, |saturation| saturation.bound(&term.list));
-            bounds[place] = raise * (term.weight * bound) + bounds[place + 1];
+                .map_or(1.0, |saturation| saturation.bound(term.list.extent()));
+            bounds[place] = raise * (term.weight * bound + term.lift) + bounds[place + 1];
         }
         bounds
     }
@@ -231,19 +288,22 @@ fn slices_of(terms: &[Term], limit: RowNumber) -> (Vec<&[Posting]>, Vec<usize>) 
     (slices, ends)
 }
 
+fn slices_at<'a, 's>(
+    slices: &'s [&'a [Posting]],
+    ends: &[usize],
+    place: usize,
+) -> &'s [&'a [Posting]] {
+    let start = if place == 0 { 0 } else { ends[place - 1] };
+    &slices[start..ends[place]]
+}
+
 fn ways<'a, 's>(terms: &[Term], slices: &'s [&'a [Posting]], ends: &[usize]) -> Vec<Way<'a, 's>> {
-    let mut start = 0;
-    terms
-        .iter()
-        .zip(ends)
-        .map(|(term, &end)| {
-            let of_term = &slices[std::mem::replace(&mut start, end)..end];
-            Way {
-                cursor: Cursor::new(of_term),
-                weight: term.weight,
-            }
-        })
-        .collect()
+    let way = |(place, term): (usize, &Term)| Way {
+        cursor: Cursor::new(slices_at(slices, ends, place)),
+        weight: term.weight,
+        lift: term.lift,
+    };
+    terms.iter().enumerate().map(way).collect()
 }
 
 fn current_rows(sources: &Sources) -> u64 {
@@ -251,4 +311,30 @@ fn current_rows(sources: &Sources) -> u64 {
         .iter()
         .map(|source| u64::from(source.view.counts.current))
         .sum()
+}
+
+impl Known {
+    fn new(
+        sources: &Sources,
+        keys: &[&str],
+        dictionary: impl Fn(&View) -> &Dictionary,
+        weight: impl Fn(u64) -> f32,
+    ) -> Self {
+        let lists: Vec<_> = sources
+            .iter()
+            .map(|source| dictionary(&source.view).lists(keys))
+            .collect();
+        let weight_of = |key: usize| {
+            let of_source = sources.iter().zip(&lists);
+            let known = of_source.filter_map(|(source, lists)| {
+                let list = lists[key].as_ref()?;
+                Some(u64::from(list.current_in(&source.view)))
+            });
+            // Not known anywhere is not the same as known by rows that have ended.
+            let rows_with = known.fold(None, |sum, rows| Some(sum.unwrap_or(0) + rows));
+            rows_with.map(&weight)
+        };
+        let weights = (0..keys.len()).map(weight_of).collect();
+        Self { lists, weights }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::best::Best;
 use super::cursor::Cursor;
+use super::phrase::Phrase;
 use super::worth::Saturations;
 use crate::index::sources::{Source, SourceRow};
 use crate::partition::dictionary::Posting;
@@ -20,6 +21,8 @@ pub(super) struct Scratch {
     touched: Box<[u16; WINDOW + 1]>,
     /// The places that may be among the best; again one more is written than counted.
     candidates: Box<[u16; WINDOW + 1]>,
+    /// A bit for each place that is asked for; none between scans.
+    asked: Box<[u64; WINDOW / 64]>,
 }
 
 impl Scratch {
@@ -28,6 +31,7 @@ impl Scratch {
             sums: zeros(),
             touched: zeros(),
             candidates: zeros(),
+            asked: zeros(),
         }
     }
 }
@@ -46,6 +50,7 @@ fn zeros<T: Copy + Default, const LENGTH: usize>() -> Box<[T; LENGTH]> {
 pub(super) struct Way<'a, 's> {
     pub(super) cursor: Cursor<'a, 's>,
     pub(super) weight: f32,
+    pub(super) lift: f32,
 }
 
 /// A scan of one source.
@@ -53,7 +58,9 @@ pub(super) struct SourceScan<'a, 's> {
     pub(super) source: &'a Source,
     /// Of each term, the heaviest first.
     pub(super) ways: Vec<Way<'a, 's>>,
-    /// At each place, what the terms from there on can be worth together.
+    /// The phrases, with the rows that have all their terms.
+    pub(super) phrases: Vec<(&'s Phrase, Vec<RowNumber>)>,
+    /// At each place, what the terms from there on and the phrases can be worth together.
     pub(super) bounds: Vec<f32>,
     /// None if a posting is worth its term's weight.
     pub(super) saturations: Option<&'s Saturations>,
@@ -70,13 +77,11 @@ struct Window {
     newest: i64,
 }
 
-/// Places in a window.
-type Places = [u64; WINDOW / 64];
-
 impl SourceScan<'_, '_> {
     /// Goes over the windows from the last to the first, with the wanted rows of this source, ascending.
     pub(super) fn run(&mut self, mut wanted: &[SourceRow], mut scores: &mut [f32]) {
         let mut end = self.source.view.limit;
+        self.ways.iter().for_each(|way| way.cursor.prefetch());
         while end > 0 {
             let base = (end - 1) / WINDOW as u32 * WINDOW as u32;
             let before = wanted.partition_point(|&row| row - self.source.offset < base);
@@ -103,6 +108,7 @@ impl SourceScan<'_, '_> {
         let heavy = self.heavy(self.best.least());
         for way in &mut self.ways[..heavy] {
             end = end.max(way.cursor.pass(base).map_or(0, |posting| posting.row + 1));
+            way.cursor.prefetch();
         }
         end
     }
@@ -128,9 +134,9 @@ impl SourceScan<'_, '_> {
         for term in 0..heavy {
             touched = self.add(term, window, touched);
         }
-        let (mut candidates, asked) = self.candidates(touched, window, wanted);
+        let mut candidates = self.candidates(touched, window, wanted);
         for term in heavy..self.ways.len() {
-            candidates = self.keep(candidates, lacking(needed, self.bounds[term]), &asked);
+            candidates = self.keep(candidates, lacking(needed, self.bounds[term]));
             if candidates == 0 {
                 break;
             }
@@ -143,43 +149,44 @@ impl SourceScan<'_, '_> {
                 self.add(term, window, touched)
             };
         }
-        candidates = self.keep(candidates, needed, &[0; WINDOW / 64]);
+        if !self.phrases.is_empty() {
+            let rest = self.bounds[self.ways.len()];
+            candidates = self.keep(candidates, lacking(needed, rest));
+            self.lift_phrases(window, candidates);
+        }
+        candidates = self.keep(candidates, needed);
         self.offer(window, candidates);
         for (&row, score) in wanted.iter().zip(scores) {
-            *score = self.scratch.sums[(row - self.source.offset - window.base) as usize];
+            let place = (row - self.source.offset - window.base) as usize;
+            *score = self.scratch.sums[place];
+            self.scratch.asked[place / 64] = 0;
         }
         for &place in &self.scratch.touched[..touched] {
             self.scratch.sums[usize::from(place)] = 0.0;
         }
     }
 
-    /// Makes the touched rows the candidates, and those that are asked for; which these are.
-    fn candidates(
-        &mut self,
-        touched: usize,
-        window: Window,
-        wanted: &[SourceRow],
-    ) -> (usize, Places) {
-        let mut asked: Places = [0; WINDOW / 64];
+    /// Makes the touched rows the candidates, and those that are asked for.
+    fn candidates(&mut self, touched: usize, window: Window, wanted: &[SourceRow]) -> usize {
+        let scratch = &mut *self.scratch;
+        scratch.candidates[..touched].copy_from_slice(&scratch.touched[..touched]);
         let mut candidates = touched;
-        let Scratch {
-            sums,
-            touched: places,
-            candidates: of_candidates,
-        } = &mut *self.scratch;
-        of_candidates[..touched].copy_from_slice(&places[..touched]);
         for &row in wanted {
             let place = (row - self.source.offset - window.base) as usize;
-            asked[place / 64] |= 1 << (place % 64);
-            of_candidates[candidates] = place as u16;
-            candidates += usize::from(sums[place] == 0.0);
+            scratch.asked[place / 64] |= 1 << (place % 64);
+            scratch.candidates[candidates] = place as u16;
+            candidates += usize::from(scratch.sums[place] == 0.0);
         }
-        (candidates, asked)
+        candidates
     }
 
     /// Adds what a term gives to the rows of a window; `touched` counts those that have been given something.
     fn add(&mut self, term: usize, window: Window, mut touched: usize) -> usize {
-        let Way { cursor, weight } = &mut self.ways[term];
+        let Way {
+            cursor,
+            weight,
+            lift,
+        } = &mut self.ways[term];
         let Scratch {
             sums,
             touched: places,
@@ -195,10 +202,10 @@ impl SourceScan<'_, '_> {
         };
         cursor.pass(window.end);
         match self.saturations {
-            None => cursor.take(window.base, |posting| give(posting.row, *weight)),
+            None => cursor.take(window.base, |posting| give(posting.row, *weight + *lift)),
             Some(saturations) => cursor.take(window.base, |posting| {
                 let saturation = saturations.of(posting, || length(self.source, posting));
-                give(posting.row, *weight * saturation);
+                give(posting.row, *weight * saturation + *lift);
             }),
         }
         touched
@@ -212,7 +219,11 @@ impl SourceScan<'_, '_> {
         candidates: usize,
         mut touched: usize,
     ) -> usize {
-        let Way { cursor, weight } = &mut self.ways[term];
+        let Way {
+            cursor,
+            weight,
+            lift,
+        } = &mut self.ways[term];
         let scratch = &mut *self.scratch;
         let candidates = &mut scratch.candidates[..candidates];
         candidates.sort_unstable_by(|a, b| b.cmp(a));
@@ -226,16 +237,17 @@ impl SourceScan<'_, '_> {
             let sum = &mut scratch.sums[usize::from(place)];
             scratch.touched[touched] = place;
             touched += usize::from(*sum == 0.0);
-            *sum += *weight * saturation;
+            *sum += *weight * saturation + *lift;
         }
         touched
     }
 
     /// Drops the candidates whose sums do not reach a limit and that are not asked for; how many are left.
-    fn keep(&mut self, candidates: usize, limit: f32, asked: &Places) -> usize {
+    fn keep(&mut self, candidates: usize, limit: f32) -> usize {
         let Scratch {
             sums,
             candidates: places,
+            asked,
             ..
         } = &mut *self.scratch;
         let mut kept = 0;
@@ -247,6 +259,23 @@ impl SourceScan<'_, '_> {
             kept += usize::from((sums[place % WINDOW] >= limit) | is_asked);
         }
         kept
+    }
+
+    /// Lifts the candidates that have a phrase.
+    fn lift_phrases(&mut self, window: Window, candidates: usize) {
+        let Scratch {
+            sums,
+            candidates: places,
+            ..
+        } = &mut *self.scratch;
+        for (phrase, rows) in &self.phrases {
+            for &place in &places[..candidates] {
+                let row = window.base + u32::from(place);
+                if rows.binary_search(&row).is_ok() && phrase.is_in(&self.source.view, row) {
+                    sums[usize::from(place)] += phrase.lift;
+                }
+            }
+        }
     }
 
     fn offer(&mut self, window: Window, candidates: usize) {

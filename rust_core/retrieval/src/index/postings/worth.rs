@@ -1,6 +1,6 @@
 //! What a term gives to a row.
 
-use crate::partition::dictionary::{Posting, Postings};
+use crate::partition::dictionary::{Extent, Posting};
 
 /// Frequencies and lengths below these are in the table: nearly all of short texts.
 const FREQUENCIES: usize = 4;
@@ -19,9 +19,8 @@ impl Saturation {
         frequency / (frequency + (self.base + self.per_length * length))
     }
 
-    /// No posting of the list has more of it, but for rounding.
-    pub(super) fn bound(self, list: &Postings) -> f32 {
-        let extent = list.extent();
+    /// No posting of a list of this extent has more of it, but for rounding.
+    pub(super) fn bound(self, extent: Extent) -> f32 {
         self.at(
             f32::from(extent.largest_frequency),
             f32::from(extent.smallest_length),

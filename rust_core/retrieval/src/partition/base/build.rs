@@ -6,6 +6,7 @@ use super::directory::{buckets_for, ends_of, hash_of, order_of, tag_of};
 use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Layout, LexiconSizes, Sizes};
+use super::units::Units;
 use super::{Base, CLOSED, HAS_VECTOR, scopes};
 use crate::Error;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
@@ -144,7 +145,21 @@ impl<'a> Plan<'a> {
             length: 0,
         };
         self.put(&mut image)?;
-        Ok(Base::new(Image::Heap(image.bytes), self.layout))
+        Ok(Base::new(Image::Heap(image.bytes), self.layout, None))
+    }
+
+    /// Where each unit of the image ends, the last first.
+    pub(crate) fn unit_ends(&self, units: &Units) -> Vec<usize> {
+        let mut ends: Vec<usize> = units.ends_before_records().collect();
+        let mut end = self.layout.records;
+        for (row, &number) in self.rows.iter().enumerate() {
+            end += self.view.record(number).as_bytes().len();
+            if units.is_last_of_records(row) {
+                ends.push(end);
+            }
+        }
+        ends.reverse();
+        ends
     }
 
     /// Gives the bytes of the image, in order.

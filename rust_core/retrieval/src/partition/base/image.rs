@@ -2,12 +2,25 @@
 
 use std::ops::Deref;
 
+use super::mapped::Mapped;
 use crate::vector::Aligned;
 
 /// Bytes that never change; they begin on 64 bytes.
 pub(crate) enum Image {
     /// In the memory of the process.
     Heap(Aligned<u8>),
+    /// In a file, of which the system keeps in memory what is used.
+    Mapped(Mapped),
+}
+
+impl Image {
+    /// How many of its bytes are allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Heap(bytes) => bytes.len(),
+            Self::Mapped(_) => 0,
+        }
+    }
 }
 
 impl Deref for Image {
@@ -17,6 +30,7 @@ impl Deref for Image {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Heap(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
         }
     }
 }

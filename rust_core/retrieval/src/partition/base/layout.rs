@@ -178,6 +178,11 @@ impl Layout {
         self.sizes.rows as usize
     }
 
+    /// Where the postings begin; the records follow them.
+    pub(crate) fn first_postings(&self) -> usize {
+        self.postings[0]
+    }
+
     /// Zeros between the packed scopes and the postings.
     pub(crate) fn padding(&self) -> usize {
         self.postings[0] - self.scopes - self.sizes.scope_bytes as usize

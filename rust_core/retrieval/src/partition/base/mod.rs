@@ -5,11 +5,14 @@
 //! segments, and whether a row is live with the view.
 
 pub(crate) mod build;
+mod check;
 pub(crate) mod directory;
-mod image;
+pub(crate) mod image;
 mod keys;
 pub(crate) mod layout;
+pub(crate) mod mapped;
 mod scopes;
+pub(crate) mod units;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use bytemuck::{Pod, TransparentWrapper};
 
 use super::dictionary::{Extent, Posting};
 use super::memory::ScopeIds;
-use super::record::RecordBytes;
+use super::record::{EMPTY_RECORD, RecordBytes};
 use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
 use super::view::{Counts, Extremes};
 use crate::sync::OnceLock;
@@ -27,6 +30,7 @@ use crate::vector::{BitCodes, BitCodesRef};
 use directory::{Directory, buckets_for, hash_of};
 use image::Image;
 use layout::{Column, Layout, Lexicon, LexiconLayout};
+use units::{Checks, STRUCTURE};
 
 /// The row has a vector.
 const HAS_VECTOR: u8 = 1;
@@ -39,6 +43,8 @@ const HAS_LONG: u32 = 1 << 31;
 pub(crate) struct Base {
     image: Image,
     layout: Layout,
+    /// Of an image from a file.
+    checks: Option<Box<Checks>>,
     /// For each key of a lexicon, how many of its rows are current, as [`super::dictionary::Counted`] packs it.
     counted: [OnceLock<Box<[AtomicU64]>>; 2],
 }
@@ -52,11 +58,13 @@ pub(crate) struct Summary {
 }
 
 impl Base {
-    fn new(image: Image, layout: Layout) -> Self {
-        debug_assert_eq!(image.len(), layout.end);
+    /// An image as long as its layout says, with the checks that it needs if it is not of our own making.
+    pub(crate) fn new(image: Image, layout: Layout, checks: Option<Checks>) -> Self {
+        assert_eq!(image.len(), layout.end);
         Self {
             image,
             layout,
+            checks: checks.map(Box::new),
             counted: [OnceLock::new(), OnceLock::new()],
         }
     }
@@ -70,7 +78,33 @@ impl Base {
     pub(crate) fn bytes(&self) -> usize {
         let counted = self.counted.iter().filter_map(OnceLock::get);
         let counted: usize = counted.map(|counts| size_of_val::<[_]>(counts)).sum();
-        self.image.len() + counted + size_of::<Self>()
+        let checks = self.checks.as_ref().map_or(0, |checks| checks.bytes());
+        self.image.heap_bytes() + counted + checks + size_of::<Self>()
+    }
+
+    /// How many bytes of a file it maps.
+    pub(crate) fn mapped_bytes(&self) -> usize {
+        self.image.len() - self.image.heap_bytes()
+    }
+
+    /// Whether some of its bytes were found to be other than those that were written.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.checks
+            .as_ref()
+            .is_some_and(|checks| checks.is_damaged())
+    }
+
+    /// Checks the units of a range that have not been checked yet; whether all is well.
+    pub(crate) fn verify(&self) -> bool {
+        self.checks
+            .as_ref()
+            .is_none_or(|checks| (0..checks.units.count()).all(|unit| self.passes(checks, unit)))
+    }
+
+    /// Checks what has to be known before it is used at all.
+    pub(crate) fn verify_structure(&self) -> bool {
+        let passes = |checks: &Checks| self.passes(checks, STRUCTURE);
+        self.checks.as_deref().is_none_or(passes) && self.is_sound()
     }
 
     fn slice<T: Pod>(&self, start: usize, count: usize) -> &[T] {
@@ -142,12 +176,33 @@ impl Base {
         self.image[self.layout.flags..][row] & CLOSED != 0
     }
 
-    /// The cold part of a row.
+    /// The cold part of a row; an empty one if it is damaged.
     pub(crate) fn record(&self, row: usize) -> &RecordBytes {
+        if let Some(checks) = &self.checks
+            && !self.passes(checks, checks.units.of_record(row))
+        {
+            return RecordBytes::wrap_ref(&EMPTY_RECORD);
+        }
+        self.raw_record(row)
+    }
+
+    /// The first bytes of a row's record, unread.
+    pub(crate) fn identity(&self, row: usize) -> &[u8] {
+        let (start, end) = self.record_bytes(row);
+        &self.image[start..end.min(start + size_of::<u128>())]
+    }
+
+    fn raw_record(&self, row: usize) -> &RecordBytes {
+        let (start, end) = self.record_bytes(row);
+        RecordBytes::wrap_ref(&self.image[start..end])
+    }
+
+    /// Where the record of a row lies.
+    fn record_bytes(&self, row: usize) -> (usize, usize) {
         let ends: &[u64] = self.column(Column::RecordEnd, 0, self.rows());
-        let start = row.checked_sub(1).map_or(0, |before| ends[before]) as usize;
-        let records = &self.image[self.layout.records..];
-        RecordBytes::wrap_ref(&records[start..ends[row] as usize])
+        let start = row.checked_sub(1).map_or(0, |before| ends[before]);
+        let first = self.layout.records;
+        (first + start as usize, first + ends[row] as usize)
     }
 
     /// The rows of a memory, live or not, ascending.
@@ -188,7 +243,7 @@ impl Base {
     /// The distinct scopes, in the order of their slots.
     pub(crate) fn scopes(&self) -> Vec<Arc<ScopeIds>> {
         let bytes = self.slice(self.layout.scopes, self.layout.sizes.scope_bytes as usize);
-        scopes::unpack(bytes)
+        scopes::unpack(bytes).unwrap_or_default()
     }
 
     /// How many keys a lexicon has.
@@ -219,7 +274,7 @@ impl Base {
         &self.image[layout.texts..][start..ends[place] as usize]
     }
 
-    /// The postings of the key at a place, ascending by row.
+    /// The postings of the key at a place, ascending by row; none if they are damaged.
     pub(crate) fn postings(&self, lexicon: Lexicon, place: usize) -> &[Posting] {
         let layout = self.layout.lexicon(lexicon);
         let ends: &[u32] = self.slice(layout.posting_ends(), layout.keys());
@@ -227,7 +282,15 @@ impl Base {
             .checked_sub(1)
             .map_or(0, |before| ends[before] & !HAS_LONG) as usize;
         let count = (ends[place] & !HAS_LONG) as usize - start;
-        self.slice(layout.postings + start * size_of::<Posting>(), count)
+        let first = layout.postings + start * size_of::<Posting>();
+        if let Some(checks) = &self.checks {
+            let end = first + count * size_of::<Posting>();
+            let mut units = checks.units.of_postings(first, end);
+            if !units.all(|unit| self.passes(checks, unit)) {
+                return &[];
+            }
+        }
+        self.slice(first, count)
     }
 
     /// Bounds of the postings of the key at a place.
