@@ -217,7 +217,7 @@ impl PostingList {
 }
 
 /// The keys of the base, and a map of those that came later, which grows only. Its lock is held for look-ups and for the
-/// insertion of one new key, never while postings are read or written.
+/// insertion of one new key, never while postings are read.
 pub(crate) struct Dictionary {
     sealed: Option<Arc<Base>>,
     lexicon: Lexicon,
@@ -261,13 +261,12 @@ impl Dictionary {
 
     /// Adds a row to the list of a key.
     pub(crate) fn push(&self, key: &str, posting: Posting) {
-        let known = self.growing.read().get(key).cloned();
-        let list = known.unwrap_or_else(|| {
-            let list = Arc::new(PostingList::new());
-            self.growing.write().insert(key.into(), Arc::clone(&list));
-            list
-        });
+        if let Some(list) = self.growing.read().get(key) {
+            return list.push(posting);
+        }
+        let list = PostingList::new();
         list.push(posting);
+        self.growing.write().insert(key.into(), Arc::new(list));
     }
 
     /// Every key with its postings, in no order.

@@ -7,6 +7,7 @@
 mod append_list;
 mod append_only;
 pub(crate) mod base;
+mod bitmap;
 mod compaction;
 pub(crate) mod dictionary;
 mod growing;
@@ -91,7 +92,7 @@ const FEW_ROWS: u32 = 64;
 impl Partition {
     /// Without rows.
     pub(crate) fn new(dimension: usize) -> Self {
-        let writer = Writer::new(dimension);
+        let mut writer = Writer::new(dimension);
         Self {
             view: ArcSwap::from_pointee(writer.view()),
             writer: Mutex::new(Some(Box::new(writer))),
@@ -167,7 +168,7 @@ impl Partition {
     }
 
     /// Publishes the state of a new writer and keeps the writer if it has more than the base.
-    fn settle(&self, fresh: Writer, writer: &mut Option<Box<Writer>>) {
+    fn settle(&self, mut fresh: Writer, writer: &mut Option<Box<Writer>>) {
         self.view.store(Arc::new(fresh.view()));
         *writer = fresh.has_written().then(|| Box::new(fresh));
     }

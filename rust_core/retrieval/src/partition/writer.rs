@@ -5,8 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem::take;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::base::Base;
 use super::base::layout::Lexicon;
+use super::bitmap::Bitmap;
 use super::dictionary::{Dictionary, Posting};
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
@@ -33,14 +36,14 @@ pub(crate) struct Writer {
     limit: RowNumber,
     counts: Counts,
     extremes: Extremes,
-    live: Vec<u64>,
-    current: Vec<u64>,
-    slots: HashMap<Arc<ScopeIds>, u32>,
+    live: Bitmap,
+    current: Bitmap,
+    slots: HashMap<Arc<ScopeIds>, u32, RandomState>,
     /// The rows after the base.
-    rows: HashMap<u128, Vec<RowNumber>>,
+    rows: HashMap<u128, Vec<RowNumber>, RandomState>,
     /// The last version of each memory that was deleted since the base was made: a row that comes late must not bring it
     /// back.
-    deleted: HashMap<u128, u32>,
+    deleted: HashMap<u128, u32, RandomState>,
     scratch: Scratch,
 }
 
@@ -67,8 +70,8 @@ impl Writer {
         writer.limit = base.rows() as u32;
         writer.counts = summary.counts;
         writer.extremes = summary.extremes;
-        writer.live = first_rows(base.rows());
-        writer.current = summary.current;
+        writer.live = Bitmap::new(first_rows(base.rows()));
+        writer.current = Bitmap::new(summary.current);
         for scope in base.scopes() {
             writer.intern(scope);
         }
@@ -90,11 +93,11 @@ impl Writer {
             limit: 0,
             counts: Counts::default(),
             extremes: Extremes::default(),
-            live: Vec::new(),
-            current: Vec::new(),
-            slots: HashMap::new(),
-            rows: HashMap::new(),
-            deleted: HashMap::new(),
+            live: Bitmap::default(),
+            current: Bitmap::default(),
+            slots: HashMap::default(),
+            rows: HashMap::default(),
+            deleted: HashMap::default(),
             scratch: Scratch::default(),
         }
     }
@@ -130,7 +133,7 @@ impl Writer {
     }
 
     /// The state to publish.
-    pub(crate) fn view(&self) -> View {
+    pub(crate) fn view(&mut self) -> View {
         View {
             storage: Arc::clone(&self.storage),
             base: self.base.clone(),
@@ -139,8 +142,8 @@ impl Writer {
             limit: self.limit,
             counts: self.counts,
             extremes: self.extremes,
-            live: self.live.as_slice().into(),
-            current: self.current.as_slice().into(),
+            live: self.live.publish(),
+            current: self.current.publish(),
         }
     }
 
@@ -422,15 +425,9 @@ impl Writer {
             Counting::Out => *count -= u32::from(applies),
         };
         let is_current = segment.end_at(place, self.sequence) == NEVER;
-        for (bitmap, applies) in [(&mut self.live, true), (&mut self.current, is_current)] {
-            bitmap.resize(bitmap.len().max(row as usize / 64 + 1), 0);
-            let word = &mut bitmap[row as usize / 64];
-            let bit = u64::from(applies) << (row % 64);
-            match counting {
-                Counting::In => *word |= bit,
-                Counting::Out => *word &= !bit,
-            }
-        }
+        let is_in = matches!(counting, Counting::In);
+        self.live.set(row, is_in);
+        self.current.set(row, is_in && is_current);
         step(&mut self.counts.live, true);
         step(&mut self.counts.current, is_current);
         step(
@@ -457,7 +454,7 @@ impl Writer {
     fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
         let sealed = self.base.iter().flat_map(|base| base.rows_of(memory_id));
         let growing = self.rows.get(&memory_id).into_iter().flatten().copied();
-        let is_live = |&row: &RowNumber| has_row(&self.live, row);
+        let is_live = |&row: &RowNumber| has_row(self.live.words(), row);
         sealed.filter(is_live).chain(growing).collect()
     }
 
