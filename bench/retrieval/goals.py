@@ -224,10 +224,12 @@ def _tiny(run: Run) -> Goal:
 
 
 def _restart(run: Run) -> Goal:
-    measured = run.facts.get("restart ms")
     rows = run.facts.get("restart rows", 0)
-    note = f"There are no snapshots yet; {rows:,.0f} rows from the store take {_shown(measured)} ms."
-    return _goal(11, "restart, 1M rows, to the first answer", [Check("ms from cold files", None, 200)], note)
+    measured = run.facts.get("restart ms") if rows >= 1_000_000 else None
+    note = "The core alone, in a new process, from opening the snapshot to the first hybrid answer."
+    if measured is None:
+        note += f" This run has {rows:,.0f} rows: {_shown(run.facts.get('restart ms'))} ms."
+    return _goal(11, "restart, 1M rows, to the first answer", [Check("ms from cold files", measured, 200)], note)
 
 
 def _threads(run: Run) -> Goal:
