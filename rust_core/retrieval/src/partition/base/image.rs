@@ -14,6 +14,13 @@ pub(crate) enum Image {
 }
 
 impl Image {
+    /// Asks the system for a stretch before it is read.
+    pub(crate) fn will_need(&self, start: usize, length: usize) {
+        if let Self::Mapped(bytes) = self {
+            bytes.will_need(start, length);
+        }
+    }
+
     /// How many of its bytes are allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {

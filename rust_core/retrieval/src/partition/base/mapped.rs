@@ -42,6 +42,14 @@ impl Mapped {
             .map
             .advise_range(Advice::WillNeed, self.start + start, length);
     }
+
+    /// Tells the system that a stretch is read here and there, so that it reads no more than it is asked for.
+    pub(crate) fn at_random(&self, start: usize, length: usize) {
+        // A hint too.
+        let _ = self
+            .map
+            .advise_range(Advice::Random, self.start + start, length);
+    }
 }
 
 impl Deref for Mapped {
