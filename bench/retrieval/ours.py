@@ -37,8 +37,8 @@ def memory(number: int, scope: Scope, body: str) -> Memory:
     )
 
 
-def rows_of(outcome: _core.SearchOutcome) -> list[int]:
-    return [UUID(hit.memory_id).int - 1 for hit in outcome.hits]
+def rows_of(hits: list[_core.Hit]) -> list[int]:
+    return [UUID(hit.memory_id).int - 1 for hit in hits]
 
 
 def user_scope(user: str) -> Callable[[int], Scope]:
@@ -87,7 +87,7 @@ def searcher(
     search, match, keys = index.search, int(ScopeMatch.EXACT), [scope.partition("default")]
     vectors = None if queries is None else [query.tobytes() for query in queries]
 
-    def call(i: int) -> _core.SearchOutcome:
+    def call(i: int) -> list[_core.Hit]:
         return search(
             keys,
             scope,
@@ -102,6 +102,6 @@ def searcher(
             weights=weights,
             min_score=0.0,
             explain=False,
-        )
+        ).hits
 
     return Contestant(name, call, rows_of)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::text::QueryTerms;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{
     Close, Index, Memory, PartitionKey, Row, ScopeIds, ScopeMatch, SearchRequest,
@@ -166,8 +167,46 @@ fn thinned(index: &Index, memories: &[Memory]) {
         .expect("valid closes");
 }
 
+/// The queries with their last two words in quotation marks.
+fn quoting(queries: &[String]) -> Vec<String> {
+    let quote = |query: &String| {
+        let mut words: Vec<&str> = query.split(' ').collect();
+        let last = words.split_off(words.len() - 2);
+        format!("{} \"{}\"", words.join(" "), last.join(" "))
+    };
+    queries.iter().map(quote).collect()
+}
+
+/// What of each search is the analysis of its query.
+fn analysis(criterion: &mut Criterion) {
+    let queries = queries();
+    for (name, queries) in [
+        ("analysis", &queries),
+        ("analysis, quoted", &quoting(&queries)),
+    ] {
+        criterion.bench_function(name, |bencher| {
+            let mut turn = 0;
+            bencher.iter(|| {
+                turn += 1;
+                black_box(QueryTerms::new(&queries[turn % QUERIES]).len())
+            });
+        });
+    }
+}
+
 fn measure(criterion: &mut Criterion, name: &str, index: &Index, rows: usize, weights: [f64; 4]) {
-    let (keys, scope, queries) = ([key()], scope(), queries());
+    measure_queries(criterion, name, index, rows, weights, &queries());
+}
+
+fn measure_queries(
+    criterion: &mut Criterion,
+    name: &str,
+    index: &Index,
+    rows: usize,
+    weights: [f64; 4],
+    queries: &[String],
+) {
+    let (keys, scope) = ([key()], scope());
     let mut numbers = Numbers(123_456_789_362_436_069);
     let vectors: Vec<Vec<u8>> = queries.iter().map(|_| vector(&mut numbers)).collect();
     criterion.bench_function(&format!("{name}/{rows}"), |bencher| {
@@ -200,13 +239,16 @@ fn searches(criterion: &mut Criterion) {
     for rows in asked.unwrap_or_else(|| vec![1_000, 10_000, 100_000]) {
         let memories = memories(rows);
         let index = filled(&memories, WITHOUT_VECTORS);
-        measure(criterion, "words", &index, rows, [0.0, 1.0, 0.0, 0.0]);
+        let words = [0.0, 1.0, 0.0, 0.0];
+        measure(criterion, "words", &index, rows, words);
+        let quoted = quoting(&queries());
+        measure_queries(criterion, "words, quoted", &index, rows, words, &quoted);
         measure(criterion, "names", &index, rows, [0.0, 0.0, 1.0, 0.0]);
         let all = [0.0, 0.5, 0.3, 0.2];
         measure(criterion, "words, names, recency", &index, rows, all);
         thinned(&index, &memories);
         let name = "words, a tenth ended";
-        measure(criterion, name, &index, rows, [0.0, 1.0, 0.0, 0.0]);
+        measure(criterion, name, &index, rows, words);
         if rows <= 10_000 {
             let index = filled(&memories, DIMENSION);
             measure(criterion, "all signals", &index, rows, [0.5, 0.3, 0.1, 0.1]);
@@ -217,6 +259,6 @@ fn searches(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = searches
+    targets = analysis, searches
 }
 criterion_main!(benches);

@@ -78,9 +78,15 @@ impl VectorSignal {
         if plan == Plan::Exact {
             return plan;
         }
-        let sealed =
-            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits().is_some());
-        let sealed = sealed.map(|part| part.count()).sum();
+        // Most partitions are too small for 1-bit codes, and a search over thousands of them does not visit each for that.
+        let large = |source: &Source| 64 * source.selected.len() >= SEGMENT_ROWS as usize;
+        let sealed = if sources.iter().any(large) {
+            let parts = parts(sources, narrowed, Form::Mask);
+            let sealed = parts.filter(|part| part.segment.bits().is_some());
+            sealed.map(|part| part.count()).sum()
+        } else {
+            0
+        };
         Plan::of(sealed, self.query.stride(), count)
     }
 
