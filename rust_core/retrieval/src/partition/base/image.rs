@@ -21,6 +21,13 @@ impl Image {
         }
     }
 
+    /// Tells the system that all is read in order.
+    pub(crate) fn in_order(&self) {
+        if let Self::Mapped(bytes) = self {
+            bytes.in_order();
+        }
+    }
+
     /// How many of its bytes are allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {

@@ -43,6 +43,12 @@ impl Mapped {
             .advise_range(Advice::WillNeed, self.start + start, length);
     }
 
+    /// Tells the system that all is read in order.
+    pub(crate) fn in_order(&self) {
+        // A hint too.
+        let _ = self.map.advise(Advice::Normal);
+    }
+
     /// Tells the system that a stretch is read here and there, so that it reads no more than it is asked for.
     pub(crate) fn at_random(&self, start: usize, length: usize) {
         // A hint too.
