@@ -12,6 +12,7 @@ from bench.harness import Report, console
 from bench.retrieval.vectors import Dataset
 
 OURS = "mnemic"
+GRAPH = "mnemic graph"
 BATCH = 64
 # The contestants before it have filled the caches with theirs: so many calls, untimed, bring its own back.
 WARMUP = 24

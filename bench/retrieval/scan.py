@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from functools import partial
 
 from bench.retrieval.bandwidth import cache_flush
 from bench.retrieval.data import Data
-from bench.retrieval.measuring import Contestant, Run
+from bench.retrieval.measuring import GRAPH, Contestant, Run
 from bench.retrieval.ours import fill, searcher, user_scope
 from bench.retrieval.peers import (
     FaissFlat,
@@ -29,6 +31,8 @@ SMALL_PEERS: tuple[type[VectorPeer], ...] = (
 )  # fmt: skip
 LARGE_PEERS: tuple[type[VectorPeer], ...] = (Hnswlib, Usearch, FaissFlat, FaissHnsw, Turbovec)
 OTHER_PEERS: tuple[type[VectorPeer], ...] = (Hnswlib, FaissFlat, Turbovec)
+# Of our graph, beside the expansions of the peers' graphs.
+GRAPH_WIDTHS = (64, 96, 128, 192, 256)
 COLD = ("mnemic", "hnswlib ef64", "hnswlib ef128", "faiss Flat", "faiss HNSW16 ef128", "turbovec 4 bit", QDRANT)
 OTHER_ROWS = 10_000
 
@@ -48,6 +52,8 @@ def race_scans(run: Run, data: Data) -> None:
         contestants = _contestants(run, scope_case(size), dataset, kinds, data.texts)
         if data.shard and size in (1_000, 10_000):
             contestants.append(data.shard.nearest(data.queries, str(size)))
+        if size == data.sizes[-1]:
+            contestants[1:1] = _graph(run, dataset, data.texts)
         run.race(scope_case(size), contestants, len(data.queries), dataset=dataset)
         if size > 1_000:
             cold = [each for each in contestants if each.name in COLD]
@@ -74,6 +80,24 @@ def _contestants(
     note = f"{statistics.bytes / statistics.rows:,.0f} bytes a memory, text included"
     ours = replace(searcher(index, Scope(user_id="one"), queries=dataset.queries), note=note)
     return [ours, *raced(run, case, kinds, dataset.rows, dataset.queries)]
+
+
+def _graph(run: Run, dataset: Dataset, texts: list[str]) -> list[Contestant]:
+    """The same rows with a graph, searched with several widths."""
+    index, key = filled(dataset.rows, texts), Scope(user_id="one").partition("default")
+    index.set_graph_width(GRAPH_WIDTHS[0])
+    begin = time.perf_counter()
+    while index.upkeep(key):
+        pass
+    statistics = index.stats()
+    rate = statistics.graph_rows / (time.perf_counter() - begin)
+    run.facts["graph bytes"] = statistics.graph_bytes / statistics.graph_rows
+    note = f"built at {rate:,.0f} rows/s by one thread"
+    search = searcher(index, Scope(user_id="one"), queries=dataset.queries)
+    return [
+        replace(search, name=f"{GRAPH} ef{width}", prepare=partial(index.set_graph_width, width), note=note)
+        for width in GRAPH_WIDTHS
+    ]
 
 
 def filled(rows: Vectors, texts: list[str]) -> _core.Index:

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.harness import console
 from bench.retrieval.data import Data
-from bench.retrieval.measuring import BATCH, OURS, ROUNDS, WARMUP, Contestant, Run
+from bench.retrieval.measuring import BATCH, GRAPH, OURS, ROUNDS, WARMUP, Contestant, Run
 from bench.retrieval.ours import fill, id_of, memory, rows_for, searcher, user_scope
 from bench.retrieval.peers import THREADS, Hnswlib, Lancedb, Turbovec, Usearch, VectorPeer
 from bench.retrieval.qdrant import NAME as QDRANT
@@ -26,6 +26,8 @@ BASE = 10_000
 CALLS = ROUNDS * (BATCH + WARMUP)
 SHARE_OF_ROUND = 0.25
 ROUNDS_OF_TURNOVER = 8
+TURNOVER_WIDTH = 64
+GRAPH_TURNOVER = f"{GRAPH} ef{TURNOVER_WIDTH}"
 SCOPE = user_scope("one")
 
 
@@ -119,9 +121,15 @@ def race_turnover(run: Run, data: Data) -> None:
     first = turnover.dataset(data.queries)
     steps = [turnover.step() for _ in range(ROUNDS_OF_TURNOVER)]
     last = turnover.dataset(data.queries)
-    index = _core.Index(data.vectors.shape[1])
-    fill(index, range(live), data.texts, SCOPE, data.vectors)
-    contestants = [searcher(index, SCOPE(0), queries=data.queries)]
+    index, graph = (_core.Index(data.vectors.shape[1]) for _ in range(2))
+    graph.set_graph_width(TURNOVER_WIDTH)
+    for each in (index, graph):
+        fill(each, range(live), data.texts, SCOPE, data.vectors)
+        _keep_up(each)
+    contestants = [
+        searcher(index, SCOPE(0), queries=data.queries),
+        searcher(graph, SCOPE(0), queries=data.queries, name=GRAPH_TURNOVER),
+    ]
     changes: dict[str, Callable[[Sequence[int], Sequence[int]], None]] = {}
     for kind in (Hnswlib, Usearch, Turbovec):
         peer = _peer(run, kind, data.vectors, live)
@@ -130,7 +138,7 @@ def race_turnover(run: Run, data: Data) -> None:
             changes[kind.name] = _change_of(peer, data.vectors)
     run.race(f"{TURNOVER_CASE}, before", contestants, len(data.queries), dataset=first)
     console.print("turning over …", style="dim")
-    seconds = {OURS: _ours_turns(index, steps, data)}
+    seconds = {OURS: _ours_turns(index, steps, data), GRAPH_TURNOVER: _ours_turns(graph, steps, data)}
     for name, change in changes.items():
         begin = time.perf_counter()
         for out, new in steps:
@@ -164,7 +172,8 @@ def _change_of(peer: VectorPeer, vectors: Vectors) -> Callable[[Sequence[int], S
 
 
 def _ours_turns(index: _core.Index, steps: Sequence[tuple[list[int], list[int]]], data: Data) -> float:
-    """One memory out and one in with each call, as an update has it; the rows are made beforehand."""
+    """One memory out and one in with each call, as an update has it, and upkeep after each round; the rows are made
+    beforehand."""
     key = SCOPE(0).partition("default")
     prepared = [
         ([_core.Close(id_of(number), 1, None) for number in out], rows_for(new, data.texts, SCOPE, data.vectors))
@@ -174,4 +183,10 @@ def _ours_turns(index: _core.Index, steps: Sequence[tuple[list[int], list[int]]]
     for closes, rows in prepared:
         for close, row in zip(closes, rows, strict=True):
             index.apply(key, [row], [close])
+        _keep_up(index)
     return time.perf_counter() - begin
+
+
+def _keep_up(index: _core.Index) -> None:
+    while index.upkeep(SCOPE(0).partition("default")):
+        pass

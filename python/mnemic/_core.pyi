@@ -142,6 +142,12 @@ class PartitionStats:
     @property
     def entities(self) -> int: ...
     @property
+    def graph_rows(self) -> int:
+        """Rows that have links in a graph."""
+    @property
+    def graph_bytes(self) -> int:
+        """Of the links; a part of `bytes`."""
+    @property
     def bytes(self) -> int:
         """What is allocated."""
     @property
@@ -204,6 +210,12 @@ class Index:
         there does nothing. The partition is made if it is not there.
         """
 
+    def set_graph_width(self, width: int | None) -> None:
+        """Graphs in every partition, searched with this width: to measure what they find.
+
+        None, as it is at first: in large partitions, searched where that is faster than a scan.
+        """
+
     def compact(self, key: PartitionKey) -> None:
         """Makes the partition's memory exactly as large as its live rows need.
 
@@ -212,6 +224,8 @@ class Index:
 
     def upkeep(self, key: PartitionKey) -> bool:
         """Does one step of what is due for the partition, such as a compaction when many rows are dead or new.
+
+        The graph of a large partition grows in steps of a tenth of a second; rows that it does not have yet are scanned.
 
         Searches are not disturbed; writers wait for its last moments only.
 

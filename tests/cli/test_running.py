@@ -131,7 +131,7 @@ def test_doctor_finds_a_sound_directory_sound(run):
     assert outcome.code == 0
     assert outcome.document["ok"] is True
     names = ["mnemic", "Python", "SQLite", "grpcio", "onnxruntime", "core", "SIMD", "model", "data directory", "store"]
-    assert [*names, "vectors", "index"] == list(levels(outcome))
+    assert [*names, "vectors", "snapshots", "index"] == list(levels(outcome))
     assert set(levels(outcome).values()) - {"warn"} == {"ok"}
     found = {check["name"]: check["found"] for check in outcome.document["checks"]}
     assert "2 rows in 1 partition" in found["index"]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnemic import _core
-from mnemic.engine.live_index import apply_changes
+from mnemic.engine.loading import apply_changes
 from mnemic.model.memory import ChangeKind, Memory, MemoryKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import Store, VersionEnd, VersionWrite, WriteBatch
@@ -23,7 +23,20 @@ MODEL, OTHER_MODEL, DIMENSION = "test-model:1", "other:1", 16
 SCOPES = [Scope(user_id="u"), Scope(user_id="u", session_id="s"), Scope(user_id="u", agent_id="a")]
 KEY = SCOPES[0].partition("t")
 WORDS = ["tea", "Porto", "red shoes", "Milo", "rent of 1,250", "booking QX7"]
-ACTIONS = ["add", "add", "add", "update", "update", "supersede", "delete", "restore", "embed", "embed other", "load"]
+ACTIONS = [
+    "add",
+    "add",
+    "add",
+    "update",
+    "update",
+    "supersede",
+    "delete",
+    "restore",
+    "embed",
+    "embed other",
+    "load",
+    "save",
+]
 
 
 class History:
@@ -34,8 +47,12 @@ class History:
         self.now = 1_000_000
         self.latest: dict[str, Memory] = {}
         self.deleted: set[str] = set()
-        # Indexes with the revision up to which they know everything.
+        self.restored_at = 0
+        # Indexes, and files of snapshots, with the revision up to which they know everything.
         self.indexes: list[tuple[_core.Index, int]] = []
+        self.files: list[tuple[Path, int]] = []
+        # An index that has lived through all of it.
+        self.live, self.live_revision = loaded(store)
 
     def write(self, **batch) -> None:
         self.now += 1000
@@ -46,6 +63,8 @@ class History:
             self.add(number)
         elif action == "load":
             self.indexes.append(loaded(self.store))
+        elif action == "save":
+            self.save()
         elif action.startswith("embed"):
             self.embed(MODEL if action == "embed" else OTHER_MODEL, number)
         else:
@@ -53,6 +72,17 @@ class History:
             those = [key for key in self.latest if (key in self.deleted) == wants_deleted]
             if those:
                 self.change(action, self.latest[those[number % len(those)]], number)
+
+    def save(self) -> None:
+        reached = self.store.scan_changes(KEY, self.live_revision, partial(apply_changes, self.live, KEY), rows=3)
+        if reached is None:
+            self.live, reached = loaded(self.store)
+        self.live_revision = reached
+        frozen = self.live.freeze(KEY)
+        if frozen is not None:
+            path = self.store.directory / f"{len(self.files)}.snapshot"
+            frozen.write(path, revision=reached, model=MODEL)
+            self.files.append((path, reached))
 
     def add(self, number: int) -> None:
         memories = [
@@ -92,6 +122,8 @@ class History:
         )
         kind = ChangeKind.RESTORED if action == "restore" else ChangeKind.UPDATED
         self.write(ends=ends if action == "update" else [], inserts=[VersionWrite(new, kind, "")])
+        if action == "restore":
+            self.restored_at = self.store.revision()
         self.latest[memory.memory_id] = new
         self.deleted.discard(memory.memory_id)
 
@@ -113,6 +145,12 @@ def loaded(store: Store) -> tuple[_core.Index, int]:
     rows, revision = store.partition_rows(KEY)
     index.load(KEY, rows)
     return index, revision
+
+
+def opened(saved: tuple[Path, int]) -> tuple[_core.Index, int]:
+    index = _core.Index(DIMENSION)
+    assert index.open(KEY, saved[0], model=MODEL) == saved[1]
+    return index, saved[1]
 
 
 def answers(index: _core.Index, now: int) -> list[list[tuple]]:
@@ -156,12 +194,15 @@ def test_any_revision_and_the_changes_since_make_the_present(steps, rows):
         try:
             store.register_model(MODEL, DIMENSION, active=True)
             history = History(store)
-            for action, number in [("load", 0), *steps]:
+            for action, number in [("load", 0), *steps, ("save", 0)]:
                 history.do(action, number)
             assert store.check() == []
             fresh, revision = loaded(store)
-            for index, known in history.indexes:
+            for index, known in [*history.indexes, *map(opened, history.files)]:
                 reached = store.scan_changes(KEY, known, partial(apply_changes, index, KEY), rows=rows)
+                if reached is None:
+                    assert known < history.restored_at
+                    continue
                 assert reached == revision
                 assert sorted(index.versions(KEY)) == sorted(fresh.versions(KEY))
                 assert answers(index, history.now) == answers(fresh, history.now)

@@ -95,15 +95,18 @@ def test_what_came_and_went_since_is_not_told(store):
     assert changes(store, after=known) == ([], [])
 
 
-def test_a_memory_that_was_restored_comes_with_all_of_its_versions(store):
+def test_a_restored_memory_leaves_no_way_from_before(store):
+    """An index that saw the deletion does not take the memory's older versions again."""
     memory = memory_of("first")
     add(store, memory)
     memory = change(store, memory, "second", now=2000)
     known = remove(store, memory, now=3000)
-    restore(store, memory, now=4000)
-    rows, ends = changes(store, after=known)
-    assert [(memory.version, memory.valid_to_micros) for memory, _ in rows] == [(1, 2000), (2, 3000), (3, None)]
-    assert ends == []
+    restored = restore(store, memory, now=4000)
+    assert changes(store, after=known) is None
+    assert changes(store, after=known + 1) == ([], [])
+    remove(store, restored, now=5000)
+    assert changes(store, after=known) is None
+    assert {end.valid_to_micros for end in changes(store, after=known + 1)[1]} == {None}
 
 
 def test_a_vector_that_came_late_brings_its_version_again(store):
@@ -147,6 +150,7 @@ def test_what_was_removed_for_good_leaves_no_way_from_before(store):
         writing.require_rebuild(connection, [1])
     assert changes(store, after=known) is None
     assert changes(store, after=revision) == ([], [])
+    assert store.rebuild_revisions() == {USERS_PARTITION: revision}
     bens = USERS_PARTITION._replace(owner_id="ben")
     assert store.scan_changes(bens, known, lambda _: None, rows=5) == revision
 

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mnemic.cli.version import UNKNOWN, installed_version
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.settings import Settings
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.stats import IndexStats
 from mnemic.store.interface import Store
 
 _OLDEST_PYTHON = (3, 11)
@@ -197,6 +198,7 @@ def _findings(name: str, findings: list[str], sound: str, hint: str) -> Check:
 
 def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Iterator[Check]:
     from mnemic.engine.live_index import LiveIndex  # noqa: PLC0415 (needs the core, whose absence is a finding)
+    from mnemic.engine.snapshots import open_snapshots  # noqa: PLC0415 (the same)
 
     active = next((model for model in store.models() if model.active), None)
     if active is not None and active.identity != provider.identity:
@@ -209,11 +211,21 @@ def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Ite
         yield Check("vectors", Level.WARN, f"{counted(missing, 'version')} without an embedding", hint)
     else:
         yield Check("vectors", Level.OK, f"every version has one of {provider.identity}")
-    index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget())
+    snapshots = open_snapshots(store, provider.identity, settings.limits)
+    index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots)
     partitions = store.all_partitions()
-    differences, rows = index.compare(partitions)
-    sound = f"agrees with the store: {counted(rows, 'row')} in {counted(len(partitions), 'partition')}"
-    yield _findings("index", differences, sound, "report this: the index is made anew at each start")
+    compared = index.compare(partitions)
+    yield _snapshots(index.stats(), compared.refused_snapshots)
+    sound = f"agrees with the store: {counted(compared.rows, 'row')} in {counted(len(partitions), 'partition')}"
+    yield _findings("index", compared.differences, sound, "report this, and remove the directory of the snapshots")
+
+
+def _snapshots(stats: IndexStats, refused: list[str]) -> Check:
+    if refused:
+        found = _findings("snapshots", refused, "", "nothing is lost: they are made anew; if it recurs, check the disk")
+        return replace(found, level=Level.WARN)
+    size = f"{stats.snapshot_bytes / 1e6:,.1f} MB"
+    return Check("snapshots", Level.OK, f"{counted(stats.snapshots, 'file')}, {size}, no damage found")
 
 
 def _server(address: str) -> Iterator[Check]:

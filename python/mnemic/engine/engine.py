@@ -19,6 +19,8 @@ from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.reading import Reader
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
+from mnemic.engine.snapshots import open_snapshots
+from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.writing import Writer
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
@@ -41,7 +43,7 @@ from mnemic.store.sqlite import open_sqlite
 
 _log = structlog.get_logger("mnemic.engine")
 _HOUR_MICROS = 3_600_000_000
-_UPKEEP_SECONDS = 3600.0
+_HOUSEKEEPING_SECONDS = 3600.0
 
 Progress = Callable[[str, float], None]
 
@@ -60,15 +62,20 @@ class Engine:
         self._provider = provider
         _require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
-        self._index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget())
+        snapshots = open_snapshots(store, provider.identity, settings.limits)
+        self._index = LiveIndex(
+            store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
+        )
+        self._upkeep = Upkeep(self._index, snapshots, store)
         self._writer = Writer(store, self._index, embedder, settings.limits)
         self._reader = Reader(store, settings.limits)
         self._searcher = Searcher(store, self._index, embedder, settings.limits)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._stopping = threading.Event()
-        self._upkeep = threading.Thread(target=self._keep_up, name="mnemic-upkeep", daemon=True)
+        self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
         self._upkeep.start()
+        self._housekeeping.start()
 
     @classmethod
     def open(cls, settings: Settings, *, pull_missing_model: bool = False, progress: Progress | None = None) -> Engine:
@@ -211,8 +218,8 @@ class Engine:
 
         Loads every partition, one after another.
         """
-        differences, _ = self._index.compare(self._store.all_partitions())
-        return self._store.check() + differences
+        compared = self._index.compare(self._store.all_partitions())
+        return self._store.check() + compared.refused_snapshots + compared.differences
 
     def drop_index(self) -> None:
         """Forgets the index; it is rebuilt from the store as searches come."""
@@ -223,8 +230,9 @@ class Engine:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._upkeep.join()
+        self._housekeeping.join()
         self._catch_up.stop()
+        self._upkeep.stop()
         self._store.close()
         self._provider.close()
 
@@ -236,15 +244,15 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _keep_up(self) -> None:
+    def _keep_house(self) -> None:
         """Drops answers that are kept for replay longer than promised."""
         kept = self.settings.limits.request_id_hours * _HOUR_MICROS
         while True:
             try:
                 self._store.forget_requests(time.time_ns() // 1000 - kept)
             except MnemicError as error:
-                _log.warning("upkeep_failed", error=str(error))
-            if self._stopping.wait(_UPKEEP_SECONDS):
+                _log.warning("housekeeping_failed", error=str(error))
+            if self._stopping.wait(_HOUSEKEEPING_SECONDS):
                 return
 
 

@@ -12,20 +12,24 @@ from itertools import islice
 import structlog
 
 from mnemic import _core
+from mnemic.engine.backlog import Backlog, Frozen
+from mnemic.engine.loading import Arrival, Loader
+from mnemic.engine.residence import Residence
+from mnemic.engine.snapshots import SNAPSHOT_UNUSABLE, SnapshotFiles, SnapshotStats, words_of
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.scope import PartitionKey
 from mnemic.model.stats import IndexStats
-from mnemic.store.interface import PartitionChanges, Store, WriteBatch
+from mnemic.store.interface import Store, WriteBatch
 
 _log = structlog.get_logger("mnemic.index")
 # After so many times that a write overtook a load, it holds writers off while it catches up.
 _UNLOCKED_CATCH_UPS = 3
-# A load reads so many rows at a time.
-_LOADED_ROWS = 1000
 # Loads of one partition wait for each other; those of different ones seldom share a lock.
 _LOADING_LOCKS = 64
+# States of partitions that left memory may take this part of the budget again while they wait to be written.
+_SHARE_OF_BACKLOG = 4
 
 
 @dataclass(slots=True)
@@ -41,17 +45,19 @@ class PartitionChange:
     closes: list[_core.Close] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class _Residence:
-    """One stay of a partition in memory; a later stay is another object.
+@dataclass(slots=True)
+class Comparison:
+    """What came out of comparing the index with the store.
 
     Attributes:
-        bytes: What it takes, measured when it was loaded and estimated since.
-        bytes_per_row: For the estimate.
+        differences: Where they differ, in words.
+        refused_snapshots: Which snapshots could not be used, in words; they are made anew.
+        rows: How many rows were compared.
     """
 
-    bytes: int
-    bytes_per_row: int
+    differences: list[str] = field(default_factory=list)
+    refused_snapshots: list[str] = field(default_factory=list)
+    rows: int = 0
 
 
 class LiveIndex:
@@ -59,15 +65,30 @@ class LiveIndex:
 
     Commits run one after another (the database has one writer anyway), so the order of application is the order of
     revisions and the index is always at one revision. Partitions that were not asked for the longest leave memory when
-    the index outgrows its budget, and are read again when they are next asked for.
+    the index outgrows its budget, and are loaded again when they are next asked for.
+
+    Args:
+        store: The truth.
+        dimension: The length of the vectors.
+        budget_bytes: What partitions may take.
+        snapshots: Where they can be loaded from faster than from the store, if anywhere.
+
+    Attributes:
+        core: The core's index; only searches are for others to call.
+        backlog: What the index needs behind the calls, for `Upkeep`.
     """
 
-    def __init__(self, store: Store, dimension: int, *, budget_bytes: int) -> None:
+    def __init__(
+        self, store: Store, dimension: int, *, budget_bytes: int, snapshots: SnapshotFiles | None = None
+    ) -> None:
         self._store = store
+        self._snapshots = snapshots
         self.core = _core.Index(dimension)
+        self._loader = Loader(self.core, store, snapshots)
+        self.backlog = Backlog(budget_bytes // _SHARE_OF_BACKLOG)
         self._budget_bytes = budget_bytes
         # In the order of use, the longest unused first.
-        self._loaded: OrderedDict[PartitionKey, _Residence] = OrderedDict()
+        self._loaded: OrderedDict[PartitionKey, Residence] = OrderedDict()
         self._bytes = 0
         self._loading = [threading.Lock() for _ in range(_LOADING_LOCKS)]
         self._write_lock = threading.Lock()
@@ -107,15 +128,17 @@ class LiveIndex:
         rows = [(replace(memory, revision=revision), vector) for memory, vector in change.rows]
         try:
             self.core.apply(key, rows, change.closes)
-        except Exception:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
+        except Exception as error:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
             # Without the partition in memory the next search reads it from the store.
             _log.exception("partition_dropped", partition=_shown(key), revision=revision)
+            if self._snapshots is not None and self._loaded[key].is_mapped:
+                self._snapshots.refuse(key, words_of(error))
             self._forget(key)
         else:
             residence = self._loaded[key]
-            growth = len(rows) * residence.bytes_per_row
-            residence.bytes += growth
-            self._bytes += growth
+            self._bytes += residence.grow(len(rows), len(change.closes))
+            if residence.is_to_be_noted():
+                self.backlog.note(key)
 
     def _forget(self, key: PartitionKey) -> None:
         """Takes a partition out of memory; the write lock is held."""
@@ -161,11 +184,16 @@ class LiveIndex:
             residences = self.ensure_loaded(keys, deadline)
             loading += time.perf_counter_ns() - begin
             deadline.check()
-            outcome = run()
+            try:
+                outcome = run()
+            except _core.CoreError as error:
+                if not self._rebuild_mapped(residences, error):
+                    raise
+                continue
             if all(self._loaded.get(key) is residence for key, residence in residences.items()):
                 return outcome, loading
 
-    def ensure_loaded(self, keys: Iterable[PartitionKey], deadline: Deadline) -> dict[PartitionKey, _Residence]:
+    def ensure_loaded(self, keys: Iterable[PartitionKey], deadline: Deadline) -> dict[PartitionKey, Residence]:
         """Brings partitions into memory; those that hold anything, with their present stay."""
         found = {}
         for key in keys:
@@ -180,44 +208,44 @@ class LiveIndex:
             self._make_room(found)
         return found
 
-    def _touch(self, key: PartitionKey) -> _Residence | None:
+    def _touch(self, key: PartitionKey) -> Residence | None:
         try:
             self._loaded.move_to_end(key)
             return self._loaded[key]
         except KeyError:
             return None
 
-    def _load(self, key: PartitionKey) -> _Residence | None:
-        revision = self._read(key)
+    def _load(self, key: PartitionKey) -> Residence | None:
+        # Nobody searches the partition, and commits pass it over, before it counts as loaded.
+        arrival = self._loader.load(key)
         for _ in range(_UNLOCKED_CATCH_UPS):
             with self._write_lock:
-                if not self._store.partition_changes(key, revision):
-                    return self._finish_load(key)
-            revision = self._catch_up(key, revision)
+                if not self._store.partition_changes(key, arrival.revision):
+                    return self._finish_load(key, arrival)
+            self._loader.catch_up(key, arrival)
         with self._write_lock:
-            self._catch_up(key, revision)
-            return self._finish_load(key)
+            self._loader.catch_up(key, arrival)
+            return self._finish_load(key, arrival)
 
-    def _catch_up(self, key: PartitionKey, revision: int) -> int:
-        def apply(changes: PartitionChanges) -> None:
-            apply_changes(self.core, key, changes)
-
-        reached = self._store.scan_changes(key, revision, apply, rows=_LOADED_ROWS)
-        return self._read(key) if reached is None else reached
-
-    def _read(self, key: PartitionKey) -> int:
-        self.core.drop(key)
-        # The first rows make the partition anew, the others join it; nobody searches it before it counts as loaded.
-        return self._store.scan_partition(key, lambda rows: self.core.apply(key, rows, []), rows=_LOADED_ROWS)
-
-    def _finish_load(self, key: PartitionKey) -> _Residence | None:
+    def _finish_load(self, key: PartitionKey, arrival: Arrival) -> Residence | None:
         # An owner without memories is not kept: asking for strangers must not cost memory.
         if not self.core.contains(key):
             return None
         stats = self.core.stats(key)
-        residence = _Residence(stats.bytes, stats.bytes // max(stats.rows, 1))
+        size = stats.bytes + stats.mapped_bytes
+        residence = Residence(
+            bytes=size,
+            bytes_per_row=size // max(stats.rows, 1),
+            rows=stats.rows,
+            unsaved=arrival.unsaved,
+            unnoted=arrival.unsaved,
+            is_mapped=arrival.is_mapped,
+            is_verified=not arrival.is_mapped,
+        )
         self._loaded[key] = residence
         self._bytes += residence.bytes
+        if residence.is_to_be_noted() or not residence.is_verified:
+            self.backlog.note(key)
         return residence
 
     def _make_room(self, keep: Collection[PartitionKey]) -> None:
@@ -231,30 +259,147 @@ class LiveIndex:
                 return
             # Nobody may be loading it anew, or the new stay would be dropped with the old one.
             with self._loading[hash(victim) % _LOADING_LOCKS], self._write_lock:
-                self._forget(victim)
+                self._evict(victim)
+
+    def _evict(self, key: PartitionKey) -> None:
+        residence = self._loaded.get(key)
+        # Its state is written behind the search at hand. When the disk does not keep up it is not: memory comes first.
+        if residence is not None and self.backlog.has_room(residence.bytes):
+            frozen = self._freeze(key, at_rest=True)
+            if frozen is not None:
+                self.backlog.save(frozen)
+        self._forget(key)
+
+    def _freeze(self, key: PartitionKey, *, at_rest: bool) -> Frozen | None:
+        """The partition's state if it is worth a snapshot; the write lock is held, so that it is of one revision."""
+        residence = self._loaded.get(key)
+        if self._snapshots is None or residence is None or not residence.is_worth_a_snapshot(at_rest=at_rest):
+            return None
+        if not residence.is_verified:
+            # Damage would get a checksum that says it is none.
+            return None
+        state = self.core.freeze(key)
+        if state is None:
+            return None
+        return Frozen(key, residence, state, self._revision, residence.bytes, residence.unsaved)
+
+    def freeze_if_due(self, key: PartitionKey) -> Frozen | None:
+        """The state of a partition in use, if its file is to be written."""
+        with self._write_lock:
+            return self._freeze(key, at_rest=False)
+
+    def unverified(self) -> list[PartitionKey]:
+        """The partitions that would be worth a file, were it known that the one they came from is undamaged."""
+        with self._write_lock:
+            return [
+                key
+                for key, residence in list(self._loaded.items())
+                if not residence.is_verified and residence.is_worth_a_snapshot(at_rest=True)
+            ]
+
+    def freeze_at_rest(self) -> list[Frozen]:
+        """The states that are worth a file before the process ends, in no order."""
+        with self._write_lock:
+            frozen = [self._freeze(key, at_rest=True) for key in list(self._loaded)]
+        return [state for state in frozen if state is not None]
+
+    def note_saved(self, frozen: Frozen) -> None:
+        """A state was written: what is unsaved is what came after it."""
+        with self._write_lock:
+            frozen.stay.unsaved -= frozen.unsaved
+
+    def measure(self, key: PartitionKey) -> None:
+        """Measures what a partition takes, after the upkeep changed it."""
+        with self._write_lock:
+            residence = self._loaded.get(key)
+            if residence is None:
+                return
+            stats = self.core.stats(key)
+            size = stats.bytes + stats.mapped_bytes
+            self._bytes += size - residence.bytes
+            residence.bytes, residence.rows = size, stats.rows
+
+    def verify(self, key: PartitionKey) -> str:
+        """Looks for damage in the file that a partition was loaded from, if nobody has yet. If there is any, partition
+        and file are forgotten, and it is read from the store when it is next asked for.
+
+        Returns:
+            The damage in words; empty when there is none.
+        """
+        residence = self._loaded.get(key)
+        if residence is None or residence.is_verified:
+            return ""
+        try:
+            self.core.verify(key)
+        except _core.CoreError as error:
+            self._rebuild(key, residence, words_of(error))
+            return words_of(error)
+        residence.is_verified = True
+        return ""
+
+    def _rebuild(self, key: PartitionKey, residence: Residence, reason: str) -> None:
+        """Forgets a partition and its file, unless it has left memory meanwhile."""
+        with self._loading[hash(key) % _LOADING_LOCKS], self._write_lock:
+            if self._loaded.get(key) is residence and self._snapshots is not None:
+                self._forget(key)
+                self._snapshots.refuse(key, reason)
+
+    def _rebuild_mapped(self, residences: dict[PartitionKey, Residence], error: _core.CoreError) -> bool:
+        """After a search that met damage: rebuilds those of its partitions that came from files; False if none did."""
+        if error.args[0] != SNAPSHOT_UNUSABLE:
+            return False
+        mapped = {key: residence for key, residence in residences.items() if residence.is_mapped}
+        for key, residence in mapped.items():
+            self._rebuild(key, residence, words_of(error))
+        return bool(mapped)
+
+    def forget_snapshot(self, key: PartitionKey) -> None:
+        """Removes what lies on disk of a partition's states up to now; when it returns, no file has their texts.
+
+        An erasure calls it once the store and the index have lost the texts, and makes older states useless in its
+        transaction (`mnemic.store.writing.require_rebuild`), for the case that the process ends in between.
+        """
+        if self._snapshots is not None:
+            self._snapshots.forget(key, self._revision)
 
     def stats(self) -> IndexStats:
-        """What is in memory."""
+        """What is in memory, and on disk of it."""
         held = self.core.stats()
+        files = self._snapshot_stats()
         return IndexStats(
-            partitions=held.partitions, rows=held.rows, current=held.current, vectors=held.vectors, bytes=held.bytes
+            partitions=held.partitions,
+            rows=held.rows,
+            current=held.current,
+            vectors=held.vectors,
+            bytes=held.bytes,
+            mapped_bytes=held.mapped_bytes,
+            snapshots=files.files,
+            snapshot_bytes=files.bytes,
+            snapshots_opened=files.opened,
+            snapshots_refused=files.refused,
         )
 
+    def _snapshot_stats(self) -> SnapshotStats:
+        return SnapshotStats() if self._snapshots is None else self._snapshots.stats()
+
     def drop_all(self) -> None:
-        """Forgets every partition; they are read again from the store when they are next asked for."""
+        """Forgets every partition and its snapshot; they are read from the store when they are next asked for."""
         with self._write_lock:
             for key in list(self._loaded):
                 self._forget(key)
+        if self._snapshots is not None:
+            self._snapshots.forget_all()
 
-    def compare(self, keys: Sequence[PartitionKey]) -> tuple[list[str], int]:
-        """Compares partitions with the store, one after another.
-
-        Returns:
-            Where they differ, in words, and how many rows were compared.
-        """
-        found, rows_compared = [], 0
+    def compare(self, keys: Sequence[PartitionKey]) -> Comparison:
+        """Compares partitions with the store, one after another, those with a snapshot as it has them."""
+        comparison = Comparison()
         for key in keys:
+            refused = self._snapshot_stats().refused
             self.ensure_loaded([key], NO_DEADLINE)
+            if self.verify(key):
+                self.ensure_loaded([key], NO_DEADLINE)
+            if self._snapshot_stats().refused > refused:
+                comparison.refused_snapshots.append(f"{_shown(key)}: its snapshot was damaged or stale, and is removed")
             with self._write_lock:
                 rows, _ = self._store.partition_rows(key)
                 held = sorted(self.core.versions(key)) if key in self._loaded else []
@@ -262,17 +407,11 @@ class LiveIndex:
                 (memory.memory_id, memory.version, memory.valid_to_micros is not None, vector is not None)
                 for memory, vector in rows
             )
-            rows_compared += len(stored)
+            comparison.rows += len(stored)
             if stored != held:
                 difference = len(set(stored) ^ set(held))
-                found.append(f"{_shown(key)}: {difference} versions differ between index and store")
-        return found, rows_compared
-
-
-def apply_changes(core: _core.Index, key: PartitionKey, changes: PartitionChanges) -> None:
-    """Applies what the store read as changes since the revision up to which the index is."""
-    closes = [_core.Close(end.memory_id, end.version, end.valid_to_micros) for end in changes.ends]
-    core.apply(key, changes.rows, closes)
+                comparison.differences.append(f"{_shown(key)}: {difference} versions differ between index and store")
+        return comparison
 
 
 def _shown(key: PartitionKey) -> str:

@@ -6,6 +6,7 @@ Environment variables are `MNEMIC_` and the field's path joined by `__`, such as
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
@@ -43,6 +44,9 @@ class Limits(_Section):
     index_bytes: int | None = Field(
         None, ge=1024 * 1024, description="memory for the index; unset: half of the machine's memory"
     )
+    snapshot_bytes: int | None = Field(
+        None, ge=0, description="disk for snapshots of the index, 0 for none; unset: a tenth of the disk"
+    )
     embedding_queue: int = Field(64, ge=1, le=10_000, description="requests that may wait for the embedding model")
 
     def index_budget(self) -> int:
@@ -50,6 +54,12 @@ class Limits(_Section):
         if self.index_bytes is not None:
             return self.index_bytes
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+    def snapshot_budget(self, directory: Path) -> int:
+        """The disk for snapshots in a directory, in bytes."""
+        if self.snapshot_bytes is not None:
+            return self.snapshot_bytes
+        return shutil.disk_usage(directory).total // 10
 
 
 class ServerSettings(_Section):

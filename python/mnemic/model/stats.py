@@ -29,7 +29,12 @@ class IndexStats:
         rows: All their rows, ended ones included.
         current: Rows that are neither deleted nor superseded.
         vectors: Rows with an embedding.
-        bytes: What all of it takes.
+        bytes: What is allocated for all of it.
+        mapped_bytes: What is mapped from files besides, of which the system keeps in memory what is used.
+        snapshots: Snapshot files on disk.
+        snapshot_bytes: Their size.
+        snapshots_opened: How often a partition was loaded from one since the start.
+        snapshots_refused: How many were damaged or stale, and removed, since the start.
     """
 
     partitions: int
@@ -37,6 +42,11 @@ class IndexStats:
     current: int
     vectors: int
     bytes: int
+    mapped_bytes: int = 0
+    snapshots: int = 0
+    snapshot_bytes: int = 0
+    snapshots_opened: int = 0
+    snapshots_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

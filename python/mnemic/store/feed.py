@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
-from mnemic.model.scope import PartitionKey, Scope
+from mnemic.model.scope import OwnerKind, PartitionKey, Scope
 from mnemic.store.interface import PartitionChanges, PartitionEnd, PartitionRow
 from mnemic.store.models import active_model
 from mnemic.store.reading import PARTITION, SCOPES_OF_PARTITION, key_values, read_revision
 from mnemic.store.rows import MEMORY_COLUMNS, MEMORY_WIDTH, memory_of, scope_of_row
-from mnemic.store.tables import embeddings, memory_versions
+from mnemic.store.tables import embeddings, memory_versions, partitions
 
 _VERSION = memory_versions.c
 
@@ -46,6 +46,10 @@ _WRITTEN = _ROWS.where(
     _VERSION.partition_id == bindparam("partition"), _VERSION.id > bindparam("last_known"), ~_VERSION.is_deleted
 ).order_by(_VERSION.id)
 
+_REBUILDS = select(
+    partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id, partitions.c.rebuild_revision
+).where(partitions.c.rebuild_revision.is_not(None))
+
 
 def scan_changes(
     connection: Connection,
@@ -77,6 +81,12 @@ def scan_changes(
         for found in connection.execute(statement, values, execution_options=in_parts).partitions():
             consume(PartitionChanges(rows=[_row_of(row, scope_of) for row in found]))
     return revision
+
+
+def rebuild_revisions(connection: Connection) -> dict[PartitionKey, int]:
+    """See `Store.rebuild_revisions`."""
+    rows = connection.execute(_REBUILDS)
+    return {PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id): row.rebuild_revision for row in rows}
 
 
 def _end_of(memory_id: str, version: int, valid_to_micros: int | None, is_deleted: bool) -> PartitionEnd:  # noqa: FBT001 (columns of a row)

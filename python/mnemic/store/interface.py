@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
@@ -35,7 +36,7 @@ class PartitionChanges:
     """Some of what happened in a partition after a revision.
 
     Attributes:
-        rows: Versions that were written, embedded or restored, as they are now.
+        rows: Versions that were written or embedded, as they are now.
         ends: Of the other versions those that ended.
     """
 
@@ -184,6 +185,17 @@ class Store(ABC):
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
     """
 
+    @property
+    @abstractmethod
+    def directory(self) -> Path | None:
+        """A directory that this process has for itself, where files derived from the store may lie; None if there is
+        none.
+        """
+
+    @abstractmethod
+    def instance_id(self) -> str:
+        """A UUID that this store, and no other, has: derived files carry it."""
+
     @abstractmethod
     def revision(self) -> int:
         """The sequence number of the last commit, 0 for an empty store; one more with each commit, without gaps."""
@@ -302,9 +314,15 @@ class Store(ABC):
             rows: How many at a time.
 
         Returns:
-            The revision of the snapshot. None, and nothing was consumed, when changes do not lead there: versions were
-            physically removed or another model became the active one since, or the store has not come to
-            `after_revision` (a backup was put in its place). Then `scan_partition` does.
+            The revision of the snapshot. None, and nothing was consumed, when changes do not lead there: since then
+            versions were physically removed, a memory was restored or another model became the active one, or the
+            store has not come to `after_revision` (a backup was put in its place). Then `scan_partition` does.
+        """
+
+    @abstractmethod
+    def rebuild_revisions(self) -> dict[PartitionKey, int]:
+        """The partitions of which `scan_changes` leads nowhere from before a revision, with that revision: what was
+        derived from an older state may hold what the store has lost since.
         """
 
     @abstractmethod

@@ -50,6 +50,11 @@ class SqlStore(Store):
         self._find_damage = find_damage
         self._release = release
 
+    def instance_id(self) -> str:
+        """See `Store.instance_id`."""
+        with self._database.reading() as connection:
+            return str(connection.execute(select(store_state.c.instance_id)).scalar_one())
+
     def revision(self) -> int:
         """See `Store.revision`."""
         with self._database.reading() as connection:
@@ -142,6 +147,11 @@ class SqlStore(Store):
         """See `Store.scan_changes`."""
         with self._database.reading() as connection:
             return feed.scan_changes(connection, key, after_revision, consume, rows)
+
+    def rebuild_revisions(self) -> dict[PartitionKey, int]:
+        """See `Store.rebuild_revisions`."""
+        with self._database.reading() as connection:
+            return feed.rebuild_revisions(connection)
 
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """See `Store.claim_outbox`."""

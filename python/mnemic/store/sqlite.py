@@ -42,6 +42,11 @@ class SqliteStore(SqlStore):
         self._path = path
         self._lock = lock
 
+    @property
+    def directory(self) -> Path:
+        """See `Store.directory`."""
+        return self._path.parent
+
     def announce(self, address: str) -> None:
         """See `Store.announce`."""
         self._lock.announce(address)

@@ -142,10 +142,8 @@ memory_versions = Table(
     Column("is_deleted", Boolean, nullable=False, comment="The memory is deleted, as all of its versions say"),
     Column("delete_time_micros", BigInteger, comment="When the deletion that ended this version happened"),
     Column("delete_revision", BigInteger, comment="The commit of that deletion"),
-    Column(
-        "changed_revision", BigInteger, comment="Last commit that ended, deleted, restored or embedded it, if any did"
-    ),
-    Column("renewed_revision", BigInteger, comment="Last commit that restored or embedded it, if any did"),
+    Column("changed_revision", BigInteger, comment="Last commit that ended, deleted or embedded it, if any did"),
+    Column("renewed_revision", BigInteger, comment="Last commit that embedded it after it was written, if any did"),
     UniqueConstraint("memory_id", "version"),
     # Loading a partition in the order written.
     Index(None, "partition_id", "id"),

@@ -82,11 +82,7 @@ _FLAG_DELETED = (
     .where(_VERSION.memory_id == bindparam("memory"))
     .values(is_deleted=True, changed_revision=bindparam("commit"))
 )
-_FLAG_UNDELETED = (
-    update(memory_versions)
-    .where(_VERSION.memory_id == bindparam("memory"))
-    .values(is_deleted=False, changed_revision=bindparam("commit"), renewed_revision=bindparam("commit"))
-)
+_FLAG_UNDELETED = update(memory_versions).where(_VERSION.memory_id == bindparam("memory")).values(is_deleted=False)
 _ROWS_OF_MEMORY = select(_VERSION.id).where(_VERSION.memory_id == bindparam("memory"))
 _DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_ROWS_OF_MEMORY))
 _RENEW_PENDING = insert(pending_vectors).from_select(
@@ -299,12 +295,13 @@ class _BatchWriter:
         self._insert_rows(rows)
         self._insert_vectors(writes)
         if restored:
-            self._connection.execute(
-                _FLAG_UNDELETED, [{"memory": memory_id, "commit": self._revision} for memory_id in restored]
-            )
-            for memory_id in restored:
-                self._connection.execute(_DROP_PENDING, {"memory": memory_id})
-                self._connection.execute(_RENEW_PENDING, {"memory": memory_id})
+            memories = [{"memory": memory_id} for memory_id in restored]
+            self._connection.execute(_FLAG_UNDELETED, memories)
+            for memory in memories:
+                self._connection.execute(_DROP_PENDING, memory)
+                self._connection.execute(_RENEW_PENDING, memory)
+            # An index that saw the deletion takes no older version of the memory again.
+            require_rebuild(self._connection, sorted({heads[memory_id].partition_id for memory_id in restored}))
 
     def _continues(self, write: VersionWrite, head: _Head | None, scope_id: int) -> bool:
         """Checks that a version may follow `head`; whether it brings the memory back from deletion."""

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
 use mnemic_retrieval::vector::SimdPath;
+use mnemic_retrieval::vector::plan::GraphUse;
 use mnemic_retrieval::{Error, ScopeMatch, SearchRequest, fusion, partition};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -58,6 +59,9 @@ pub(crate) struct PartitionStats {
     vectors: u64,
     terms: u64,
     entities: u64,
+    /// Rows that have links in a graph.
+    graph_rows: u64,
+    graph_bytes: u64,
     /// Allocated.
     bytes: u64,
     /// Mapped from files; the system keeps in memory what is used.
@@ -129,6 +133,12 @@ impl Index {
         let closes: Vec<partition::Close> = closes.iter().map(|close| close.get().0).collect();
         py.detach(|| self.0.apply(&key, &rows, &closes))
             .map_err(|error| refusal(&error))
+    }
+
+    /// Graphs everywhere, searched with this width (for measurements); None: where they are faster than a scan.
+    fn set_graph_width(&self, width: Option<usize>) {
+        let graph_use = width.map_or(GraphUse::WhereFaster, GraphUse::Always);
+        self.0.set_graph_use(graph_use);
     }
 
     /// Makes the partition's memory exactly as large as its live rows need.
@@ -263,6 +273,8 @@ impl Index {
             vectors: stats.vectors,
             terms: stats.terms,
             entities: stats.entities,
+            graph_rows: stats.graph_rows,
+            graph_bytes: stats.graph_bytes,
             bytes: stats.bytes,
             mapped_bytes: stats.mapped_bytes,
         }

@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use mnemic_retrieval::vector::graph::{CodeRows, Graph, Reach, Scratch};
 use mnemic_retrieval::vector::{
     Aligned, BitCodes, BitQuery, Collector, Query, Shortlist, SimdPath, TopK, dot, normalize,
     padded, quantize, scan, scan_rows,
@@ -182,9 +183,77 @@ fn plans(criterion: &mut Criterion) {
     });
 }
 
+struct Rows<'a> {
+    codes: &'a [u8],
+    scales: &'a [f32],
+}
+
+impl CodeRows for Rows<'_> {
+    fn get(&self, row: u32) -> Option<(&[u8], &f32)> {
+        let row = row as usize;
+        Some((&self.codes[row * STRIDE..][..STRIDE], self.scales.get(row)?))
+    }
+}
+
+/// A graph of 70,000 rows around 700 centres: adding to it and searching it, by width. Building it takes half a minute.
+fn graphs(criterion: &mut Criterion) {
+    const ROWS: usize = 70_000;
+    const CENTRES: usize = 700;
+    let path = SimdPath::best();
+    let mut rows = unit_rows(ROWS + 64);
+    let centres = unit_rows(CENTRES);
+    for (place, row) in rows.chunks_exact_mut(STRIDE).enumerate() {
+        let centre = &centres[place % CENTRES * STRIDE..][..STRIDE];
+        let sum: Vec<f32> = row.iter().zip(centre).map(|(own, of)| own + of).collect();
+        normalize(&sum, row).expect("no row is zero");
+    }
+    let (codes, scales) = quantized(&rows);
+    let queries: Vec<_> = rows[ROWS * STRIDE..]
+        .chunks_exact(STRIDE)
+        .map(Query::new)
+        .collect();
+    let rows = Rows {
+        codes: &codes[..ROWS * STRIDE],
+        scales: &scales[..ROWS],
+    };
+    let mut group = criterion.benchmark_group("graph");
+    group.sample_size(10);
+    group.bench_function("build 2000", |bencher| {
+        bencher.iter(|| {
+            let graph = Graph::new(path, STRIDE);
+            (0..2_000).for_each(|row| assert!(graph.insert(&rows, row)));
+            graph.len()
+        });
+    });
+    let graph = Graph::new(path, STRIDE);
+    (0..ROWS as u32).for_each(|row| assert!(graph.insert(&rows, row)));
+    let mut scratch = Scratch::default();
+    let mut best = TopK::new(10);
+    for width in [64, 128, 256] {
+        let mut turn = 0;
+        group.bench_function(BenchmarkId::new("search 70000", width), |bencher| {
+            bencher.iter(|| {
+                turn += 1;
+                best.reset(10);
+                let (query, reach) = (&queries[turn % queries.len()], reach(width));
+                graph.search(&rows, query, &reach, 0, &mut scratch, &mut best)
+            });
+        });
+    }
+    group.finish();
+}
+
+fn reach(width: usize) -> Reach<'static> {
+    Reach {
+        selected: None,
+        width,
+        most: usize::MAX,
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(30).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = scans, plans, single_rows, selections
+    targets = scans, plans, single_rows, selections, graphs
 }
 criterion_main!(benches);

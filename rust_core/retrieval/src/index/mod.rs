@@ -1,5 +1,7 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
+mod graph;
+mod graph_use;
 mod nearest;
 mod postings;
 mod search;
@@ -10,6 +12,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use foldhash::quality::RandomState;
 use parking_lot::RwLock;
@@ -38,6 +41,8 @@ type Shard = RwLock<HashMap<PartitionKey, Arc<Partition>, RandomState>>;
 pub struct Index {
     dimension: usize,
     path: SimdPath,
+    /// The width of [`GraphUse::Always`](crate::vector::plan::GraphUse), or 0.
+    graph_width: AtomicUsize,
     /// Chosen anew in each process, so that nobody can choose keys that meet.
     hasher: RandomState,
     shards: Box<[Shard]>,
@@ -113,6 +118,7 @@ impl Index {
         Ok(Self {
             dimension,
             path,
+            graph_width: AtomicUsize::new(0),
             hasher: RandomState::default(),
             shards,
         })
@@ -182,8 +188,9 @@ impl Index {
     ///
     /// The partition is too large to be sealed.
     pub fn upkeep(&self, key: &PartitionKey) -> Result<bool, Error> {
-        let partition = self.partition(key);
-        partition.map_or(Ok(false), |partition| partition.upkeep(self.dimension))
+        self.partition(key).map_or(Ok(false), |partition| {
+            partition.upkeep(self.dimension, self.path, self.graph_use())
+        })
     }
 
     /// The partition's state now, to be written to a file; None if it is not in memory.
@@ -252,6 +259,8 @@ impl Index {
                 sum.vectors += stats.vectors;
                 sum.terms += stats.terms;
                 sum.entities += stats.entities;
+                sum.graph_rows += stats.graph_rows;
+                sum.graph_bytes += stats.graph_bytes;
                 sum.bytes += stats.bytes;
                 sum.mapped_bytes += stats.mapped_bytes;
             }

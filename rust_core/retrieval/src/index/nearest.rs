@@ -6,10 +6,10 @@ use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
 use crate::partition::base::RowPart;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
-use crate::vector::plan::Plan;
+use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
-    BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan, scan_rows,
-    score_error_bound,
+    BitCodesRef, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan,
+    scan_rows, score_error_bound,
 };
 
 /// How many rows ahead of the one in hand are asked for.
@@ -38,6 +38,7 @@ pub(super) struct VectorSignal {
     pub(super) query: Query,
     pub(super) path: SimdPath,
     pub(super) dimension: usize,
+    pub(super) graph_use: GraphUse,
 }
 
 impl VectorSignal {
@@ -57,7 +58,7 @@ impl VectorSignal {
     /// Adds the `count` selected rows with the highest cosine to a list, in no order.
     ///
     /// Exactly as if every row had been scored in `f32`, unless [`Plan::of`] their number is to look at the 1-bit codes
-    /// first.
+    /// first, or a graph leads to them.
     pub(super) fn best(&self, sources: &Sources, count: usize, best: &mut Vec<(f32, SourceRow)>) {
         let mut scratch = SCRATCH.take().unwrap_or_default();
         let narrowed = with_vectors(sources);
@@ -65,6 +66,8 @@ impl VectorSignal {
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
         // Twice the error: see `Shortlist`.
         scratch.by_codes.reset(count, 2.0 * error + ROUNDING);
+        let begins = self.through_graphs(sources, count, &mut scratch.by_codes);
+        let narrowed = Narrowed { narrowed, begins };
         match self.plan(sources, &narrowed, count) {
             Plan::Exact => self.scan(parts(sources, &narrowed, Form::Shortest), &mut scratch),
             Plan::Bits { candidates } => self.narrow(sources, &narrowed, candidates, &mut scratch),
@@ -73,7 +76,7 @@ impl VectorSignal {
         SCRATCH.set(Some(scratch));
     }
 
-    fn plan(&self, sources: &Sources, narrowed: &[Option<Selection>], count: usize) -> Plan {
+    fn plan(&self, sources: &Sources, narrowed: &Narrowed, count: usize) -> Plan {
         let plan = Plan::of(sources.selected() as usize, self.query.stride(), count);
         if plan == Plan::Exact {
             return plan;
@@ -82,7 +85,7 @@ impl VectorSignal {
         let large = |source: &Source| 64 * source.selected.len() >= SEGMENT_ROWS as usize;
         let sealed = if sources.iter().any(large) {
             let parts = parts(sources, narrowed, Form::Mask);
-            let sealed = parts.filter(|part| part.segment.bits().is_some());
+            let sealed = parts.filter(|part| part.bits().is_some());
             sealed.map(|part| part.count()).sum()
         } else {
             0
@@ -101,7 +104,11 @@ impl VectorSignal {
             let scales = part.segment.scales();
             let codes = &part.segment.codes()[..scales.len() * self.query.stride()];
             match part.rows {
-                Rows::Mask(mask) => self.scan_mask(codes, scales, mask, part.base, by_codes),
+                Rows::Mask(mask) => {
+                    let (codes, scales) = part.behind(codes, scales, self.query.stride());
+                    let base = part.base + part.skipped as SourceRow;
+                    self.scan_mask(codes, scales, mask, base, by_codes);
+                }
                 Rows::List(rows) => {
                     picks.clear();
                     picks.extend(rows.iter().map(|&row| (row - part.segment.base) as u16));
@@ -140,14 +147,14 @@ impl VectorSignal {
     fn narrow(
         &self,
         sources: &Sources,
-        narrowed: &[Option<Selection>],
+        narrowed: &Narrowed,
         candidates: usize,
         scratch: &mut Scratch,
     ) {
         let query = BitQuery::new(self.query.row(), self.dimension);
         scratch.by_bits.reset(candidates, 0.0);
         for part in parts(sources, narrowed, Form::Mask) {
-            if let (Some(bits), Rows::Mask(mask)) = (part.segment.bits(), part.rows) {
+            if let (Some(bits), Rows::Mask(mask)) = (part.bits(), part.rows) {
                 let (unit, list) = (self.query.row(), &mut scratch.by_bits);
                 bits.scan(self.path, mask, part.base, unit, &query, list);
             } else {
@@ -158,9 +165,7 @@ impl VectorSignal {
         let (_, mut rows) = scratch.by_bits.pruned();
         sources.will_need(rows, RowPart::Codes);
         // They were offered part by part, each in ascending order.
-        for part in
-            parts(sources, narrowed, Form::Mask).filter(|part| part.segment.bits().is_some())
-        {
+        for part in parts(sources, narrowed, Form::Mask).filter(|part| part.bits().is_some()) {
             let end = part.base + SEGMENT_ROWS;
             let (of_part, rest) = rows.split_at(rows.partition_point(|&row| row < end));
             let picks = of_part.iter().map(|&row| (row - part.base) as u16);
@@ -240,11 +245,21 @@ impl VectorSignal {
     }
 }
 
+/// What is left to be scanned of the selected rows.
+struct Narrowed {
+    /// See [`with_vectors`].
+    narrowed: Vec<Option<Selection>>,
+    /// See [`VectorSignal::through_graphs`].
+    begins: Vec<RowNumber>,
+}
+
 /// The selected rows of a segment; there is at least one.
 #[derive(Clone, Copy)]
 struct Part<'a> {
     segment: &'a Segment,
     rows: Rows<'a>,
+    /// So many of the segment's rows lie before those of the mask.
+    skipped: usize,
     /// The number of the segment's first row among the rows of all sources.
     base: SourceRow,
 }
@@ -266,7 +281,23 @@ enum Form {
     Mask,
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// The 1-bit codes, if there are some and all of the segment is meant.
+    fn bits(&self) -> Option<BitCodesRef<'a>> {
+        let bits = self.segment.bits();
+        bits.filter(|_| self.skipped == 0)
+    }
+
+    /// The codes and scales from the first row of the mask on; both columns grow, so that one may be ahead of the other.
+    fn behind<'c>(
+        &self,
+        codes: &'c [u8],
+        scales: &'c [f32],
+        stride: usize,
+    ) -> (&'c [u8], &'c [f32]) {
+        (&codes[self.skipped * stride..], &scales[self.skipped..])
+    }
+
     fn count(&self) -> usize {
         match self.rows {
             Rows::Mask(mask) => mask.iter().map(|word| word.count_ones() as usize).sum(),
@@ -278,31 +309,41 @@ impl Part<'_> {
 /// The segments with selected rows, in the order of their rows.
 fn parts<'a>(
     sources: &'a Sources,
-    narrowed: &'a [Option<Selection>],
+    narrowed: &'a Narrowed,
     form: Form,
 ) -> impl Iterator<Item = Part<'a>> {
     sources.iter().enumerate().flat_map(move |(place, source)| {
-        let narrowed = narrowed.get(place).and_then(Option::as_ref);
-        parts_of(source, narrowed.unwrap_or(&source.selected), form)
+        let selected = narrowed.narrowed.get(place).and_then(Option::as_ref);
+        let selected = selected.unwrap_or(&source.selected);
+        let begin = narrowed.begins.get(place).copied().unwrap_or(0);
+        parts_of(source, selected, begin, form)
     })
 }
 
 fn parts_of<'a>(
     source: &'a Source,
     selected: &'a Selection,
+    begin: RowNumber,
     form: Form,
 ) -> impl Iterator<Item = Part<'a>> {
-    let mut rest = selected.rows().filter(|_| form == Form::Shortest);
+    let rest = selected.rows().filter(|_| form == Form::Shortest);
+    let mut rest = rest.map(|rows| &rows[rows.partition_point(|&row| row < begin)..]);
     let view = &source.view;
-    view.segments.iter().filter_map(move |segment| {
+    let end_of = |segment: &Segment| segment.base + SEGMENT_ROWS;
+    let segments = view.segments.iter();
+    let segments = segments.filter(move |segment| end_of(segment) > begin);
+    segments.filter_map(move |segment| {
+        let skipped = begin.saturating_sub(segment.base) as usize;
         let rows = if let Some(rows) = &mut rest {
-            let end = segment.base + SEGMENT_ROWS;
-            let (here, later) = rows.split_at(rows.partition_point(|&row| row < end));
+            let (here, later) = rows.split_at(rows.partition_point(|&row| row < end_of(segment)));
             *rows = later;
             (!here.is_empty()).then_some(Rows::List(here))
         } else {
-            let first = segment.base as usize / 64;
-            let words = segment.rows_below(view.limit).div_ceil(64);
+            let first = (segment.base as usize / 64).max(begin as usize / 64);
+            let words = segment
+                .rows_below(view.limit)
+                .saturating_sub(skipped)
+                .div_ceil(64);
             let mask = &selected[first.min(selected.len())..selected.len().min(first + words)];
             mask.iter()
                 .any(|word| *word != 0)
@@ -311,6 +352,7 @@ fn parts_of<'a>(
         Some(Part {
             segment,
             rows: rows?,
+            skipped,
             base: source.offset + segment.base,
         })
     })

@@ -81,6 +81,7 @@ impl Index {
             query,
             path: self.simd_path(),
             dimension: self.dimension(),
+            graph_use: self.graph_use(),
         };
         Ok(request.weights.counts(VECTOR).then_some(signal))
     }

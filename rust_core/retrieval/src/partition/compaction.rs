@@ -40,7 +40,7 @@ impl Compaction {
     ) -> Result<Self, Error> {
         let base: Arc<Base> = Arc::new(Plan::new(&view, padded(dimension), tombstones)?.build()?);
         Ok(Self {
-            writer: Writer::over(dimension, &base, view.sequence),
+            writer: Writer::over(dimension, &base, Arc::default(), view.sequence),
             reached: Arc::clone(&view),
             origin: view,
             adopted: HashMap::new(),

@@ -10,6 +10,8 @@ pub(crate) mod base;
 mod bitmap;
 mod compaction;
 pub(crate) mod dictionary;
+pub(crate) mod graph;
+mod graph_width;
 mod growing;
 #[cfg(all(loom, test))]
 mod interleavings;
@@ -27,6 +29,8 @@ use std::sync::Arc;
 use crate::Error;
 use crate::snapshot::Snapshot;
 use crate::sync::{ArcSwap, Mutex};
+use crate::vector::plan::GraphUse;
+use crate::vector::{SimdPath, padded};
 use base::Base;
 use compaction::Compaction;
 use segment::NEVER;
@@ -56,7 +60,11 @@ pub struct PartitionStats {
     pub terms: u64,
     /// Distinct names.
     pub entities: u64,
-    /// What was allocated for rows, postings and dictionaries.
+    /// Rows that have links in a graph.
+    pub graph_rows: u64,
+    /// What was allocated for the links.
+    pub graph_bytes: u64,
+    /// What was allocated for rows, postings, dictionaries and links.
     pub bytes: u64,
     /// What is mapped from files, of which the system keeps in memory what is used.
     pub mapped_bytes: u64,
@@ -126,7 +134,10 @@ impl Partition {
     fn writer_of_base(&self, dimension: usize) -> Writer {
         let view = self.view();
         match &view.base {
-            Some(base) => Writer::over(dimension, base, view.sequence),
+            Some(base) => {
+                let graph = Arc::clone(&view.storage.graph);
+                Writer::over(dimension, base, graph, view.sequence)
+            }
             None => Writer::new(dimension),
         }
     }
@@ -151,7 +162,7 @@ impl Partition {
         let mut writer = self.writer.lock();
         let sequence = self.view().sequence + 1;
         self.settle(
-            Writer::over(dimension, &Arc::new(base), sequence),
+            Writer::over(dimension, &Arc::new(base), Arc::default(), sequence),
             &mut writer,
         );
     }
@@ -202,14 +213,21 @@ impl Partition {
         }
     }
 
-    /// Does one step of the upkeep that is due; whether there was one.
-    pub(crate) fn upkeep(&self, dimension: usize) -> Result<bool, Error> {
+    /// Does one step of the upkeep that is due; whether there was one, or more of it is.
+    pub(crate) fn upkeep(
+        &self,
+        dimension: usize,
+        path: SimdPath,
+        graph_use: GraphUse,
+    ) -> Result<bool, Error> {
         let view = self.view();
         if is_due(&view) {
             self.compact(dimension)?;
             return Ok(true);
         }
-        Ok(view.segments.iter().any(|segment| segment.code_bits()))
+        let (graph, stride) = (&view.storage.graph, padded(dimension));
+        Ok(view.segments.iter().any(|segment| segment.code_bits())
+            || graph.step(&view, path, stride, graph_use))
     }
 
     /// The versions that it holds, in the order of writing.
@@ -241,7 +259,10 @@ impl Partition {
             vectors: view.counts.vectors.into(),
             terms: storage.terms.len() as u64,
             entities: storage.entities.len() as u64,
+            graph_rows: storage.graph.rows(),
+            graph_bytes: storage.graph.bytes() as u64,
             bytes: (segments
+                + storage.graph.bytes()
                 + view.base.as_ref().map_or(0, |base| base.bytes())
                 + storage.terms.bytes()
                 + storage.entities.bytes()

@@ -6,6 +6,7 @@ use crate::Error;
 
 use super::base::Base;
 use super::dictionary::Dictionary;
+use super::graph::Links;
 use super::memory::ScopeIds;
 use super::record::{Record, RecordBytes};
 use super::scopes::Scopes;
@@ -19,6 +20,8 @@ pub(crate) struct Storage {
     pub(crate) entities: Dictionary,
     /// The distinct scopes; rows name them by place.
     pub(crate) scopes: Scopes,
+    /// Links between rows that are near each other, by the row numbers that go with this storage.
+    pub(crate) graph: Links,
 }
 
 /// How many rows of each sort a view has.

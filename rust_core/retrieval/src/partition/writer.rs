@@ -11,6 +11,7 @@ use super::base::Base;
 use super::base::layout::Lexicon;
 use super::bitmap::Bitmap;
 use super::dictionary::{Dictionary, Posting};
+use super::graph::Links;
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
@@ -58,12 +59,12 @@ struct Scratch {
 impl Writer {
     /// Of an empty partition.
     pub(crate) fn new(dimension: usize) -> Self {
-        Self::with_base(dimension, None)
+        Self::with_base(dimension, None, Arc::default())
     }
 
-    /// Of a partition that has the rows of a base and no others.
-    pub(crate) fn over(dimension: usize, base: &Arc<Base>, sequence: u32) -> Self {
-        let mut writer = Self::with_base(dimension, Some(Arc::clone(base)));
+    /// Of a partition that has the rows of a base and no others, and a graph of them.
+    pub(crate) fn over(dimension: usize, base: &Arc<Base>, graph: Links, sequence: u32) -> Self {
+        let mut writer = Self::with_base(dimension, Some(Arc::clone(base)), graph);
         writer.sequence = sequence;
         let summary = base.summary();
         writer.segments = Segment::of_base(base).into();
@@ -78,11 +79,12 @@ impl Writer {
         writer
     }
 
-    fn with_base(dimension: usize, base: Option<Arc<Base>>) -> Self {
+    fn with_base(dimension: usize, base: Option<Arc<Base>>, graph: Links) -> Self {
         let storage = Storage {
             terms: Dictionary::over(base.clone(), Lexicon::Terms),
             entities: Dictionary::over(base.clone(), Lexicon::Names),
             scopes: Scopes::new(),
+            graph,
         };
         Self {
             dimension,

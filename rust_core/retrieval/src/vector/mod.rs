@@ -17,6 +17,7 @@
 
 mod aligned;
 mod bits;
+pub mod graph;
 mod kernels;
 mod path;
 pub mod plan;

@@ -7,6 +7,8 @@
 //! The two take equally long at about 2 MB (`cargo bench -p mnemic-retrieval --bench vector -- plans`). The border lies
 //! above that, where the exact scan of rows in the last cache takes some 60 µs and the other 30, because certainty is worth
 //! something: a scope of ten thousand memories is searched exactly.
+//!
+//! The rows of a graph need not be looked at one by one: see [`GraphPlan`].
 
 /// From so many bytes of selected int8 codes on, the 1-bit codes are read first.
 pub const BITS_FROM_BYTES: usize = 4_500_000;
@@ -52,4 +54,66 @@ impl Plan {
 
 const fn at_least(number: usize, least: usize) -> usize {
     if number < least { least } else { number }
+}
+
+/// From so many bytes of int8 codes on, the rows of a partition get a graph: 52,000 rows of 384.
+pub const GRAPH_FROM_BYTES: usize = 20_000_000;
+
+/// How many rows are looked at for each of the width, without a filter.
+const LOOKS: usize = 18;
+/// A row that is looked at on the way through a graph, somewhere in memory, counts as so many in a scan of the 1-bit codes.
+/// It takes as long as 20; but what a graph finds is less certain than what a scan does, and that is worth something.
+const ROWS_OF_A_LOOK: usize = 30;
+/// A search that looks at so many times the expected rows gives up: the selected ones lie apart from the query.
+const PATIENCE: usize = 4;
+
+/// Whether graphs are made and searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GraphUse {
+    /// Where they are faster than a scan and find nearly the same.
+    #[default]
+    WhereFaster,
+    /// In every partition, with this width: to measure what a graph finds.
+    Always(usize),
+}
+
+/// How the rows of a graph are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GraphPlan {
+    /// How many selected rows the search looks for.
+    pub width: usize,
+    /// It gives up when it has looked at more rows.
+    pub most: usize,
+}
+
+impl GraphPlan {
+    /// The plan for the best `count` of the selected of so many rows in a graph, unless it is faster to scan them.
+    ///
+    /// `calibrated` is the width that finds nearly all of the best ten; None if it is not known yet.
+    #[must_use]
+    pub fn of(
+        graph_use: GraphUse,
+        calibrated: Option<usize>,
+        selected: usize,
+        rows: usize,
+        stride: usize,
+        count: usize,
+    ) -> Option<Self> {
+        if let GraphUse::Always(width) = graph_use {
+            return Some(Self {
+                width,
+                most: usize::MAX,
+            });
+        }
+        let Plan::Bits { candidates } = Plan::of(selected, stride, count) else {
+            return None;
+        };
+        let width = calibrated?.max(2 * count);
+        // The way to each selected row leads over as many more others as there are more of them.
+        let looks = LOOKS.saturating_mul(width).saturating_mul(rows) / selected;
+        (looks < rows / ROWS_OF_A_LOOK + candidates).then_some(Self {
+            width,
+            most: PATIENCE * looks,
+        })
+    }
 }

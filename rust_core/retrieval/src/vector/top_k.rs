@@ -115,25 +115,34 @@ impl Collector for TopK {
 
 const SIGN: u32 = 1 << 31;
 
-/// An integer that is greater for a better candidate: the score in the upper half, the row's complement in the lower.
+/// An integer that is greater for a greater score; of 0 and -0 the same.
 ///
 /// The bits of positive floats are ordered as the floats are, those of negative ones the other way round.
-fn key(score: f32, row: u32) -> u64 {
+#[inline]
+pub(super) fn ordered(score: f32) -> u32 {
     let bits = (score + 0.0).to_bits(); // -0 becomes 0, so that equal scores are equal
-    let ordered = if bits & SIGN == 0 { bits | SIGN } else { !bits };
-    u64::from(ordered) << 32 | u64::from(!row)
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+/// The inverse of [`ordered`].
+#[inline]
+pub(super) fn score_of_ordered(ordered: u32) -> f32 {
+    f32::from_bits(if ordered & SIGN == 0 {
+        !ordered
+    } else {
+        ordered & !SIGN
+    })
+}
+
+/// An integer that is greater for a better candidate: the score in the upper half, the row's complement in the lower.
+fn key(score: f32, row: u32) -> u64 {
+    u64::from(ordered(score)) << 32 | u64::from(!row)
 }
 
 /// The inverse of [`key`].
 fn candidate(key: u64) -> Candidate {
-    let ordered = (key >> 32) as u32;
-    let bits = if ordered & SIGN == 0 {
-        !ordered
-    } else {
-        ordered & !SIGN
-    };
     Candidate {
-        score: f32::from_bits(bits),
+        score: score_of_ordered((key >> 32) as u32),
         row: !(key as u32),
     }
 }

@@ -28,7 +28,7 @@ def upgrade() -> None:
             "changed_revision",
             sa.BigInteger(),
             nullable=True,
-            comment="Last commit that ended, deleted, restored or embedded it, if any did",
+            comment="Last commit that ended, deleted or embedded it, if any did",
         ),
     )
     op.add_column(
@@ -37,7 +37,7 @@ def upgrade() -> None:
             "renewed_revision",
             sa.BigInteger(),
             nullable=True,
-            comment="Last commit that restored or embedded it, if any did",
+            comment="Last commit that embedded it after it was written, if any did",
         ),
     )
     op.create_index(

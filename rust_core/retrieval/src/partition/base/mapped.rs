@@ -14,6 +14,9 @@ use std::ops::Deref;
 
 use memmap2::{Advice, Mmap, MmapOptions};
 
+/// What a system reads ahead at the least, in bytes.
+const READ_AHEAD: usize = 128 << 10;
+
 /// The bytes of a file from an offset on.
 pub(crate) struct Mapped {
     map: Mmap,
@@ -37,10 +40,22 @@ impl Mapped {
 
     /// Asks the system to read a stretch before it is looked at.
     pub(crate) fn will_need(&self, start: usize, length: usize) {
-        // A hint: what it cannot do costs time and nothing else.
+        // The system reads no more than its read-ahead for one request.
+        for piece in (start..start + length).step_by(READ_AHEAD) {
+            let length = (start + length - piece).min(READ_AHEAD);
+            // A hint: what it cannot do costs time and nothing else.
+            let _ = self
+                .map
+                .advise_range(Advice::WillNeed, self.start + piece, length);
+        }
+    }
+
+    /// Says that a stretch is looked at here and there: what lies around is not read with it.
+    pub(crate) fn at_random(&self, start: usize, length: usize) {
+        // A hint, as above.
         let _ = self
             .map
-            .advise_range(Advice::WillNeed, self.start + start, length);
+            .advise_range(Advice::Random, self.start + start, length);
     }
 
     /// Tells the system that all is read in order.

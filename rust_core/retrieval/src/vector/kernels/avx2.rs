@@ -13,7 +13,7 @@ use std::arch::x86_64::{
     _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
-use super::{BLOCK, Estimate, GROUP, Query, ROWS_ABREAST, Rows};
+use super::{BLOCK, Estimate, Factor, GROUP, Picked, ROWS_ABREAST};
 use crate::vector::LANE;
 use crate::vector::bits::PLANES;
 
@@ -27,11 +27,11 @@ const STEP: usize = 32;
 ///
 /// As [`super::integer_dots`] says.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
+pub(super) unsafe fn integer_dots(rows: impl Picked, query: Factor<'_>, out: &mut [i32; BLOCK]) {
     let stride = query.stride();
-    let correction = _mm_set1_epi32(query.correction());
+    let correction = _mm_set1_epi32(query.correction);
     let low_bytes = _mm256_set1_epi16(0xFF);
-    let codes = query.codes().as_ptr();
+    let codes = query.codes.as_ptr();
     rows.for_each_group(stride, |place, rows, ahead| {
         let mut sums = [_mm256_setzero_si256(); GROUP];
         for offset in (0..stride).step_by(STEP) {

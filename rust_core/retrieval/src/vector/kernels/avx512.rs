@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use super::{BLOCK, Estimate, GROUP, PREFETCH_BYTES, Query, ROWS_ABREAST, Rows};
+use super::{BLOCK, Estimate, Factor, GROUP, PREFETCH_BYTES, Picked, ROWS_ABREAST};
 use crate::vector::LANE;
 use crate::vector::bits::PLANES;
 
@@ -19,7 +19,7 @@ use crate::vector::bits::PLANES;
 ///
 /// As [`super::integer_dots`] says.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
+pub(super) unsafe fn integer_dots(rows: impl Picked, query: Factor<'_>, out: &mut [i32; BLOCK]) {
     // The number of steps as a constant lets the compiler keep the query in registers.
     // SAFETY: as the caller vouches.
     unsafe {
@@ -40,8 +40,8 @@ pub(super) unsafe fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32;
 /// As [`super::integer_dots`] says.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn integer_dots_of<const LANES: usize>(
-    rows: Rows<'_>,
-    query: &Query,
+    rows: impl Picked,
+    query: Factor<'_>,
     out: &mut [i32; BLOCK],
 ) {
     let lanes = if LANES == 0 {
@@ -49,8 +49,8 @@ unsafe fn integer_dots_of<const LANES: usize>(
     } else {
         LANES
     };
-    let correction = _mm_set1_epi32(query.correction());
-    let codes = query.codes().as_ptr();
+    let correction = _mm_set1_epi32(query.correction);
+    let codes = query.codes.as_ptr();
     rows.for_each_group(lanes * LANE, |place, rows, ahead| {
         let mut sums = [_mm512_setzero_si512(); GROUP];
         for offset in (0..lanes).map(|lane| lane * LANE) {

@@ -45,12 +45,84 @@ impl Rows<'_> {
     }
 }
 
-/// The rows in groups of four with where in the output each group belongs and what to prefetch for a later one.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-impl Rows<'_> {
-    /// Calls `score` for each group with the addresses of its rows and of what a later group will read.
+/// Rows to score that lie anywhere; at most [`BLOCK`], and their caller has asked for their memory.
+#[derive(Clone, Copy)]
+pub(super) struct Scattered<'a>(pub(super) &'a [&'a [u8]]);
+
+/// One row's or query's side of integer products.
+#[derive(Clone, Copy)]
+pub(super) struct Factor<'a> {
+    /// Codes without the offset, a multiple of [`LANE`] of them.
+    pub(super) codes: &'a [i8],
+    /// What the offset of the other side's codes adds to each product.
+    pub(super) correction: i32,
+}
+
+impl Factor<'_> {
+    fn stride(&self) -> usize {
+        self.codes.len()
+    }
+}
+
+/// Where the rows lie that a kernel scores.
+pub(super) trait Picked: Copy {
+    /// How many.
+    fn count(self) -> usize;
+
+    /// The codes of one of them.
+    fn row(&self, place: usize, stride: usize) -> &[u8];
+
+    /// Calls `score` for each group of four with its place in the output, the addresses of its rows and of what a later
+    /// group will read.
     ///
-    /// The last group repeats its last row until it is full. Inlined, so that `score` runs with its caller's features.
+    /// The last group repeats its last row until it is full. To be inlined, so that `score` runs with its caller's
+    /// features.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    fn for_each_group(
+        self,
+        stride: usize,
+        score: impl FnMut(usize, [*const u8; GROUP], [*const u8; GROUP]),
+    );
+}
+
+impl Picked for Scattered<'_> {
+    fn count(self) -> usize {
+        self.0.len()
+    }
+
+    fn row(&self, place: usize, _stride: usize) -> &[u8] {
+        self.0[place]
+    }
+
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    #[expect(
+        clippy::inline_always,
+        reason = "it must become part of a function with the SIMD features"
+    )]
+    #[inline(always)]
+    fn for_each_group(
+        self,
+        _stride: usize,
+        mut score: impl FnMut(usize, [*const u8; GROUP], [*const u8; GROUP]),
+    ) {
+        for (group, rows) in self.0.chunks(GROUP).enumerate() {
+            let last = rows.len() - 1;
+            let rows = [0, 1, 2, 3].map(|member: usize| rows[member.min(last)].as_ptr());
+            score(group * GROUP, rows, rows);
+        }
+    }
+}
+
+impl Picked for Rows<'_> {
+    fn count(self) -> usize {
+        self.picks.len()
+    }
+
+    fn row(&self, place: usize, stride: usize) -> &[u8] {
+        &self.codes[usize::from(self.picks[place]) * stride..][..stride]
+    }
+
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[expect(
         clippy::inline_always,
         reason = "it must become part of a function with the SIMD features"
@@ -96,7 +168,36 @@ pub(super) unsafe fn integer_dots(
     query: &Query,
     out: &mut [i32; BLOCK],
 ) {
-    debug_assert!(path.is_available() && rows.are_within(query));
+    debug_assert!(rows.are_within(query));
+    let query = Factor {
+        codes: query.codes(),
+        correction: query.correction(),
+    };
+    // SAFETY: as the caller vouches.
+    unsafe { products(path, rows, query, out) }
+}
+
+/// The same of rows that lie anywhere.
+///
+/// # Safety
+///
+/// The CPU can run `path`. There are at most [`BLOCK`] rows, each of the factor's stride.
+pub(super) unsafe fn scattered_dots(
+    path: SimdPath,
+    rows: Scattered<'_>,
+    factor: Factor<'_>,
+    out: &mut [i32; BLOCK],
+) {
+    debug_assert!(rows.0.iter().all(|row| row.len() == factor.stride()));
+    // SAFETY: as the caller vouches.
+    unsafe { products(path, rows, factor, out) }
+}
+
+/// # Safety
+///
+/// The CPU can run `path`. There are at most [`BLOCK`] rows, each of the factor's stride.
+unsafe fn products(path: SimdPath, rows: impl Picked, query: Factor<'_>, out: &mut [i32; BLOCK]) {
+    debug_assert!(path.is_available());
     match path {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the caller vouches for the instructions and the rows.

@@ -10,7 +10,7 @@ use std::arch::aarch64::{
     vst1q_u64,
 };
 
-use super::{BLOCK, GROUP, Query, ROWS_ABREAST, Rows};
+use super::{BLOCK, Factor, GROUP, Picked, ROWS_ABREAST};
 use crate::vector::bits::PLANES;
 use crate::vector::{LANE, ZERO_CODE};
 
@@ -24,9 +24,9 @@ const STEP: usize = 32;
 ///
 /// As [`super::integer_dots`] says.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
+pub(super) unsafe fn integer_dots(rows: impl Picked, query: Factor<'_>, out: &mut [i32; BLOCK]) {
     let stride = query.stride();
-    let codes = query.codes().as_ptr();
+    let codes = query.codes.as_ptr();
     // The hardware prefetcher follows the rows; there is no stable intrinsic to help it.
     rows.for_each_group(stride, |place, rows, _ahead| {
         let mut sums = [vdupq_n_s32(0); GROUP];

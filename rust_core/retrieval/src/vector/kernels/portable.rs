@@ -1,19 +1,19 @@
 //! Plain loops that the compiler can vectorise for any target.
 
-use super::{BLOCK, Query, ROWS_ABREAST, Rows};
+use super::{BLOCK, Factor, Picked, ROWS_ABREAST};
 use crate::vector::bits::PLANES;
 
-pub(super) fn integer_dots(rows: Rows<'_>, query: &Query, out: &mut [i32; BLOCK]) {
+pub(super) fn integer_dots(rows: impl Picked, query: Factor<'_>, out: &mut [i32; BLOCK]) {
     let stride = query.stride();
-    for (product, &pick) in out.iter_mut().zip(rows.picks) {
-        let row = &rows.codes[usize::from(pick) * stride..][..stride];
+    for (place, product) in out.iter_mut().enumerate().take(rows.count()) {
+        let row = rows.row(place, stride);
         // Both factors fit 16 bits, which lets the compiler use a multiply-add of 16-bit pairs.
         let raw: i32 = row
             .iter()
-            .zip(query.codes())
+            .zip(query.codes)
             .map(|(&code, &element)| i32::from(i16::from(code)) * i32::from(i16::from(element)))
             .sum();
-        *product = raw - query.correction();
+        *product = raw - query.correction;
     }
 }
 
