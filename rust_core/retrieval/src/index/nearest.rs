@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
+use crate::partition::base::RowPart;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
@@ -162,6 +163,7 @@ impl VectorSignal {
         }
         let stride = self.query.stride();
         let (_, mut rows) = scratch.by_bits.pruned();
+        sources.will_need(rows, RowPart::Codes);
         // They were offered part by part, each in ascending order.
         for part in parts(sources, narrowed, Form::Mask).filter(|part| part.bits().is_some()) {
             let end = part.base + SEGMENT_ROWS;
@@ -223,6 +225,7 @@ impl VectorSignal {
 
     /// Adds the exact scores of rows that have a vector.
     fn rescore(&self, sources: &Sources, rows: &[SourceRow], scored: &mut Vec<(f32, SourceRow)>) {
+        sources.will_need(rows, RowPart::Unit);
         for &row in rows.iter().take(ROWS_AHEAD) {
             self.prefetch(sources, row);
         }

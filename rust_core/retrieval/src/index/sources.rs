@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::select::Selection;
 use crate::Error;
+use crate::partition::base::RowPart;
 use crate::partition::segment::{RowNumber, Segment};
 use crate::partition::view::View;
 use crate::vector::prefetch;
@@ -82,8 +83,20 @@ impl Sources {
         self.0.partition_point(|source| source.offset <= row) - 1
     }
 
+    /// Asks for a part of rows whose partition is in a file that may not be in memory yet, all at once.
+    pub(super) fn will_need(&self, rows: &[SourceRow], part: RowPart) {
+        if self.iter().all(|source| !source.view.is_cold()) {
+            return;
+        }
+        for &row in rows {
+            let (segment, place) = self.place(row);
+            segment.will_need(place, part);
+        }
+    }
+
     /// Asks for the first part of a row's record before it is read.
     pub(super) fn prefetch_record(&self, row: SourceRow) {
+        self.will_need(&[row], RowPart::Record);
         let (segment, place) = self.place(row);
         prefetch(segment.identity(place));
     }

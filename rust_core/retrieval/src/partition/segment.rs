@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use super::base::Base;
+use super::base::{Base, RowPart};
 use super::growing::Growing;
 use super::record::{Record, RecordBytes};
 use super::scopes::RowsBySlot;
@@ -339,6 +339,13 @@ impl Segment {
         match &self.rows {
             Rows::Growing(rows) => &rows.records.as_slice()[place],
             Rows::Sealed { base, first, .. } => base.record(*first as usize + place),
+        }
+    }
+
+    /// Asks the system for a part of the row at a place; nothing for rows in allocated memory.
+    pub(crate) fn will_need(&self, place: usize, part: RowPart) {
+        if let Rows::Sealed { base, first, .. } = &self.rows {
+            base.will_need(*first as usize + place, part);
         }
     }
 

@@ -93,6 +93,11 @@ impl View {
         Ok(())
     }
 
+    /// Whether its base is in a file that has not been read yet as a whole.
+    pub(crate) fn is_cold(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.is_cold())
+    }
+
     /// Reads what has not been checked yet of its base.
     pub(crate) fn verify(&self) -> Result<(), Error> {
         if self.base.as_ref().is_some_and(|base| !base.verify()) {

@@ -48,13 +48,14 @@ impl Base {
     #[cold]
     fn check(&self, checks: &Checks, unit: usize) -> bool {
         match checks.units.lazy(unit) {
-            Some(Lazy::Postings { start, end }) => checks.pass(
-                unit,
-                || &self.image[start..end],
-                || self.has_sound_postings(start, end),
-            ),
+            Some(Lazy::Postings { start, end }) => {
+                self.image.will_need(start, end - start);
+                let holds = || self.has_sound_postings(start, end);
+                checks.pass(unit, || &self.image[start..end], holds)
+            }
             Some(Lazy::Records { first, end }) => {
                 let (start, last) = (self.record_bytes(first).0, self.record_bytes(end - 1).1);
+                self.image.will_need(start, last - start);
                 checks.pass(
                     unit,
                     || &self.image[start..last],
@@ -68,7 +69,9 @@ impl Base {
                     Some(before) => checks.units.ends_before_records().nth(before),
                     None => Some(0),
                 };
-                checks.pass(unit, || &self.image[start.unwrap_or(end)..end], || true)
+                let start = start.unwrap_or(end);
+                self.image.will_need(start, end - start);
+                checks.pass(unit, || &self.image[start..end], || true)
             }
         }
     }

@@ -14,6 +14,20 @@ pub(crate) enum Image {
 }
 
 impl Image {
+    /// Asks the system for a stretch before it is read.
+    pub(crate) fn will_need(&self, start: usize, length: usize) {
+        if let Self::Mapped(bytes) = self {
+            bytes.will_need(start, length);
+        }
+    }
+
+    /// Tells the system that all is read in order.
+    pub(crate) fn in_order(&self) {
+        if let Self::Mapped(bytes) = self {
+            bytes.in_order();
+        }
+    }
+
     /// How many of its bytes are allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
         match self {

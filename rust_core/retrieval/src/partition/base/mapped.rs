@@ -57,6 +57,12 @@ impl Mapped {
             .map
             .advise_range(Advice::Random, self.start + start, length);
     }
+
+    /// Tells the system that all is read in order.
+    pub(crate) fn in_order(&self) {
+        // A hint too.
+        let _ = self.map.advise(Advice::Normal);
+    }
 }
 
 impl Deref for Mapped {

@@ -30,7 +30,7 @@ use crate::vector::{BitCodes, BitCodesRef};
 use directory::{Directory, buckets_for, hash_of};
 use image::Image;
 use layout::{Column, Layout, Lexicon, LexiconLayout};
-use units::{Checks, STRUCTURE};
+use units::{Checks, Lazy, STRUCTURE};
 
 /// The row has a vector.
 const HAS_VECTOR: u8 = 1;
@@ -47,6 +47,14 @@ pub(crate) struct Base {
     checks: Option<Box<Checks>>,
     /// For each key of a lexicon, how many of its rows are current, as [`super::dictionary::Counted`] packs it.
     counted: [OnceLock<Box<[AtomicU64]>>; 2],
+}
+
+/// What a search reads here and there, row by row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RowPart {
+    Codes,
+    Unit,
+    Record,
 }
 
 /// What follows from the columns of all rows.
@@ -94,11 +102,50 @@ impl Base {
             .is_some_and(|checks| checks.is_damaged())
     }
 
-    /// Checks the units of a range that have not been checked yet; whether all is well.
+    /// Checks what has not been checked yet; whether all is well.
     pub(crate) fn verify(&self) -> bool {
+        let Some(checks) = &self.checks else {
+            return true;
+        };
+        if !checks.is_complete() {
+            // One page at a time, as searches want it, this would take a minute.
+            self.image.in_order();
+        }
+        let is_whole = (0..checks.units.count()).all(|unit| self.passes(checks, unit));
+        if is_whole {
+            checks.complete();
+        }
+        is_whole
+    }
+
+    /// Whether it is mapped and has not been read yet as a whole, so that each look into it may wait for a disk.
+    pub(crate) fn is_cold(&self) -> bool {
         self.checks
             .as_ref()
-            .is_none_or(|checks| (0..checks.units.count()).all(|unit| self.passes(checks, unit)))
+            .is_some_and(|checks| !checks.is_complete())
+    }
+
+    /// Asks the system for a part of a row, so that the disk reads many at once.
+    pub(crate) fn will_need(&self, row: usize, part: RowPart) {
+        let stride = self.layout.stride();
+        let (start, length) = match part {
+            RowPart::Codes => (row * stride, stride),
+            RowPart::Unit => {
+                let bytes = stride * size_of::<f32>();
+                (self.layout.units + row * bytes, bytes)
+            }
+            RowPart::Record => {
+                let Some(checks) = &self.checks else { return };
+                let Some(Lazy::Records { first, end }) =
+                    checks.units.lazy(checks.units.of_record(row))
+                else {
+                    return;
+                };
+                let (start, last) = (self.record_bytes(first).0, self.record_bytes(end - 1).1);
+                (start, last - start)
+            }
+        };
+        self.image.will_need(start, length);
     }
 
     /// Checks what has to be known before it is used at all.

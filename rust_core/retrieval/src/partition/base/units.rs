@@ -100,6 +100,8 @@ pub(crate) struct Checks {
     /// One bit for each unit.
     passed: Box<[AtomicU64]>,
     damaged: AtomicBool,
+    /// Everything has been read once.
+    complete: AtomicBool,
 }
 
 impl Checks {
@@ -113,12 +115,23 @@ impl Checks {
             units,
             checksums: checksums.into(),
             damaged: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
         }
     }
 
     /// Whether something was found that is not as it was written.
     pub(crate) fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Whether all of it has been read, so that the system probably has it in memory.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
+    }
+
+    /// Everything has been checked.
+    pub(crate) fn complete(&self) {
+        self.complete.store(true, Ordering::Relaxed);
     }
 
     /// Whether a unit was found to be as it was written.
