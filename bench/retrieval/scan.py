@@ -104,4 +104,7 @@ def filled(rows: Vectors, texts: list[str]) -> _core.Index:
     """Our index with these rows as the one user `one`."""
     index = _core.Index(rows.shape[1])
     fill(index, range(len(rows)), texts, user_scope("one"), rows)
+    # What upkeep does before it begins with a graph, which is not searched until it is complete.
+    while index.upkeep(Scope(user_id="one").partition("default")) and not index.stats().graph_rows:
+        pass
     return index

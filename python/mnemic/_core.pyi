@@ -225,7 +225,7 @@ class Index:
     def upkeep(self, key: PartitionKey) -> bool:
         """Does one step of what is due for the partition, such as a compaction when many rows are dead or new.
 
-        The graph of a large partition grows in steps of a tenth of a second; rows that it does not have yet are scanned.
+        The graph of a large partition grows in steps of a tenth of a second; rows that it does not have are scanned.
 
         Searches are not disturbed; writers wait for its last moments only.
 
