@@ -63,14 +63,6 @@ impl Mapped {
         // A hint too.
         let _ = self.map.advise(Advice::Normal);
     }
-
-    /// Tells the system that a stretch is read here and there, so that it reads no more than it is asked for.
-    pub(crate) fn at_random(&self, start: usize, length: usize) {
-        // A hint too.
-        let _ = self
-            .map
-            .advise_range(Advice::Random, self.start + start, length);
-    }
 }
 
 impl Deref for Mapped {
