@@ -42,9 +42,6 @@ pub(crate) fn open(
         return Err(refused("it is not as long as it says"));
     }
     let image = Mapped::new(&file, start).map_err(system)?;
-    // Rescoring and hits look at few of the vectors and records.
-    image.at_random(0, layout.bits);
-    image.at_random(layout.records, layout.end - layout.records);
     // Every search by vector reads the 1-bit codes, and the check reads the structure behind them.
     image.will_need(layout.bits, layout.first_postings() - layout.bits);
     let checks = Checks::new(units, header.checksums);
