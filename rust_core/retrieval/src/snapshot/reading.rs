@@ -44,6 +44,12 @@ pub(crate) fn open(
     let image = Mapped::new(&file, start).map_err(system)?;
     // Every search by vector reads the 1-bit codes, and the check reads the structure behind them.
     image.will_need(layout.bits, layout.first_postings() - layout.bits);
+    // A search reads a few rows of the rest; reading ahead would bring in the whole file for them.
+    image.at_random(0, layout.bits);
+    image.at_random(
+        layout.first_postings(),
+        layout.end - layout.first_postings(),
+    );
     let checks = Checks::new(units, header.checksums);
     let base = Base::new(Image::Mapped(image), layout, Some(checks));
     let is_whole = base.verify_structure() && (length > checked_at_once || base.verify());
