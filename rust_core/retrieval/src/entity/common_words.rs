@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use foldhash::fast::RandomState;
+
 /// Besides the stop words: interjections, adverbs, question and time words, polite forms and the verbs of commands.
 const SENTENCE_STARTERS: &str = "
     absolutely actually add added afterwards again agreed ah aha all almost alright also although always amazing
@@ -50,7 +52,7 @@ const SHORTEST_PARTICIPLE: usize = 5;
 /// word, a contraction or a participle (`Painting helps`). The last costs names such as `Sterling` where a sentence
 /// begins with them.
 pub(super) fn is_common(word: &str) -> bool {
-    static WORDS: OnceLock<HashSet<&str>> = OnceLock::new();
+    static WORDS: OnceLock<HashSet<&str, RandomState>> = OnceLock::new();
     let starters = WORDS.get_or_init(|| SENTENCE_STARTERS.split_whitespace().collect());
     let is_participle = word.len() >= SHORTEST_PARTICIPLE && word.ends_with("ing");
     let is_contracted = CONTRACTED.iter().any(|ending| word.ends_with(ending));

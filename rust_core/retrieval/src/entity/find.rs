@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
+
 use super::common_words::is_common;
 
 /// A quotation of more words is speech, not a title.
@@ -18,6 +20,8 @@ const CONNECTORS: [&str; 16] = [
     "of", "de", "da", "do", "del", "della", "der", "den", "di", "du", "la", "le", "van", "von",
     "bin", "al",
 ];
+/// With the white space before it.
+const USUAL_WORD_BYTES: usize = 5;
 /// Opening and closing quotation marks. The single ones are left out: they are apostrophes too often.
 const QUOTES: [(char, char); 4] = [('"', '"'), ('“', '”'), ('«', '»'), ('„', '“')];
 
@@ -46,7 +50,7 @@ pub fn find_entities(text: &str) -> Vec<&str> {
     let identifiers = words.iter().filter(|word| word.is_identifier);
     let mut spans: Vec<Range<usize>> = identifiers.map(|word| word.span.clone()).collect();
     spans.extend_from_slice(&quotations);
-    let known: HashSet<&str> = words
+    let known: HashSet<&str, RandomState> = words
         .iter()
         .filter(|word| {
             !word.starts_sentence && is_capitalised(word.text) && !is_common(&folded(word.text))
@@ -64,7 +68,7 @@ pub fn find_entities(text: &str) -> Vec<&str> {
         spans.extend(name_of(&words[run], &known));
     }
     spans.sort_by_key(|span| (span.start, span.end));
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::<&str, RandomState>::default();
     spans
         .into_iter()
         .map(|span| without_possessive(&text[span]))
@@ -73,7 +77,7 @@ pub fn find_entities(text: &str) -> Vec<&str> {
 }
 
 /// The span of the name in a run of capitalised words, if there is one.
-fn name_of(run: &[Word<'_>], known: &HashSet<&str>) -> Option<Range<usize>> {
+fn name_of(run: &[Word<'_>], known: &HashSet<&str, RandomState>) -> Option<Range<usize>> {
     // "Yesterday Caroline": the sentence gave the first word its capital, unless it is known from elsewhere.
     let says_nothing = |word: &Word<'_>| {
         is_common(&folded(word.text)) && !known.contains(without_possessive(word.text))
@@ -143,6 +147,9 @@ fn capitalised_runs(words: &[Word<'_>], is_taken: impl Fn(&Word<'_>) -> bool) ->
 /// Spans of quoted phrases, without their marks, in order; none overlaps another.
 fn quoted(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
+    if text.is_ascii() && !text.contains('"') {
+        return spans;
+    }
     let mut rest = 0;
     while let Some((start, open)) = text[rest..]
         .char_indices()
@@ -187,7 +194,7 @@ fn char_boundary(text: &str, place: usize) -> usize {
 
 /// The words of a text, with where its sentences begin.
 fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut words: Vec<Word<'_>> = Vec::with_capacity(text.len() / USUAL_WORD_BYTES);
     let mut starts_sentence = true;
     let mut joined = false;
     for token in text.split_whitespace() {
@@ -211,8 +218,9 @@ fn words(text: &str) -> Vec<Word<'_>> {
             starts_sentence: starts_sentence || opens,
         });
         let is_initial = closing == "." && (is_initials(word) || is_title(word));
-        starts_sentence =
-            !is_initial && closing.contains(['.', '!', '?', ':', '…', '。', '！', '？']);
+        starts_sentence = !closing.is_empty()
+            && !is_initial
+            && closing.contains(['.', '!', '?', ':', '…', '。', '！', '？']);
         joined = closing.is_empty() || is_initial;
     }
     words
@@ -245,8 +253,8 @@ fn is_title(word: &str) -> bool {
 
 /// A capital first, but for the pronoun.
 fn is_capitalised(word: &str) -> bool {
-    let is_pronoun = matches!(word.split(['\'', '’']).next(), Some("I"));
-    word.starts_with(char::is_uppercase) && !is_pronoun
+    let is_pronoun = || matches!(word.split(['\'', '’']).next(), Some("I"));
+    word.starts_with(char::is_uppercase) && !is_pronoun()
 }
 
 /// Two to five capitals, digits aside.
@@ -258,6 +266,10 @@ fn is_acronym(word: &str) -> bool {
 
 /// Letters with digits, inner underscores, inner capitals after small letters, a handle, a tag or an address.
 fn is_identifier(word: &str) -> bool {
+    let (first, others) = word.as_bytes().split_at(1);
+    if first[0].is_ascii_alphabetic() && others.iter().all(u8::is_ascii_lowercase) {
+        return false; // as most words
+    }
     let rest = word.trim_start_matches(['@', '#']);
     if rest.len() < word.len() {
         return true;
@@ -304,5 +316,8 @@ fn without_possessive(word: &str) -> &str {
 
 /// As [`is_common`] wants it.
 fn folded(word: &str) -> String {
+    if word.is_ascii() {
+        return word.to_ascii_lowercase();
+    }
     word.to_lowercase().replace('’', "'")
 }

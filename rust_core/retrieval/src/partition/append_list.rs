@@ -1,7 +1,9 @@
 //! A list without a fixed capacity that grows while others read it: a chain of [`AppendOnly`] chunks.
 
+use std::sync::Arc;
+
 use super::append_only::AppendOnly;
-use crate::sync::OnceLock;
+use crate::sync::{Mutex, OnceLock};
 
 /// Each chunk is this many times as long as the one before it.
 const GROWTH: usize = 2;
@@ -11,11 +13,13 @@ const LARGEST_CHUNK: usize = 4_096;
 /// A list that one writer appends to while readers walk it; nothing in it ever moves.
 pub(crate) struct AppendList<T> {
     head: Chunk<T>,
+    /// The last chunk, unless that is the head: a push does not walk there.
+    tail: Mutex<Option<Arc<Chunk<T>>>>,
 }
 
 struct Chunk<T> {
     items: AppendOnly<T>,
-    next: OnceLock<Box<Chunk<T>>>,
+    next: OnceLock<Arc<Chunk<T>>>,
 }
 
 impl<T> AppendList<T> {
@@ -23,26 +27,23 @@ impl<T> AppendList<T> {
     pub(crate) fn new(first: usize) -> Self {
         Self {
             head: Chunk::new(first),
+            tail: Mutex::new(None),
         }
     }
 
     /// Appends an item; readers may see it at once.
     pub(crate) fn push(&self, value: T) {
-        let mut chunk = &self.head;
-        let mut value = value;
-        loop {
-            // Earlier chunks are full, so only the last one is tried for room.
-            if let Some(next) = chunk.next.get() {
-                chunk = next;
-                continue;
-            }
-            match chunk.items.push(value) {
-                Ok(()) => return,
-                Err(refused) => value = refused,
-            }
-            let capacity = (chunk.items.capacity() * GROWTH).clamp(1, LARGEST_CHUNK);
-            chunk = chunk.next.get_or_init(|| Box::new(Chunk::new(capacity)));
-        }
+        let mut tail = self.tail.lock();
+        let last = tail.as_deref().unwrap_or(&self.head);
+        let Err(value) = last.items.push(value) else {
+            return;
+        };
+        let capacity = (last.items.capacity() * GROWTH).clamp(1, LARGEST_CHUNK);
+        let chunk = Arc::new(Chunk::new(capacity));
+        let fits = chunk.items.push(value).is_ok();
+        let is_last = last.next.set(Arc::clone(&chunk)).is_ok();
+        assert!(fits && is_last, "a new chunk has room and ends the chain");
+        *tail = Some(chunk);
     }
 
     /// The chunks in order, as slices of what is there now.
@@ -64,13 +65,14 @@ impl<T> AppendList<T> {
 
     /// How many bytes the chunks take.
     pub(crate) fn bytes(&self) -> usize {
-        self.chunks()
-            .map(|chunk| chunk.items.bytes() + size_of::<Chunk<T>>())
-            .sum()
+        let chunks = self
+            .chunks()
+            .map(|chunk| chunk.items.bytes() + size_of::<Chunk<T>>());
+        size_of_val(&self.tail) + chunks.sum::<usize>()
     }
 
     fn chunks(&self) -> impl Iterator<Item = &Chunk<T>> {
-        std::iter::successors(Some(&self.head), |chunk| chunk.next.get().map(Box::as_ref))
+        std::iter::successors(Some(&self.head), |chunk| chunk.next.get().map(Arc::as_ref))
     }
 }
 
@@ -86,8 +88,9 @@ impl<T> Chunk<T> {
 impl<T> Drop for AppendList<T> {
     /// Unlinks the chunks one by one: the drop of a nested chain would recurse as deep as the list is long.
     fn drop(&mut self) {
+        *self.tail.lock() = None;
         let mut next = self.head.next.take();
-        while let Some(mut chunk) = next {
+        while let Some(mut chunk) = next.and_then(Arc::into_inner) {
             next = chunk.next.take();
         }
     }

@@ -94,18 +94,14 @@ impl Record {
         });
         write_section(&mut bytes, |section| write_texts(section, &memory.entities));
         for text in [&memory.name, &memory.slot, &memory.slot_value] {
-            write_section(&mut bytes, |section| {
-                section.extend_from_slice(text.as_bytes());
-            });
+            write_text(&mut bytes, text);
         }
         write_section(&mut bytes, |section| {
             write_texts(section, &memory.source_ids);
         });
         let superseded_by = memory.superseded_by.as_deref().unwrap_or_default();
         for text in [superseded_by, &memory.body] {
-            write_section(&mut bytes, |section| {
-                section.extend_from_slice(text.as_bytes());
-            });
+            write_text(&mut bytes, text);
         }
         Self(Place::Own(bytes.into()))
     }
@@ -422,6 +418,7 @@ fn write_section(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     bytes.append(&mut section);
 }
 
+/// Also a section that is one text.
 fn write_text(bytes: &mut Vec<u8>, text: &str) {
     write_length(bytes, text.len());
     bytes.extend_from_slice(text.as_bytes());

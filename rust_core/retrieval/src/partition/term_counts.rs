@@ -4,8 +4,15 @@
 #[derive(Default)]
 pub(super) struct TermCounts {
     text: String,
-    /// Where each term is in the text.
-    terms: Vec<(u32, u32)>,
+    terms: Vec<Place>,
+}
+
+/// Where a term is in the text.
+struct Place {
+    /// The term's first bytes, the first of them highest: they tell most terms apart.
+    prefix: u64,
+    start: u32,
+    end: u32,
 }
 
 impl TermCounts {
@@ -17,7 +24,11 @@ impl TermCounts {
     pub(super) fn push(&mut self, term: &str) {
         let start = self.text.len() as u32;
         self.text.push_str(term);
-        self.terms.push((start, self.text.len() as u32));
+        self.terms.push(Place {
+            prefix: prefix(term),
+            start,
+            end: self.text.len() as u32,
+        });
     }
 
     /// How many there are, repeats included.
@@ -28,12 +39,23 @@ impl TermCounts {
     /// Each distinct term with its number, by the terms' bytes.
     pub(super) fn counted(&mut self) -> impl Iterator<Item = (&str, u32)> {
         let text = self.text.as_str();
-        let term = |&(start, end): &(u32, u32)| &text[start as usize..end as usize];
-        self.terms.sort_unstable_by(|a, b| term(a).cmp(term(b)));
+        let term = |place: &Place| &text[place.start as usize..place.end as usize];
+        self.terms.sort_unstable_by(|a, b| {
+            let by_prefix = a.prefix.cmp(&b.prefix);
+            by_prefix.then_with(|| term(a).cmp(term(b)))
+        });
         self.terms
-            .chunk_by(move |a, b| term(a) == term(b))
+            .chunk_by(move |a, b| a.prefix == b.prefix && term(a) == term(b))
             .map(move |equal| (term(&equal[0]), equal.len() as u32))
     }
+}
+
+/// Zeros stand for the bytes that a short term has not.
+fn prefix(term: &str) -> u64 {
+    let mut bytes = [0; size_of::<u64>()];
+    let length = term.len().min(bytes.len());
+    bytes[..length].copy_from_slice(&term.as_bytes()[..length]);
+    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]

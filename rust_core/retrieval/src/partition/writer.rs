@@ -21,7 +21,7 @@ use super::view::{Counts, Extremes, Storage, View, first_rows, has_row};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
-use crate::vector::{VectorError, ZERO_CODE, decode_f32_le, normalize, padded, quantize};
+use crate::vector::{VectorError, ZERO_CODE, decode_f32_le_into, normalize, padded, quantize};
 
 /// How many rows the first segment of a partition has room for at first, and a later one at most.
 const FIRST_ROWS: usize = 2;
@@ -51,7 +51,11 @@ pub(crate) struct Writer {
 /// Buffers that live from row to row.
 #[derive(Default)]
 struct Scratch {
+    /// A vector as it came.
+    vector: Vec<f32>,
     unit: Vec<f32>,
+    /// Which row of the batch the unit vector is of.
+    unit_of: Option<usize>,
     codes: Vec<u8>,
     terms: TermCounts,
 }
@@ -165,7 +169,7 @@ impl Writer {
         self.sequence += 1;
         let batch = self.limit;
         for (place, row) in rows.iter().enumerate() {
-            self.add(row, rows.len() - place)?;
+            self.add(row, place, rows.len() - place)?;
         }
         for close in closes {
             match close.valid_to_micros {
@@ -184,27 +188,37 @@ impl Writer {
                 "a partition holds at most about 4.29 billion rows and batches".to_owned(),
             ));
         }
+        self.scratch.unit_of = None;
         for (index, row) in rows.iter().enumerate() {
             if let Some(vector) = &row.vector {
                 let field = || format!("rows[{index}].vector");
-                self.read_vector(vector.as_ref())
+                self.read_vector(index, vector.as_ref())
                     .map_err(|source| Error::vector(field(), source))?;
             }
         }
         Ok(())
     }
 
-    /// Leaves the unit vector in the scratch.
-    fn read_vector(&mut self, bytes: &[u8]) -> Result<(), VectorError> {
-        self.scratch.unit.resize(padded(self.dimension), 0.0);
-        normalize(
-            &decode_f32_le(bytes, self.dimension)?,
-            &mut self.scratch.unit,
-        )
+    /// Leaves the unit vector of a row of the batch in the scratch. That of a row on its own is there from the check.
+    fn read_vector(&mut self, index: usize, bytes: &[u8]) -> Result<(), VectorError> {
+        let scratch = &mut self.scratch;
+        if scratch.unit_of == Some(index) {
+            return Ok(());
+        }
+        decode_f32_le_into(bytes, self.dimension, &mut scratch.vector)?;
+        scratch.unit.resize(padded(self.dimension), 0.0);
+        normalize(&scratch.vector, &mut scratch.unit)?;
+        scratch.unit_of = Some(index);
+        Ok(())
     }
 
-    /// Adds a row; `coming` are to come with it, itself included.
-    fn add<B: AsRef<[u8]>>(&mut self, row: &Row<B>, coming: usize) -> Result<(), Error> {
+    /// Adds a row of the batch; `coming` are to come with it, itself included.
+    fn add<B: AsRef<[u8]>>(
+        &mut self,
+        row: &Row<B>,
+        index: usize,
+        coming: usize,
+    ) -> Result<(), Error> {
         let memory = &row.memory;
         let last_deleted = self.last_deleted(memory.memory_id);
         if last_deleted.is_some_and(|last| memory.version <= last) {
@@ -219,7 +233,7 @@ impl Writer {
             self.remove(replaced);
         }
         if let Some(vector) = &row.vector {
-            self.read_vector(vector.as_ref())
+            self.read_vector(index, vector.as_ref())
                 .map_err(|source| Error::vector("vector", source))?;
         }
         let scope_slot = self.intern_copy(&memory.scope);
@@ -280,10 +294,16 @@ impl Writer {
     /// Makes the codes of the scratch's vector, or those of no vector, and returns their scale.
     fn quantize(&mut self, has_vector: bool) -> f32 {
         let stride = padded(self.dimension);
-        let Scratch { unit, codes, .. } = &mut self.scratch;
+        let Scratch {
+            unit,
+            unit_of,
+            codes,
+            ..
+        } = &mut self.scratch;
         unit.resize(stride, 0.0);
         codes.resize(stride, ZERO_CODE);
         if !has_vector {
+            *unit_of = None;
             unit.fill(0.0);
         }
         quantize(&unit[..self.dimension], codes)

@@ -180,8 +180,24 @@ const STOP_WORDS: [&str; 173] = [
 /// The longest stop word.
 const MAX_LENGTH: usize = 10;
 
+/// For each first byte the lengths of the stop words that begin with it, one bit each: they rule out most other words.
+const LENGTHS: [u16; 128] = {
+    let mut lengths = [0; 128];
+    let mut place = 0;
+    while place < STOP_WORDS.len() {
+        let word = STOP_WORDS[place].as_bytes();
+        lengths[word[0] as usize] |= 1 << word.len();
+        place += 1;
+    }
+    lengths
+};
+
 /// Whether a lower-cased word, contractions with a straight apostrophe, is left out of the terms.
 #[must_use]
 pub fn is_stop_word(word: &str) -> bool {
-    word.len() <= MAX_LENGTH && STOP_WORDS.binary_search(&word).is_ok()
+    let first = word.bytes().next().map(usize::from);
+    let lengths = first.and_then(|first| LENGTHS.get(first));
+    word.len() <= MAX_LENGTH
+        && lengths.is_some_and(|lengths| lengths >> word.len() & 1 == 1)
+        && STOP_WORDS.binary_search(&word).is_ok()
 }
