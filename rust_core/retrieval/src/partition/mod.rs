@@ -19,6 +19,7 @@ mod memory;
 mod record;
 mod record_check;
 pub(crate) mod scopes;
+mod scratch;
 pub(crate) mod segment;
 mod term_counts;
 pub(crate) mod view;

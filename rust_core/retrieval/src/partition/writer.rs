@@ -15,13 +15,13 @@ use super::graph::Links;
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
+use super::scratch::Scratch;
 use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, SEGMENT_ROWS, Segment, place_of};
-use super::term_counts::TermCounts;
 use super::view::{Counts, Extremes, Storage, View, first_rows, has_row};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
-use crate::vector::{VectorError, ZERO_CODE, decode_f32_le_into, normalize, padded, quantize};
+use crate::vector::padded;
 
 /// How many rows the first segment of a partition has room for at first, and a later one at most.
 const FIRST_ROWS: usize = 2;
@@ -46,18 +46,6 @@ pub(crate) struct Writer {
     /// back.
     deleted: HashMap<u128, u32, RandomState>,
     scratch: Scratch,
-}
-
-/// Buffers that live from row to row.
-#[derive(Default)]
-struct Scratch {
-    /// A vector as it came.
-    vector: Vec<f32>,
-    unit: Vec<f32>,
-    /// Which row of the batch the unit vector is of.
-    unit_of: Option<usize>,
-    codes: Vec<u8>,
-    terms: TermCounts,
 }
 
 impl Writer {
@@ -192,23 +180,11 @@ impl Writer {
         for (index, row) in rows.iter().enumerate() {
             if let Some(vector) = &row.vector {
                 let field = || format!("rows[{index}].vector");
-                self.read_vector(index, vector.as_ref())
+                self.scratch
+                    .read_vector(index, vector.as_ref(), self.dimension)
                     .map_err(|source| Error::vector(field(), source))?;
             }
         }
-        Ok(())
-    }
-
-    /// Leaves the unit vector of a row of the batch in the scratch. That of a row on its own is there from the check.
-    fn read_vector(&mut self, index: usize, bytes: &[u8]) -> Result<(), VectorError> {
-        let scratch = &mut self.scratch;
-        if scratch.unit_of == Some(index) {
-            return Ok(());
-        }
-        decode_f32_le_into(bytes, self.dimension, &mut scratch.vector)?;
-        scratch.unit.resize(padded(self.dimension), 0.0);
-        normalize(&scratch.vector, &mut scratch.unit)?;
-        scratch.unit_of = Some(index);
         Ok(())
     }
 
@@ -233,11 +209,12 @@ impl Writer {
             self.remove(replaced);
         }
         if let Some(vector) = &row.vector {
-            self.read_vector(index, vector.as_ref())
+            self.scratch
+                .read_vector(index, vector.as_ref(), self.dimension)
                 .map_err(|source| Error::vector("vector", source))?;
         }
         let scope_slot = self.intern_copy(&memory.scope);
-        let scale = self.quantize(row.vector.is_some());
+        let scale = self.scratch.quantize(row.vector.is_some(), self.dimension);
         let length = self.count_terms(&memory.indexed_text());
         let (unit, codes) = (take(&mut self.scratch.unit), take(&mut self.scratch.codes));
         let new = NewRow {
@@ -289,24 +266,6 @@ impl Writer {
             self.close(number, valid_to);
         }
         number
-    }
-
-    /// Makes the codes of the scratch's vector, or those of no vector, and returns their scale.
-    fn quantize(&mut self, has_vector: bool) -> f32 {
-        let stride = padded(self.dimension);
-        let Scratch {
-            unit,
-            unit_of,
-            codes,
-            ..
-        } = &mut self.scratch;
-        unit.resize(stride, 0.0);
-        codes.resize(stride, ZERO_CODE);
-        if !has_vector {
-            *unit_of = None;
-            unit.fill(0.0);
-        }
-        quantize(&unit[..self.dimension], codes)
     }
 
     /// Counts the terms of a text in the scratch and returns how many there are, repeats included.
