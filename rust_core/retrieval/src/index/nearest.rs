@@ -8,8 +8,8 @@ use crate::partition::base::RowPart;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
-    BitCodesRef, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, floor_of_best, prefetch, scan,
-    scan_rows, score_error_bound,
+    BitCodesRef, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, prefetch, scan, scan_rows,
+    score_error_bound,
 };
 
 /// How many rows ahead of the one in hand are asked for.
@@ -30,7 +30,6 @@ struct Scratch {
     by_bits: Shortlist,
     picks: Vec<u16>,
     to_rescore: Vec<SourceRow>,
-    exact: Vec<f32>,
 }
 
 /// The query's vector, ready for scores.
@@ -199,26 +198,19 @@ impl VectorSignal {
         let Scratch {
             by_codes,
             to_rescore,
-            exact,
             ..
         } = scratch;
         by_codes.pruned();
         let floor = by_codes.floor();
-        let (scores, rows) = by_codes.pruned();
-        let pairs = || scores.iter().zip(rows);
-        let first = pairs().filter(|(score, _)| **score >= floor);
-        to_rescore.clear();
-        to_rescore.extend(first.map(|(_, row)| *row));
+        by_codes.rows_whose(|score| score >= floor, to_rescore);
         self.rescore(sources, to_rescore, best);
-        if scores.len() <= count {
+        if by_codes.held() <= count {
             return;
         }
-        exact.clear();
-        exact.extend(best.iter().map(|(score, _)| *score));
-        let worst = floor_of_best(exact, count) - ROUNDING;
-        let rest = pairs().filter(|(score, _)| **score < floor && **score + error >= worst);
-        to_rescore.clear();
-        to_rescore.extend(rest.map(|(_, row)| *row));
+        // Those are at least `count`, and few more: the least of them is hardly below the `count`-th.
+        let exact = best.iter().map(|(score, _)| *score);
+        let worst = exact.fold(f32::INFINITY, f32::min) - ROUNDING;
+        by_codes.rows_whose(|score| score < floor && score + error >= worst, to_rescore);
         self.rescore(sources, to_rescore, best);
         sources.cut(best, count);
     }

@@ -34,7 +34,6 @@ pub use quantize::{VectorError, decode_f32_le, decode_f32_le_into, normalize, qu
 pub use query::{Query, score_error_bound};
 pub use scan::{RowScan, dot, prefetch, scan, scan_rows, score_codes};
 pub use shortlist::Shortlist;
-pub(crate) use shortlist::floor_of_best;
 pub use top_k::{Candidate, Collector, TopK};
 
 /// How many elements a row's length is a multiple of: one cache line of codes, four AVX-512 registers of `f32`.

@@ -70,6 +70,24 @@ impl Shortlist {
         }
     }
 
+    /// How many rows are in the list, pruned or not.
+    pub(crate) fn held(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Makes `list` the rows of this one whose score passes a test, in the order in which they came.
+    pub(crate) fn rows_whose(&self, passes: impl Fn(f32) -> bool, list: &mut Vec<u32>) {
+        list.clear();
+        list.resize(self.rows.len(), 0);
+        let mut kept = 0;
+        // Without a branch, because which rows pass is a matter of chance.
+        for (&score, &row) in self.scores.iter().zip(&self.rows) {
+            list[kept] = row;
+            kept += usize::from(passes(score));
+        }
+        list.truncate(kept);
+    }
+
     #[inline(never)]
     fn prune(&mut self) {
         if self.scores.len() > self.count {
@@ -120,7 +138,7 @@ impl Collector for Shortlist {
 /// # Panics
 ///
 /// If there are fewer than `count` scores, or `count` is 0.
-pub(crate) fn floor_of_best(scores: &[f32], count: usize) -> f32 {
+fn floor_of_best(scores: &[f32], count: usize) -> f32 {
     assert!(
         (1..=scores.len()).contains(&count),
         "the best {count} of {} scores",
