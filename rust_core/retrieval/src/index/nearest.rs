@@ -6,6 +6,7 @@ use super::select::Selection;
 use super::sources::{Source, SourceRow, Sources};
 use crate::partition::base::RowPart;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
+use crate::partition::view::rows_of;
 use crate::vector::plan::{GraphUse, Plan};
 use crate::vector::{
     BitCodesRef, BitQuery, Query, RowScan, Shortlist, SimdPath, dot, prefetch, scan, scan_rows,
@@ -60,6 +61,11 @@ impl VectorSignal {
     /// first, or a graph leads to them.
     pub(super) fn best(&self, sources: &Sources, count: usize, best: &mut Vec<(f32, SourceRow)>) {
         let mut scratch = SCRATCH.take().unwrap_or_default();
+        if sources.selected() <= count as u64 {
+            self.score_all(sources, &mut scratch.to_rescore, best);
+            SCRATCH.set(Some(scratch));
+            return;
+        }
         let narrowed = with_vectors(sources);
         let scales = sources.iter().map(|source| source.view.extremes.scale);
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
@@ -73,6 +79,27 @@ impl VectorSignal {
         }
         self.rescored(sources, count, error, &mut scratch, best);
         SCRATCH.set(Some(scratch));
+    }
+
+    /// The same of so few rows that every one is among the best: their codes would decide nothing.
+    fn score_all(
+        &self,
+        sources: &Sources,
+        rows: &mut Vec<SourceRow>,
+        scored: &mut Vec<(f32, SourceRow)>,
+    ) {
+        rows.clear();
+        for source in sources.iter() {
+            let mut add = |row| {
+                let (segment, place) = source.view.locate(row);
+                rows.extend(segment.has_vector(place).then_some(source.offset + row));
+            };
+            match source.selected.rows() {
+                Some(few) => few.iter().copied().for_each(&mut add),
+                None => rows_of(&source.selected).for_each(&mut add),
+            }
+        }
+        self.rescore(sources, rows, scored);
     }
 
     fn plan(&self, sources: &Sources, narrowed: &Narrowed, count: usize) -> Plan {

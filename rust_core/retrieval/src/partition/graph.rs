@@ -39,7 +39,7 @@ pub(crate) struct GraphSlot {
 struct Work {
     /// A graph that is to take the place of the one that serves, which has too many rows that no longer hold.
     next: Option<Arc<RowGraph>>,
-    calibration: Option<Calibration>,
+    calibration: Option<Box<Calibration>>,
 }
 
 /// A graph with what a search has to know of its rows.
@@ -226,7 +226,7 @@ impl Work {
         if graph.width().is_some() && rows <= calibrated + calibrated / GROWTH {
             return true;
         }
-        let fresh = || Calibration::new(graph, view);
+        let fresh = || Box::new(Calibration::new(graph, view));
         let calibration = self.calibration.get_or_insert_with(fresh);
         let Some(width) = calibration.step(graph, view, path, stride, until) else {
             return false;

@@ -19,7 +19,8 @@ type Id = (usize, Box<str>);
 /// The distinct scopes in the order in which they came. One writer appends while readers look up.
 pub(crate) struct Scopes {
     list: AppendList<Arc<ScopeIds>>,
-    directory: OnceLock<RwLock<Directory>>,
+    /// Once there are more than [`FEW`].
+    directory: OnceLock<Box<RwLock<Directory>>>,
 }
 
 /// From ids to the slots that carry them, so that the sessions of a large partition are not compared one by one.
@@ -54,7 +55,8 @@ impl Scopes {
             for (slot, scope) in self.list.slices().flatten().enumerate() {
                 directory.add(slot as u32, scope);
             }
-            self.directory.get_or_init(|| RwLock::new(directory));
+            self.directory
+                .get_or_init(|| Box::new(RwLock::new(directory)));
         }
         if let Some(directory) = self.directory.get() {
             directory.write().add(slot, &scope);

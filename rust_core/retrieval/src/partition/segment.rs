@@ -50,7 +50,7 @@ pub(crate) struct Segment {
     newest: AtomicI64,
     rows: Rows,
     /// 1-bit codes of rows that grew to a whole segment; a base has its own.
-    bits: OnceLock<BitCodes>,
+    bits: OnceLock<Box<BitCodes>>,
     /// The rows of each scope, once a search has asked for them.
     by_slot: OnceLock<Box<RowsBySlot>>,
     /// The ends that came after the rows, once there is one; one for each row that there is room for.
@@ -196,7 +196,8 @@ impl Segment {
         }
         let stride = rows.codes.len() / rows.records.len();
         let bits = BitCodes::of(rows.units.as_slice(), stride, rows.has_vector.as_slice());
-        bits.map(|bits| self.bits.get_or_init(|| bits)).is_some()
+        bits.map(|bits| self.bits.get_or_init(|| Box::new(bits)))
+            .is_some()
     }
 
     /// Whether one of its rows was ever closed.
@@ -240,7 +241,7 @@ impl Segment {
     /// 1-bit codes of all rows, if the segment has them.
     pub(crate) fn bits(&self) -> Option<BitCodesRef<'_>> {
         match &self.rows {
-            Rows::Growing(_) => self.bits.get().map(BitCodes::as_ref),
+            Rows::Growing(_) => self.bits.get().map(|bits| bits.as_ref().as_ref()),
             Rows::Sealed { base, first, count } => {
                 (*count == SEGMENT_ROWS).then(|| base.bits((first / SEGMENT_ROWS) as usize))
             }
@@ -424,7 +425,8 @@ impl Segment {
             Rows::Growing(rows) => rows.bytes(),
             Rows::Sealed { .. } => 0,
         };
-        let bits = self.bits.get().map_or(0, BitCodes::bytes);
+        let bits = self.bits.get();
+        let bits = bits.map_or(0, |bits| bits.bytes() + size_of::<BitCodes>());
         let by_slot = self.by_slot.get();
         let by_slot = by_slot.map_or(0, |by_slot| by_slot.bytes() + size_of::<RowsBySlot>());
         let facets = self.facets.load();
