@@ -71,26 +71,15 @@ fn memories(count: usize) -> Vec<Memory> {
             role: 1,
             name: (*name).to_owned(),
             event_time_micros: Some(id as i64 * 60_000_000),
-            event_time_end_micros: None,
-            event_time_precision: 0,
             create_time_micros: 1,
             update_time_micros: 1,
             valid_from_micros: 1,
-            valid_to_micros: None,
-            expire_time_micros: None,
-            metadata: Vec::new(),
-            categories: Vec::new(),
-            source_ids: Vec::new(),
-            entities: Vec::new(),
-            slot: String::new(),
-            slot_value: String::new(),
-            superseded_by: None,
             confidence: 1.0,
             importance: 0.5,
-            pinned: false,
             trust: 2,
             version: 1,
             revision: id as i64,
+            ..Memory::default()
         }
     };
     (0..count).map(one).collect()

@@ -108,32 +108,16 @@ const VALID_TO: i64 = 500;
 fn row(memory_id: u128, version: u32) -> Row<Vec<u8>> {
     let memory = Memory {
         memory_id,
-        scope: ScopeIds::default(),
         kind: 1,
         body: "tick".to_owned(),
-        role: 0,
-        name: String::new(),
-        event_time_micros: None,
-        event_time_end_micros: None,
-        event_time_precision: 0,
         create_time_micros: 1,
         update_time_micros: 1,
         valid_from_micros: 1,
-        valid_to_micros: None,
-        expire_time_micros: None,
-        metadata: Vec::new(),
-        categories: Vec::new(),
-        source_ids: Vec::new(),
-        entities: Vec::new(),
-        slot: String::new(),
-        slot_value: String::new(),
-        superseded_by: None,
         confidence: 1.0,
         importance: 0.5,
-        pinned: false,
         trust: 2,
         version,
-        revision: 0,
+        ..Memory::default()
     };
     let vector = Some(1.0_f32.to_le_bytes().to_vec());
     Row { memory, vector }

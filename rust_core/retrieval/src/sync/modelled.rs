@@ -147,10 +147,6 @@ impl<T> ArcSwap<T> {
         Arc::clone(&values[last])
     }
 
-    pub(crate) fn load(&self) -> Arc<T> {
-        self.load_full()
-    }
-
     pub(crate) fn store(&self, value: Arc<T>) {
         let place = {
             let mut values = self.values.lock().expect("nothing panics while it is held");
