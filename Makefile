@@ -84,8 +84,9 @@ format: $(VENV)/.installed ## Format all code
 	$(BIN)/buf format --write
 	cargo fmt --all
 
-generate: $(VENV)/.installed ## Generate the Python stubs from proto/
+generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages from proto/
 	$(BIN)/python scripts/generate_stubs.py
+	MNEMIC_GENERATE=1 cargo test --package mnemic-front --test contract --locked --quiet
 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service

@@ -1,0 +1,3 @@
+//! The native gRPC listener.
+
+pub mod contract;
