@@ -4,6 +4,7 @@ mod graph;
 mod graph_use;
 mod nearest;
 mod postings;
+mod residency;
 mod search;
 mod select;
 mod sources;
@@ -26,6 +27,9 @@ use crate::partition::{
 };
 use crate::snapshot::{self, CHECKED_AT_ONCE, Snapshot};
 use crate::vector::SimdPath;
+use residency::Residency;
+
+pub use residency::Residents;
 
 /// The longest vector that an index takes.
 pub const MAX_DIMENSION: usize = 8_192;
@@ -46,6 +50,7 @@ pub struct Index {
     /// Chosen anew in each process, so that nobody can choose keys that meet.
     hasher: RandomState,
     shards: Box<[Shard]>,
+    residency: Residency,
 }
 
 /// What to search for, and where.
@@ -121,6 +126,7 @@ impl Index {
             graph_width: AtomicUsize::new(0),
             hasher: RandomState::default(),
             shards,
+            residency: Residency::new(),
         })
     }
 

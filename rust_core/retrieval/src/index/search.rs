@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -12,6 +13,7 @@ use super::sources::{SourceRow, Sources};
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
+use crate::partition::view::View;
 use crate::text::{Bm25, QueryTerms};
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
@@ -48,10 +50,29 @@ impl Index {
     ///
     /// The vector cannot be taken, the partitions are of several tenants, or a number is out of its bounds.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchOutcome, Error> {
+        let mut seen: HashSet<_, RandomState> = HashSet::default();
+        let is_one = request.partitions.len() == 1;
+        let keys = request
+            .partitions
+            .iter()
+            .filter(|key| is_one || seen.insert(*key));
+        self.search_views(request, keys.filter_map(|key| self.view(key)))
+    }
+
+    /// Searches the states of distinct partitions.
+    pub(super) fn search_views(
+        &self,
+        request: &SearchRequest<'_>,
+        views: impl Iterator<Item = Arc<View>>,
+    ) -> Result<SearchOutcome, Error> {
         check(request)?;
         let mut scratch = SCRATCH.take().unwrap_or_default();
         let vector = self.vector_signal(request, &mut scratch)?;
-        let sources = self.sources(request)?;
+        let selector = Selector::new(request);
+        let sources = Sources::new(views.map(|view| {
+            let selected = selector.select(&view);
+            (view, selected)
+        }))?;
         let considered = sources.selected();
         let retrieved = Retrieved::new(&sources, request, vector);
         let hits = retrieved.search(request, &mut scratch);
@@ -84,21 +105,6 @@ impl Index {
             graph_use: self.graph_use(),
         };
         Ok(request.weights.counts(VECTOR).then_some(signal))
-    }
-
-    fn sources(&self, request: &SearchRequest<'_>) -> Result<Sources, Error> {
-        let selector = Selector::new(request);
-        let mut seen: HashSet<_, RandomState> = HashSet::default();
-        let is_one = request.partitions.len() == 1;
-        let keys = request
-            .partitions
-            .iter()
-            .filter(|key| is_one || seen.insert(*key));
-        let views = keys.filter_map(|key| self.view(key));
-        Sources::new(views.map(|view| {
-            let selected = selector.select(&view);
-            (view, selected)
-        }))
     }
 }
 

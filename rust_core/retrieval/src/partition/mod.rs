@@ -15,6 +15,8 @@ mod graph_width;
 mod growing;
 #[cfg(all(loom, test))]
 mod interleavings;
+mod latest;
+mod marks;
 mod memory;
 mod record;
 mod record_check;
@@ -34,10 +36,12 @@ use crate::vector::plan::GraphUse;
 use crate::vector::{SimdPath, padded};
 use base::Base;
 use compaction::Compaction;
+use marks::Marks;
 use segment::NEVER;
 use view::{View, rows_of};
 use writer::Writer;
 
+pub use latest::LatestVersion;
 pub use memory::{
     Close, Memory, MetadataValue, PartitionKey, Row, ScopeIds, ScopeMatch, format_memory_id,
     parse_memory_id,
@@ -90,6 +94,7 @@ pub(crate) struct Partition {
     writer: Mutex<Option<Box<Writer>>>,
     /// One compaction at a time.
     compacting: Mutex<()>,
+    pub(crate) marks: Marks,
 }
 
 /// A partition is compacted when one row in so many is dead, or has come since the base was made.
@@ -106,6 +111,7 @@ impl Partition {
             view: ArcSwap::from_pointee(writer.view()),
             writer: Mutex::new(Some(Box::new(writer))),
             compacting: Mutex::new(()),
+            marks: Marks::default(),
         }
     }
 

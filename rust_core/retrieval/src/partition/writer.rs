@@ -432,7 +432,7 @@ impl Writer {
     }
 
     /// The live rows of a memory.
-    fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
+    pub(super) fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
         let sealed = self.base.iter().flat_map(|base| base.rows_of(memory_id));
         let growing = self.rows.get(&memory_id).into_iter().flatten().copied();
         let is_live = |&row: &RowNumber| has_row(self.live.words(), row);
