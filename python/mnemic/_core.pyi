@@ -263,6 +263,21 @@ class Index:
     def contains(self, key: PartitionKey) -> bool:
         """Whether the partition is in memory."""
 
+    def set_resident(self, key: PartitionKey) -> None:
+        """Lets the front search the partition: from here on it has every row that was committed, until it is dropped."""
+
+    def note_empty(self, key: PartitionKey) -> None:
+        """Notes that an owner has no memories, so that the front need not ask; of very many, some are forgotten."""
+
+    def forget_empty(self, key: PartitionKey) -> None:
+        """Says that an owner may have memories: before its first write is answered."""
+
+    def set_revision(self, revision: int) -> None:
+        """Says that everything up to a commit was applied: before the commit is answered."""
+
+    def take_used(self, key: PartitionKey) -> bool:
+        """Whether the front used the partition since the last call."""
+
     def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
         """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""
 

@@ -69,9 +69,9 @@ impl Index {
     }
 
     /// Marks a partition as holding every row that was committed, from now on. Dropping it takes the mark away.
-    pub fn set_resident(&self, key: &PartitionKey, resident: bool) {
+    pub fn set_resident(&self, key: &PartitionKey) {
         if let Some(partition) = self.partition(key) {
-            partition.marks.set_resident(resident);
+            partition.marks.set_resident();
         }
     }
 
@@ -221,7 +221,7 @@ mod tests {
             .apply(&key("u"), &[row(1, 1, "hello")], &[])
             .expect("applied");
         assert_eq!(found(&index, &["u"]), None, "it may still be loading");
-        index.set_resident(&key("u"), true);
+        index.set_resident(&key("u"));
         assert_eq!(found(&index, &["u"]), Some(1));
         assert_eq!(found(&index, &["u", "u"]), Some(1));
         assert_eq!(found(&index, &["u", "s"]), None);
@@ -242,7 +242,7 @@ mod tests {
         index
             .apply(&key("u"), &[row(1, 1, "hello")], &[])
             .expect("applied");
-        index.set_resident(&key("u"), true);
+        index.set_resident(&key("u"));
         assert!(!index.take_used(&key("u")));
         found(&index, &["u"]);
         assert!(index.take_used(&key("u")));
@@ -277,7 +277,7 @@ mod tests {
         let rows = [row(1, 1, "one"), row(2, 1, "two"), row(3, 1, "three")];
         index.load(&key("u"), &rows).expect("loaded");
         assert_eq!(bodies(1), None, "it is not resident");
-        index.set_resident(&key("u"), true);
+        index.set_resident(&key("u"));
         assert_eq!(bodies(1), Some(("one".to_owned(), None)));
         let end = |memory_id, version, valid_to_micros| Close {
             memory_id,

@@ -15,13 +15,9 @@ impl Marks {
         self.0.load(Ordering::Acquire) & RESIDENT != 0
     }
 
-    /// What was written to the partition before is there for whoever sees the mark.
-    pub(crate) fn set_resident(&self, resident: bool) {
-        if resident {
-            self.0.fetch_or(RESIDENT, Ordering::Release);
-        } else {
-            self.0.fetch_and(!RESIDENT, Ordering::Release);
-        }
+    /// What was written to the partition before is there for whoever sees the mark. It lasts as long as the partition.
+    pub(crate) fn set_resident(&self) {
+        self.0.fetch_or(RESIDENT, Ordering::Release);
     }
 
     /// Notes a use. Most find it noted, and then no other core's cache loses the line.
