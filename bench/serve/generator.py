@@ -87,7 +87,9 @@ def arriving(per_second: float, connections: int = 4, in_flight: int = 2_000) ->
     return {"open": {"connections": connections, "per_second": per_second, "in_flight": in_flight}}
 
 
-def start(target: Target, calls: Path, pace: dict[str, Any], *, seconds: float, warm_up: float = 0.3) -> subprocess.Popen[str]:
+def start(
+    target: Target, calls: Path, pace: dict[str, Any], *, seconds: float, warm_up: float = 0.3
+) -> subprocess.Popen[str]:
     """Begins a run."""
     plan = {
         "address": target.address,

@@ -1,4 +1,4 @@
-"""A server in a process of its own, in whose interpreter a thread can be told to spin: `spin` and `rest` on standard input.
+"""A server in a process of its own. `spin` on standard input makes a thread of its interpreter spin, `rest` stops it.
 
 The spinning thread stands for whatever Python does beside the calls: extraction, JSON, the client of a model.
 """
