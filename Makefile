@@ -35,7 +35,13 @@ $(VENV)/.serve-peers: $(VENV)/.installed constraints-peers.txt
 build: $(VENV)/.installed ## Build the Rust core (release) and install the package into .venv, editable
 	PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop $(CARGO_PROFILE) --locked --quiet
 
-setup: build ## Everything that the other tasks need: .venv, the release build, the default model
+# For one test, of a client in another language; it is skipped where npm is not.
+NODE := tests/end_to_end/node
+$(NODE)/node_modules/.installed: $(NODE)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(NODE) && npm ci --silent && touch node_modules/.installed; \
+	else echo "npm is not installed: the test of a client in another language will be skipped"; fi
+
+setup: build $(NODE)/node_modules/.installed ## Everything that the other tasks need: .venv, the release build, the default model
 	$(BIN)/mnemic models pull minilm --quiet
 	$(BIN)/mnemic models pull static --quiet
 
