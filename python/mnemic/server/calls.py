@@ -69,10 +69,12 @@ class CallLimits:
 
     Attributes:
         streams: One permit for each stream that may be served at once.
+        count: Told of each call that ended: its path, its code and how many seconds it took.
         activity: The calls in flight.
     """
 
     streams: threading.Semaphore
+    count: Callable[[str, str, float], None]
     activity: Activity = field(default_factory=Activity)
 
 
@@ -208,8 +210,9 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
         _log.exception("unexpected error", method=path, call_id=call.call_id)
         _abort(context, _internal(call), call, cause=error)
     finally:
-        duration = (time.perf_counter() - started) * 1000
-        _log.info("call", method=path, code=code, duration_ms=round(duration, 3), call_id=call.call_id)
+        seconds = time.perf_counter() - started
+        limits.count(path, code, seconds)
+        _log.info("call", method=path, code=code, duration_ms=round(seconds * 1000, 3), call_id=call.call_id)
 
 
 def _internal(call: Call) -> MnemicError:
