@@ -3,6 +3,7 @@
 //! Every call that works for more than a moment lets go of the interpreter first.
 
 mod dataclass;
+mod embedding;
 mod filter;
 mod hit;
 mod index;
@@ -75,6 +76,8 @@ fn find_entities<'a>(py: Python<'_>, text: &'a str) -> Vec<&'a str> {
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::embedding::{EmbeddingModel, QueryEmbedder, VectorCache};
     #[pymodule_export]
     use super::filter::Filter;
     #[pymodule_export]
