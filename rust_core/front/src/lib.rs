@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod contract;
 pub mod framing;
+pub mod native;
 mod refusal;
 
 pub use refusal::{Reason, Refusal};

@@ -2,6 +2,7 @@
 //!
 //! Every call that works for more than a moment lets go of the interpreter first.
 
+mod access;
 mod dataclass;
 mod embedding;
 mod filter;
@@ -9,6 +10,7 @@ mod hit;
 mod index;
 mod memory;
 mod model;
+mod native;
 
 use std::collections::BTreeMap;
 
@@ -77,6 +79,10 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::access::{
+        AccessError, Authenticator, Principal, TokenRules, hash_secret, method_roles,
+    };
+    #[pymodule_export]
     use super::embedding::{EmbeddingModel, QueryEmbedder, VectorCache};
     #[pymodule_export]
     use super::filter::Filter;
@@ -84,6 +90,8 @@ mod _core {
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
     use super::index::{Close, Index, PartitionStats, Snapshot, Weights};
+    #[pymodule_export]
+    use super::native::NativeAnswers;
     #[pymodule_export]
     use super::{CoreError, build_info, find_entities, simd_paths, tokenize};
 

@@ -153,7 +153,10 @@ mod tests {
     fn times_are_of_the_years_1_to_9999() {
         let at = |seconds, nanos| micros(&Timestamp { seconds, nanos });
         assert_eq!(at(-1, 999_999_999), Some(-1));
-        assert_eq!(at(253_402_300_799, 999_999_999), Some(253_402_300_799_999_999));
+        assert_eq!(
+            at(253_402_300_799, 999_999_999),
+            Some(253_402_300_799_999_999)
+        );
         assert_eq!(at(253_402_300_800, 0), None);
         assert_eq!(at(-62_135_596_801, 0), None);
         assert_eq!(at(0, -1), None);

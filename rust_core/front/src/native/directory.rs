@@ -34,7 +34,11 @@ struct Shard {
 
 impl Directory {
     pub(super) fn new() -> Self {
-        let shard = |_| Mutex::new(Shard { sets: Box::default() });
+        let shard = |_| {
+            Mutex::new(Shard {
+                sets: Box::default(),
+            })
+        };
         Self {
             hasher: RandomState::default(),
             shards: (0..SHARDS).map(shard).collect(),

@@ -1,8 +1,8 @@
 //! Filters of the contract as the core takes them. None where Python might refuse them.
 
 use mnemic_access::Restriction;
-use mnemic_retrieval::ScopeMatch;
 use mnemic_retrieval::ScopeIds;
+use mnemic_retrieval::ScopeMatch;
 use mnemic_retrieval::filter::{Filter, Operator};
 use mnemic_retrieval::partition::{MetadataValue, PartitionKey};
 

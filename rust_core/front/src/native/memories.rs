@@ -50,7 +50,9 @@ impl Fields<'_> {
     fn write(&mut self, memory: &LatestVersion) {
         let record = &memory.record;
         self.when(1, |out| out.id(1, record.memory_id()));
-        self.when(2, |out| out.message(2, |out| write_scope(out, &memory.scope)));
+        self.when(2, |out| {
+            out.message(2, |out| write_scope(out, &memory.scope))
+        });
         self.integer(3, record.kind());
         self.text(4, record.body());
         self.integer(5, record.role());

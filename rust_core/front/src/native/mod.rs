@@ -24,7 +24,7 @@ use mnemic_access::Principal;
 use mnemic_embedding::QueryEmbedder;
 use mnemic_retrieval::Index;
 
-use crate::answers::{Answer, Answers, Framed, Method};
+use crate::answers::{Answer, Answered, Answers, Framed, Method};
 use directory::Directory;
 use search::Searches;
 use wire::Writer;
@@ -45,13 +45,42 @@ impl NativeAnswers {
     /// Answers from an index whose keeper marks what is resident.
     ///
     /// Without an embedder, or with one that has no model, texts that need a vector are relayed unless it holds theirs.
-    pub fn new(index: Arc<Index>, settings: Settings, embedder: Option<Arc<QueryEmbedder>>) -> Self {
+    pub fn new(
+        index: Arc<Index>,
+        settings: Settings,
+        embedder: Option<Arc<QueryEmbedder>>,
+    ) -> Self {
         Self(Arc::new(Shared {
             index,
             settings,
             embedder,
             directory: Directory::new(),
         }))
+    }
+
+    /// As [`Answers::answer`], for callers that are no listener: waits on this thread for an answer that comes later.
+    ///
+    /// # Panics
+    /// If it is called on a thread of a listener.
+    pub fn answer_here(
+        &self,
+        method: Method,
+        principal: &Arc<Principal>,
+        request: &[u8],
+    ) -> Answered {
+        match self.answer(method, principal, Bytes::copy_from_slice(request), None) {
+            Answer::Now(answered) => answered,
+            Answer::Later(later) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                runtime.ok()?.block_on(later)
+            }
+        }
+    }
+
+    /// As [`Answers::learn`].
+    pub fn learn_from(&self, method: Method, principal: &Principal, response: &[u8]) {
+        self.0
+            .learn(method, principal, &Bytes::copy_from_slice(response));
     }
 }
 

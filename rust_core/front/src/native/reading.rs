@@ -56,8 +56,9 @@ impl Shared {
         let memories = match method {
             Method::Get => GetMemoryResponse::decode(response.clone())
                 .map(|response| response.memory.into_iter().collect()),
-            Method::BatchGet => BatchGetMemoriesResponse::decode(response.clone())
-                .map(|response| response.memories),
+            Method::BatchGet => {
+                BatchGetMemoriesResponse::decode(response.clone()).map(|response| response.memories)
+            }
             Method::Search | Method::BatchSearch => return,
         };
         for memory in memories.unwrap_or_default() {

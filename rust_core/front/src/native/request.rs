@@ -62,18 +62,20 @@ impl Search {
             _ => return None,
         };
         let partitions = partitions(&principal.tenant, &scope, scope_match)?;
-        let asked = message.filter.map_or(Some(None), |filter| {
-            filters::filter(filter).map(Some)
-        })?;
+        let asked = message
+            .filter
+            .map_or(Some(None), |filter| filters::filter(filter).map(Some))?;
         let filter =
             filters::restricted(asked, &principal.scope, &scope, scope_match, &partitions)?;
         let as_of_micros = match message.as_of {
             Some(time) => Some(checks::micros(&time)?),
             None => None,
         };
-        let top_k = message.top_k.map_or(Some(settings.default_top_k), |top_k| {
-            usize::try_from(top_k).ok()
-        })?;
+        let top_k = message
+            .top_k
+            .map_or(Some(settings.default_top_k), |top_k| {
+                usize::try_from(top_k).ok()
+            })?;
         let min_score = message.min_score.map_or(0.0, f64::from);
         if !(1..=settings.most_top_k).contains(&top_k) || !(0.0..=1.0).contains(&min_score) {
             return None;
@@ -142,21 +144,25 @@ fn partitions(
         return Some(vec![checks::partition(tenant, owner)]);
     }
     let owners = checks::owners(scope);
-    Some(owners.map(|owner| checks::partition(tenant, owner)).collect())
+    Some(
+        owners
+            .map(|owner| checks::partition(tenant, owner))
+            .collect(),
+    )
 }
 
 /// The profile's weights with the request's own over them, in the order of the core's signals.
-fn weights(
-    profile: &str,
-    own: Option<&SignalWeights>,
-    settings: &Settings,
-) -> Option<[f64; 4]> {
+fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; 4]> {
     let profile = *settings.profile(profile)?;
     let Some(own) = own else {
         return Some(profile);
     };
     let of_later_versions = [own.time, own.actor, own.context];
-    if of_later_versions.into_iter().flatten().any(|weight| weight != 0.0) {
+    if of_later_versions
+        .into_iter()
+        .flatten()
+        .any(|weight| weight != 0.0)
+    {
         return None;
     }
     let own = [own.vector, own.lexical, own.entity, own.recency];
@@ -167,17 +173,14 @@ fn weights(
     Some(weights)
 }
 
-fn vector(
-    given: &[u8],
-    query: &str,
-    weights: [f64; 4],
-    dimension: usize,
-) -> Option<QueryVector> {
+fn vector(given: &[u8], query: &str, weights: [f64; 4], dimension: usize) -> Option<QueryVector> {
     if !given.is_empty() {
         return unit(given, dimension).map(QueryVector::Known);
     }
     // Without words there must be a vector.
-    query.chars().find(|&character| !checks::is_space(character))?;
+    query
+        .chars()
+        .find(|&character| !checks::is_space(character))?;
     Some(if weights[0] == 0.0 {
         QueryVector::None
     } else {

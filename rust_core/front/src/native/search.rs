@@ -28,7 +28,6 @@ const MOST_SEARCHES_AT_ONCE: usize = 4;
 pub(super) struct Searches {
     searches: Vec<Search>,
     is_batch: bool,
-    begin: Instant,
     embed_micros: Vec<i64>,
     prepared_micros: i64,
 }
@@ -68,7 +67,6 @@ impl Searches {
             embed_micros: vec![0; searches.len()],
             searches,
             is_batch,
-            begin,
             prepared_micros: micros_since(begin),
         })
     }
@@ -133,7 +131,9 @@ impl Searches {
         for (search, &embed_micros) in self.searches.iter().zip(&self.embed_micros) {
             if self.is_batch {
                 let mut done = Some(());
-                out.message(1, |out| done = self.run_one(shared, search, embed_micros, out));
+                out.message(1, |out| {
+                    done = self.run_one(shared, search, embed_micros, out)
+                });
                 done?;
             } else {
                 self.run_one(shared, search, embed_micros, &mut out)?;
@@ -156,7 +156,13 @@ impl Searches {
         let request = search.request(now_micros());
         let outcome = shared.index.search_residents(&request, residents).ok()?;
         shared.note(search, &outcome);
-        write_response(out, &outcome.hits, search.parts, revision, outcome.considered);
+        write_response(
+            out,
+            &outcome.hits,
+            search.parts,
+            revision,
+            outcome.considered,
+        );
         let (prepare, search) = (self.prepared_micros, micros_since(begin));
         let total = prepare + embed + search;
         write_timings(
@@ -205,7 +211,8 @@ impl Shared {
                 }),
             };
             if let Some(place) = place {
-                let key = keys[place].get_or_insert_with(|| Arc::new(search.partitions[place].clone()));
+                let key =
+                    keys[place].get_or_insert_with(|| Arc::new(search.partitions[place].clone()));
                 self.directory.note(hit.record.memory_id(), key);
             }
         }

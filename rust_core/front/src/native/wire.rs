@@ -137,6 +137,9 @@ mod tests {
     fn ids_have_their_usual_form() {
         let mut writer = Writer::new(Vec::new());
         writer.id(1, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-        assert_eq!(&writer.into_bytes()[2..], b"01234567-89ab-cdef-0123-456789abcdef");
+        assert_eq!(
+            &writer.into_bytes()[2..],
+            b"01234567-89ab-cdef-0123-456789abcdef"
+        );
     }
 }
