@@ -134,7 +134,8 @@ class LiveIndex:
     def _apply(self, key: PartitionKey, change: PartitionChange, revision: int) -> None:
         # A version of an earlier commit, whose vector came late, keeps its revision.
         rows = [
-            (memory if memory.revision else replace(memory, revision=revision), vector) for memory, vector in change.rows
+            (memory if memory.revision else replace(memory, revision=revision), vector)
+            for memory, vector in change.rows
         ]
         try:
             self.core.apply(key, rows, change.closes)

@@ -85,7 +85,7 @@ pub(super) fn is_space(character: char) -> bool {
 /// Microseconds since 1970-01-01 UTC; finer parts are cut off.
 pub(super) fn micros(timestamp: &Timestamp) -> Option<i64> {
     let is_valid = SECONDS.contains(&timestamp.seconds) && NANOS.contains(&timestamp.nanos);
-    is_valid.then_some(timestamp.seconds * 1_000_000 + i64::from(timestamp.nanos / 1_000))
+    is_valid.then(|| timestamp.seconds * 1_000_000 + i64::from(timestamp.nanos / 1_000))
 }
 
 /// A memory's id in the form that the server gives, in whatever case.

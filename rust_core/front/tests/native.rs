@@ -1,0 +1,522 @@
+//! Native answers to requests made by hand: what is certain is answered, everything else is left to the relay.
+
+use std::sync::Arc;
+
+use mnemic_access::{ApiKey, Authenticator, Principal, Restriction, Role, Rules, hash_secret};
+use mnemic_front::answers::{Framed, Method};
+use mnemic_front::contract::{
+    BatchGetMemoriesRequest, BatchSearchMemoriesRequest, BatchSearchMemoriesResponse, Comparison,
+    Filter, GetMemoryRequest, GetMemoryResponse, MetadataValue, Scope, SearchMemoriesRequest,
+    SearchMemoriesResponse, SignalWeights, filter::Node, metadata_value::Kind,
+};
+use mnemic_front::native::{NativeAnswers, Settings};
+use mnemic_retrieval::Index;
+use mnemic_retrieval::partition::{self, Close, Memory, PartitionKey, Row, ScopeIds};
+use mnemic_retrieval::vector::SimdPath;
+use prost::Message;
+use prost_types::{FieldMask, Timestamp};
+
+const DIMENSION: usize = 4;
+const ID: u128 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+
+struct Native {
+    index: Arc<Index>,
+    answers: NativeAnswers,
+    anyone: Arc<Principal>,
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}
+
+fn vector(values: [f32; DIMENSION]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
+}
+
+fn key(owner_kind: u8, owner_id: &str) -> PartitionKey {
+    PartitionKey {
+        tenant: "default".to_owned(),
+        owner_kind,
+        owner_id: owner_id.to_owned(),
+    }
+}
+
+fn memory(number: u128, body: &str) -> Memory {
+    Memory {
+        memory_id: ID + number,
+        version: 1,
+        revision: 7,
+        kind: 1,
+        body: body.to_owned(),
+        scope: ScopeIds {
+            user_id: text("u"),
+            ..ScopeIds::default()
+        },
+        event_time_micros: Some(-1),
+        metadata: vec![
+            ("k".to_owned(), partition::MetadataValue::Integer(0)),
+            (
+                "l".to_owned(),
+                partition::MetadataValue::Texts(vec![String::new()]),
+            ),
+        ],
+        confidence: 1.0,
+        ..Memory::default()
+    }
+}
+
+fn native() -> Native {
+    let index = Arc::new(Index::new(DIMENSION, SimdPath::best()).unwrap());
+    let rows = [
+        Row {
+            memory: memory(0, "a banana"),
+            vector: Some(vector([1.0, 0.0, 0.0, 0.0])),
+        },
+        Row {
+            memory: memory(1, "an apple"),
+            vector: Some(vector([0.0, 1.0, 0.0, 0.0])),
+        },
+    ];
+    index.apply(&key(1, "u"), &rows, &[]).unwrap();
+    index.set_resident(&key(1, "u"));
+    index.set_revision(7);
+    let profiles = [
+        ("balanced", [0.5, 0.5, 0.1, 0.0]),
+        ("lexical", [0.0, 1.0, 0.0, 0.0]),
+    ];
+    let settings = Settings {
+        profiles: profiles
+            .map(|(name, weights)| (name.to_owned(), weights))
+            .into(),
+        default_profile: "balanced".to_owned(),
+        default_top_k: 10,
+        most_top_k: 1000,
+        query_bytes: 100,
+        id_bytes: 256,
+        searches_per_batch: 3,
+        ids_per_batch: 3,
+    };
+    Native {
+        answers: NativeAnswers::new(Arc::clone(&index), settings, None),
+        anyone: Authenticator::open().authenticate(None, 0).unwrap(),
+        index,
+    }
+}
+
+fn restricted(scope: Restriction) -> Arc<Principal> {
+    let secret = format!("mnk_{}", "a".repeat(43));
+    let authenticator = Authenticator::new(Rules {
+        keys: true,
+        ..Rules::default()
+    });
+    authenticator.insert_key(ApiKey {
+        key_id: "key".to_owned(),
+        hash: hash_secret(secret.as_bytes()),
+        tenant: "default".to_owned(),
+        role: Role::Read,
+        scope,
+        expire_micros: None,
+        requests_per_second: None,
+        request_burst: None,
+    });
+    let header = format!("Bearer {secret}");
+    authenticator
+        .authenticate(Some(header.as_bytes()), 0)
+        .unwrap()
+}
+
+impl Native {
+    fn ask<R: Message + Default>(&self, method: Method, request: &impl Message) -> Option<R> {
+        self.ask_as(&self.anyone, method, request)
+    }
+
+    fn ask_as<R: Message + Default>(
+        &self,
+        principal: &Arc<Principal>,
+        method: Method,
+        request: &impl Message,
+    ) -> Option<R> {
+        let answer = self
+            .answers
+            .answer_here(method, principal, &request.encode_to_vec())?;
+        let bytes = answer.unwrap().into_bytes();
+        let length = u32::from_be_bytes(bytes[1..5].try_into().unwrap()) as usize;
+        assert_eq!((bytes[0], length), (0, bytes.len() - Framed::ROOM));
+        Some(R::decode(&bytes[Framed::ROOM..]).unwrap())
+    }
+
+    fn search(&self, request: &SearchMemoriesRequest) -> Option<SearchMemoriesResponse> {
+        self.ask(Method::Search, request)
+    }
+}
+
+fn by_words() -> SearchMemoriesRequest {
+    SearchMemoriesRequest {
+        scope: Some(Scope {
+            user_id: text("u"),
+            ..Scope::default()
+        }),
+        query: "banana".to_owned(),
+        profile: "lexical".to_owned(),
+        ..SearchMemoriesRequest::default()
+    }
+}
+
+fn by_vector() -> SearchMemoriesRequest {
+    SearchMemoriesRequest {
+        query: String::new(),
+        profile: String::new(),
+        vector: vector([2.0, 0.0, 0.0, 0.0]).into(),
+        ..by_words()
+    }
+}
+
+#[test]
+fn a_search_is_answered_with_lean_hits() {
+    let response = native().search(&by_vector()).unwrap();
+    assert_eq!((response.revision, response.considered), (7, 2));
+    assert!(response.timings.is_some());
+    let hit = &response.hits[0];
+    assert_eq!(hit.memory_id, "01234567-89ab-cdef-0123-456789abcdef");
+    assert_eq!(
+        (hit.body.as_str(), hit.kind, hit.version),
+        ("a banana", 1, 1)
+    );
+    assert_eq!(hit.event_time_micros, Some(-1));
+    assert!((hit.score - 1.0).abs() < 1e-6);
+    assert!(hit.score_parts.is_none() && hit.scope.is_none() && hit.metadata.is_empty());
+}
+
+#[test]
+fn the_optional_parts_come_when_asked_for() {
+    let native = native();
+    let paths = ["scope", "metadata", "validity"]
+        .map(str::to_owned)
+        .to_vec();
+    let request = SearchMemoriesRequest {
+        explain: true,
+        read_mask: Some(FieldMask { paths }),
+        ..by_words()
+    };
+    let response = native.search(&request).unwrap();
+    let hit = &response.hits[0];
+    assert_eq!(hit.scope.as_ref().unwrap().user_id, text("u"));
+    assert_eq!(hit.metadata["k"].kind, Some(Kind::IntegerValue(0)));
+    assert!(matches!(&hit.metadata["l"].kind, Some(Kind::StringList(list)) if list.values == [""]));
+    assert_eq!(
+        (hit.valid_from_micros, hit.valid_to_micros),
+        (Some(0), None)
+    );
+    let parts = hit.score_parts.as_ref().unwrap();
+    assert_eq!(parts.lexical.as_ref().unwrap().rank, 1);
+    assert!(parts.vector.is_none());
+}
+
+#[test]
+fn whatever_python_might_refuse_is_relayed() {
+    let native = native();
+    let scope = |user_id: &str| {
+        Some(Scope {
+            user_id: text(user_id),
+            ..Scope::default()
+        })
+    };
+    let comparison = |field: &str, operator| {
+        let value = MetadataValue {
+            kind: Some(Kind::StringValue("a".to_owned())),
+        };
+        Filter {
+            node: Some(Node::Comparison(Comparison {
+                field: field.to_owned(),
+                operator,
+                values: vec![value],
+            })),
+        }
+    };
+    let changes: Vec<(&str, Box<dyn Fn(&mut SearchMemoriesRequest)>)> = vec![
+        ("no scope", Box::new(|request| request.scope = None)),
+        (
+            "an empty id",
+            Box::new(move |request| request.scope = scope("")),
+        ),
+        (
+            "a padded id",
+            Box::new(move |request| request.scope = scope("u ")),
+        ),
+        (
+            "a long id",
+            Box::new(move |request| request.scope = scope(&"u".repeat(257))),
+        ),
+        ("the whole tenant", Box::new(|request| request.r#match = 3)),
+        ("an unknown match", Box::new(|request| request.r#match = -1)),
+        (
+            "nothing asked",
+            Box::new(|request| request.query = " \x1c".to_owned()),
+        ),
+        (
+            "a long query",
+            Box::new(|request| request.query = "a".repeat(101)),
+        ),
+        (
+            "a NUL",
+            Box::new(|request| request.query = "a\0".to_owned()),
+        ),
+        ("no hits", Box::new(|request| request.top_k = Some(0))),
+        (
+            "too many hits",
+            Box::new(|request| request.top_k = Some(1001)),
+        ),
+        (
+            "negative hits",
+            Box::new(|request| request.top_k = Some(-1)),
+        ),
+        (
+            "a score above 1",
+            Box::new(|request| request.min_score = Some(1.1)),
+        ),
+        (
+            "a score that is none",
+            Box::new(|request| request.min_score = Some(f32::NAN)),
+        ),
+        (
+            "a revision to come",
+            Box::new(|request| request.min_revision = 8),
+        ),
+        (
+            "a negative revision",
+            Box::new(|request| request.min_revision = -1),
+        ),
+        (
+            "an unknown profile",
+            Box::new(|request| request.profile = "new".to_owned()),
+        ),
+        (
+            "an unknown part",
+            Box::new(|request| {
+                request.read_mask = Some(FieldMask {
+                    paths: vec!["body".to_owned()],
+                });
+            }),
+        ),
+        (
+            "a short vector",
+            Box::new(|request| request.vector = vec![0; 12].into()),
+        ),
+        (
+            "a vector of zeros",
+            Box::new(|request| request.vector = vec![0; 16].into()),
+        ),
+        (
+            "a time out of range",
+            Box::new(|request| {
+                request.as_of = Some(Timestamp {
+                    seconds: i64::MAX,
+                    nanos: 0,
+                });
+            }),
+        ),
+        (
+            "an empty filter",
+            Box::new(|request| request.filter = Some(Filter::default())),
+        ),
+        (
+            "an unknown field",
+            Box::new(move |request| request.filter = Some(comparison("colour", 1))),
+        ),
+        (
+            "no operator",
+            Box::new(move |request| request.filter = Some(comparison("kind", 0))),
+        ),
+        (
+            "weights of 0",
+            Box::new(|request| {
+                request.weights = Some(SignalWeights {
+                    lexical: Some(0.0),
+                    ..SignalWeights::default()
+                });
+            }),
+        ),
+        (
+            "a weight of a later version",
+            Box::new(|request| {
+                request.weights = Some(SignalWeights {
+                    actor: Some(0.1),
+                    ..SignalWeights::default()
+                });
+            }),
+        ),
+        ("a reranker", Box::new(|request| request.rerank = true)),
+        ("neighbours", Box::new(|request| request.context_window = 1)),
+        (
+            "another present",
+            Box::new(|request| {
+                request.reference_time = Some(Timestamp::default());
+            }),
+        ),
+        (
+            "a text without model",
+            Box::new(|request| request.profile = String::new()),
+        ),
+        (
+            "a stranger",
+            Box::new(move |request| request.scope = scope("v")),
+        ),
+    ];
+    assert!(native.search(&by_words()).is_some());
+    for (what, change) in changes {
+        let mut request = by_words();
+        change(&mut request);
+        assert!(native.search(&request).is_none(), "{what}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_message_are_relayed() {
+    let native = native();
+    for method in [
+        Method::Search,
+        Method::BatchSearch,
+        Method::Get,
+        Method::BatchGet,
+    ] {
+        for bytes in [&b"\xff"[..], b"\x0a\x05a", b"", b"\x1a\x01\xff"] {
+            assert!(
+                native
+                    .answers
+                    .answer_here(method, &native.anyone, bytes)
+                    .is_none()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_answered_whole_or_not_at_all() {
+    let native = native();
+    let batch = |searches: Vec<SearchMemoriesRequest>| {
+        native.ask::<BatchSearchMemoriesResponse>(
+            Method::BatchSearch,
+            &BatchSearchMemoriesRequest { searches },
+        )
+    };
+    let results = batch(vec![by_words(), by_vector()]).unwrap().results;
+    let hits: Vec<usize> = results.iter().map(|result| result.hits.len()).collect();
+    assert_eq!(hits, [1, 2]);
+    let stranger = SearchMemoriesRequest {
+        scope: Some(Scope {
+            app_id: text("x"),
+            ..Scope::default()
+        }),
+        ..by_words()
+    };
+    assert!(batch(vec![by_words(), stranger]).is_none());
+    assert!(batch(Vec::new()).is_none());
+    assert!(batch(vec![by_words(); 4]).is_none());
+}
+
+#[test]
+fn absent_owners_are_no_reason_to_relay_once_they_are_known() {
+    let native = native();
+    let mut request = by_words();
+    request.scope.as_mut().unwrap().session_id = text("s");
+    assert!(native.search(&request).is_none());
+    native.index.note_empty(&key(4, "s"));
+    assert_eq!(native.search(&request).unwrap().hits.len(), 1);
+    native.index.forget_empty(&key(4, "s"));
+    assert!(native.search(&request).is_none());
+}
+
+#[test]
+fn a_restricted_credential_sees_what_carries_its_ids() {
+    let native = native();
+    let hits = |restriction: Restriction| {
+        let found: Option<SearchMemoriesResponse> =
+            native.ask_as(&restricted(restriction), Method::Search, &by_words());
+        found.map(|response| (response.hits.len(), response.considered))
+    };
+    let user = |id: &str| Restriction {
+        user_id: text(id),
+        ..Restriction::default()
+    };
+    assert_eq!(hits(user("u")), Some((1, 2)));
+    assert_eq!(hits(user("v")), None);
+    let session = Restriction {
+        session_id: text("s"),
+        ..Restriction::default()
+    };
+    assert_eq!(hits(session), Some((0, 0)));
+}
+
+#[test]
+fn a_memory_that_was_found_is_read_by_its_id_until_it_changes_where_the_index_does_not_know() {
+    let native = native();
+    let request = GetMemoryRequest {
+        memory_id: partition::format_memory_id(ID),
+        ..GetMemoryRequest::default()
+    };
+    let read = || native.ask::<GetMemoryResponse>(Method::Get, &request);
+    assert!(read().is_none(), "nobody has shown where it is");
+    native.search(&by_words()).unwrap();
+    let memory = read().unwrap().memory.unwrap();
+    assert_eq!(
+        (memory.body.as_str(), memory.revision, memory.version),
+        ("a banana", 7, 1)
+    );
+    let before_1970 = Timestamp {
+        seconds: -1,
+        nanos: 999_999_000,
+    };
+    assert_eq!(memory.event_time, Some(before_1970));
+    assert_eq!(memory.create_time, Some(Timestamp::default()));
+    let both: Option<prost_types::Any> = native.ask(
+        Method::BatchGet,
+        &BatchGetMemoriesRequest {
+            memory_ids: vec![
+                partition::format_memory_id(ID),
+                partition::format_memory_id(ID + 9),
+            ],
+            ..BatchGetMemoriesRequest::default()
+        },
+    );
+    assert!(both.is_none(), "the second is not known");
+    let end = Close {
+        memory_id: ID,
+        version: 1,
+        valid_to_micros: Some(5),
+    };
+    let none: [Row<Vec<u8>>; 0] = [];
+    native.index.apply(&key(1, "u"), &none, &[end]).unwrap();
+    assert!(read().is_none(), "the store knows what superseded it");
+}
+
+#[test]
+fn relayed_answers_teach_where_memories_are() {
+    let native = native();
+    let memory = mnemic_front::contract::Memory {
+        memory_id: partition::format_memory_id(ID),
+        scope: Some(Scope {
+            user_id: text("u"),
+            session_id: text("s"),
+            ..Scope::default()
+        }),
+        ..mnemic_front::contract::Memory::default()
+    };
+    let response = GetMemoryResponse {
+        memory: Some(memory),
+    };
+    native
+        .answers
+        .learn_from(Method::Get, &native.anyone, &response.encode_to_vec());
+    let request = GetMemoryRequest {
+        memory_id: partition::format_memory_id(ID),
+        ..GetMemoryRequest::default()
+    };
+    assert!(
+        native
+            .ask::<GetMemoryResponse>(Method::Get, &request)
+            .is_some()
+    );
+}
