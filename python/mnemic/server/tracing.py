@@ -1,6 +1,7 @@
 """Traces of calls for OpenTelemetry, from this server and from the front before it.
 
-The caller's trace goes on here (W3C `traceparent`); a share of the calls without one begin a trace. Where traces go is for OpenTelemetry's own variables to say (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, …).
+The caller's trace goes on here (W3C `traceparent`); a share of the calls without one begin a trace. Where traces go is
+for OpenTelemetry's own variables to say (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_SERVICE_NAME`, …).
 """
 
 from __future__ import annotations
