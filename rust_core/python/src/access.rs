@@ -112,7 +112,7 @@ impl TokenRules {
         scope_claims: BTreeMap<String, String>,
     ) -> PyResult<Self> {
         let algorithm =
-            |name: &String| Algorithm::named(name).ok_or_else(|| unknown("algorithm", name));
+            |name: String| Algorithm::named(&name).ok_or_else(|| unknown("algorithm", &name));
         let meaning = |(value, role): (String, String)| Ok((value, role_named(&role)?));
         let scope = |(field, claim): (String, String)| {
             let known = ScopeField::named(&field).ok_or_else(|| unknown("scope field", &field));
@@ -130,7 +130,10 @@ impl TokenRules {
                 .collect::<PyResult<_>>()?,
         };
         let inner = mnemic_access::TokenRules {
-            algorithms: algorithms.iter().map(algorithm).collect::<PyResult<_>>()?,
+            algorithms: algorithms
+                .into_iter()
+                .map(algorithm)
+                .collect::<PyResult<_>>()?,
             issuer,
             audiences,
             leeway_seconds,
@@ -152,7 +155,7 @@ impl Authenticator {
     #[pyo3(signature = (*, keys=false, tokens=None, requests_per_second=None, request_burst=None))]
     fn new(
         keys: bool,
-        tokens: Option<PyRef<'_, TokenRules>>,
+        tokens: Option<&TokenRules>,
         requests_per_second: Option<f64>,
         request_burst: Option<u32>,
     ) -> Self {
