@@ -13,6 +13,9 @@ use crate::lru::Lru;
 const LEAST_ENTRIES_OF_A_SHARD: usize = 256;
 const MOST_SHARDS: usize = 16;
 
+/// A unit vector as it is sent and kept: little-endian float32.
+pub type Vector = Arc<[u8]>;
+
 /// SHA-256 of identity, NUL and text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key([u8; 32]);
@@ -48,7 +51,7 @@ impl Hash for Key {
 pub struct VectorCache {
     identity: String,
     dimension: usize,
-    shards: Box<[Mutex<Lru<Arc<[u8]>>>]>,
+    shards: Box<[Mutex<Lru<Vector>>]>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -94,14 +97,14 @@ impl VectorCache {
     }
 
     /// A text's unit vector as little-endian float32, counted as a hit if it is known.
-    pub fn get(&self, key: &Key) -> Option<Arc<[u8]>> {
+    pub fn get(&self, key: &Key) -> Option<Vector> {
         let found = self.shard(key)?.lock().get(key).cloned()?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(found)
     }
 
     /// Keeps a vector of [`VectorCache::dimension`] components; others are left out.
-    pub fn insert(&self, key: Key, vector: Arc<[u8]>) {
+    pub fn insert(&self, key: Key, vector: Vector) {
         if vector.len() != self.dimension * size_of::<f32>() {
             return;
         }
@@ -144,15 +147,14 @@ impl VectorCache {
         }
     }
 
-    fn shard(&self, key: &Key) -> Option<&Mutex<Lru<Arc<[u8]>>>> {
+    fn shard(&self, key: &Key) -> Option<&Mutex<Lru<Vector>>> {
         // Other bytes than those that the map inside uses.
         let shards = self.shards.len() as u64;
         (shards > 0).then(|| &self.shards[(key.word(1) % shards) as usize])
     }
 }
 
-/// A vector as it is sent and kept: little-endian float32.
-pub(crate) fn as_bytes(vector: &[f32]) -> Arc<[u8]> {
+pub(crate) fn as_bytes(vector: &[f32]) -> Vector {
     let mut bytes = Vec::with_capacity(size_of_val(vector));
     for component in vector {
         bytes.extend_from_slice(&component.to_le_bytes());
@@ -164,7 +166,7 @@ pub(crate) fn as_bytes(vector: &[f32]) -> Arc<[u8]> {
 mod tests {
     use super::*;
 
-    fn vector(value: f32) -> Arc<[u8]> {
+    fn vector(value: f32) -> Vector {
         as_bytes(&[value, 0.0])
     }
 

@@ -15,7 +15,7 @@ mod static_table;
 mod tokenization;
 mod unit;
 
-pub use cache::{Key, VectorCache};
+pub use cache::{Key, Vector, VectorCache};
 pub use error::Error;
 pub use model::QueryModel;
 pub use onnx::{OnnxModel, OnnxSettings, Pooling};

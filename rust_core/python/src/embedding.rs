@@ -40,7 +40,7 @@ impl EmbeddingModel {
             .map_err(|error| refusal(&error))
     }
 
-    /// A sentence encoder; `library` is the file of the onnxruntime library, of which a process loads the first only.
+    /// A sentence encoder; `library` is the file of onnxruntime's library: a process loads the first one only.
     #[staticmethod]
     #[pyo3(signature = (identity, *, library, model, tokenizer, max_tokens, threads, pooling, title))]
     #[expect(
@@ -125,7 +125,7 @@ impl VectorCache {
         Self(Arc::new(cache))
     }
 
-    /// The vectors of the texts one after another as little-endian float32, and the positions of the unknown ones.
+    /// The vectors of the texts, one after another, as little-endian float32; the positions of the unknown ones.
     fn look_up<'py>(
         &self,
         py: Python<'py>,

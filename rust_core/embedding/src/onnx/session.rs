@@ -16,7 +16,7 @@ use ort::environment::Environment;
 use ort::ep;
 use ort::logging::LogLevel;
 use ort::memory::Allocator;
-use ort::value::{DynValue, TensorRef};
+use ort::value::{DynValue, Outlet, TensorRef};
 use ort::{AsPointer, api};
 use parking_lot::Mutex;
 
@@ -36,7 +36,7 @@ pub(super) struct Output {
 
 /// A model that is ready to run on many threads at once.
 pub(super) struct Session {
-    session: ort::session::Session,
+    onnx: ort::session::Session,
     inputs: Vec<Input>,
     output: CString,
 }
@@ -70,7 +70,7 @@ impl Session {
             .ok_or_else(|| Error::Unfit("the model has no output".to_owned()))?;
         let output = c_name(output.name())?;
         Ok(Self {
-            session,
+            onnx: session,
             inputs,
             output,
         })
@@ -108,7 +108,7 @@ impl Session {
         // output outlive the call; `output` has room for the one value. See above for the threads.
         let status = unsafe {
             (api().Run)(
-                self.session.ptr().cast_mut(),
+                self.onnx.ptr().cast_mut(),
                 ptr::null(),
                 names.as_ptr(),
                 values.as_ptr(),
@@ -160,7 +160,7 @@ fn configured(
 }
 
 fn inputs(session: &ort::session::Session) -> Result<Vec<Input>, Error> {
-    let mut names: Vec<&str> = session.inputs().iter().map(|input| input.name()).collect();
+    let mut names: Vec<&str> = session.inputs().iter().map(Outlet::name).collect();
     names.sort_unstable();
     let refused = || {
         Error::Unfit(format!(

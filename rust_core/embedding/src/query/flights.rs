@@ -3,14 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::lru::DigestHasher;
-use crate::{Error, Key};
+use crate::{Error, Key, Vector};
 
-/// A unit vector as little-endian float32, or why there is none.
-pub(super) type Answer = Result<Arc<[u8]>, Error>;
+/// A vector, or why there is none.
+pub(super) type Answer = Result<Vector, Error>;
 
 /// A caller who waits for a vector.
 pub(super) struct Waiter {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::cache::as_bytes;
-use crate::{Error, Key, QueryModel, VectorCache};
+use crate::{Error, Key, QueryModel, Vector, VectorCache};
 
 use flights::{Answer, Boarding, Flight, Flights, Waiter};
 
@@ -106,13 +106,13 @@ impl QueryEmbedder {
         self.shared.model.is_some()
     }
 
-    /// The unit vector of a known text, as little-endian float32.
-    pub fn cached(&self, text: &str) -> Option<Arc<[u8]>> {
+    /// The unit vector of a known text.
+    pub fn cached(&self, text: &str) -> Option<Vector> {
         let cache = &self.shared.cache;
         cache.get(&cache.key(text.as_bytes()))
     }
 
-    /// Embeds a text and calls `done` with its unit vector, as little-endian float32.
+    /// Embeds a text and calls `done` with its unit vector.
     ///
     /// `done` is called once: before this returns, if the text is known or the request is refused, else later on a
     /// thread of the pool. It must not work long there.
