@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from mnemic import _core
 from mnemic.engine.engine import Engine
+from mnemic.model.access import AccessRole
 from mnemic.model.deadline import NO_DEADLINE
 from mnemic.model.errors import MnemicError
+from mnemic.model.scope import Scope
+from mnemic.server.authentication import Caller
 from mnemic.server.calls import Call
 from mnemic.server.memory_service import MemoryService
 from mnemic.v1 import memory_service_pb2 as pb
@@ -60,16 +62,16 @@ class Both:
     Attributes:
         engine: Whom.
         native: The native answers.
-        counts: How many calls were answered natively and how many were left to the relay, by method.
     """
 
     engine: Engine
     native: _core.NativeAnswers
-    counts: Counter[str] = field(default_factory=Counter)
 
-    def of_python(self, request: Message, tenant: str = "default") -> Message | None:
-        """What the Python server answers; None for a refusal."""
-        call = Call("", "", tenant, NO_DEADLINE, threading.Event())
+    def of_python(self, request: Message, caller: _core.Principal | str = "default") -> Message | None:
+        """What the Python server answers to a principal, or anyone of a tenant; None for a refusal."""
+        who = principal(caller) if isinstance(caller, str) else caller
+        known = Caller(who.tenant, AccessRole(who.role), Scope(*who.scope), who.subject)
+        call = Call("", "", known, NO_DEADLINE, threading.Event())
         service = MemoryService(self.engine)
         behaviour = {
             "SearchMemories": service.search_memories,
@@ -82,18 +84,18 @@ class Both:
         except MnemicError:
             return None
 
-    def of_native(self, request: Message, caller: _core.Principal | None = None) -> Message | None:
+    def of_native(self, request: Message, caller: _core.Principal | str = "default") -> Message | None:
         """What is answered natively; None for what would be relayed."""
+        who = principal(caller) if isinstance(caller, str) else caller
         method = _METHODS[type(request)]
-        answer = self.native.answer(caller or principal(), method, request.SerializeToString())
-        self.counts[f"{method} {'relayed' if answer is None else 'native'}"] += 1
+        answer = self.native.answer(who, method, request.SerializeToString())
         return None if answer is None else RESPONSES[method].FromString(answer)
 
-    def agree(self, request: Message, tenant: str = "default", caller: _core.Principal | None = None) -> bool:
+    def agree(self, request: Message, caller: _core.Principal | str = "default") -> bool:
         """Whether it was answered natively; fails unless that is what Python answers."""
         # Python first: it loads what the native answers then find in memory.
-        expected = self.of_python(request, tenant)
-        found = self.of_native(request, caller or principal(tenant))
+        expected = self.of_python(request, caller)
+        found = self.of_native(request, caller)
         if found is None:
             return False
         assert expected is not None, f"answered natively, refused by Python: {request}"

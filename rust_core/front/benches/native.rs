@@ -21,7 +21,7 @@ const DIMENSION: usize = 384;
 const ROWS: u128 = 10_000;
 const WEIGHTS: [f64; 4] = [0.5, 0.5, 0.1, 0.0];
 
-/// Numbers without pattern, the same in every run (SplitMix64).
+/// Numbers without pattern, the same in every run (`SplitMix64`).
 struct Chance(u64);
 
 impl Chance {

@@ -40,36 +40,28 @@ fn value(message: contract::MetadataValue) -> Option<MetadataValue> {
     })
 }
 
-/// A request's filter and the credential's restriction: each restricted id must be carried. None where it is not certain
-/// what Python says.
-pub(super) fn restricted(
-    filter: Option<Filter>,
+/// What a memory must fulfil so that a restricted credential may see it, as far as the scope does not see to it: each
+/// restricted id is carried. None where the request does not ask for them, and so finds nothing.
+pub(super) fn restriction(
     restriction: &Restriction,
     scope: &ScopeIds,
     scope_match: ScopeMatch,
     partitions: &[PartitionKey],
-) -> Option<Option<Filter>> {
-    if restriction.is_empty() {
-        return Some(filter);
-    }
-    let mut all: Vec<Filter> = filter.into_iter().collect();
+) -> Option<Vec<Filter>> {
+    let mut conditions = Vec::new();
     for (field, id) in restriction.pairs() {
-        let asked = asked(scope, field);
-        if asked.is_some_and(|asked| asked != id) {
+        if asked(scope, field) != Some(id) {
             return None;
         }
         let is_owner =
             |key: &PartitionKey| key.owner_kind == owner_kind(field) && key.owner_id == id;
-        let carried = asked.is_some() && scope_match == ScopeMatch::Exact;
-        if !carried && !partitions.iter().all(is_owner) {
+        if scope_match != ScopeMatch::Exact && !partitions.iter().all(is_owner) {
             let value = MetadataValue::Text(id.to_owned());
-            all.push(Filter::comparison(field, Operator::Equal as i64, vec![value]).ok()?);
+            let condition = Filter::comparison(field, Operator::Equal as i64, vec![value]);
+            conditions.push(condition.ok()?);
         }
     }
-    match all.len() {
-        0 | 1 => Some(all.pop()),
-        _ => Filter::all_of(all).ok().map(Some),
-    }
+    Some(conditions)
 }
 
 fn asked<'a>(scope: &'a ScopeIds, field: &str) -> Option<&'a str> {

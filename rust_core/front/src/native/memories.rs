@@ -51,7 +51,7 @@ impl Fields<'_> {
         let record = &memory.record;
         self.when(1, |out| out.id(1, record.memory_id()));
         self.when(2, |out| {
-            out.message(2, |out| write_scope(out, &memory.scope))
+            out.message(2, |out| write_scope(out, &memory.scope));
         });
         self.integer(3, record.kind());
         self.text(4, record.body());

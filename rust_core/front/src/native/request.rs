@@ -55,18 +55,30 @@ impl Search {
         if is_later || message.min_revision < 0 {
             return None;
         }
-        let scope = checks::scope(message.scope, settings.id_bytes)?;
+        let mut scope = checks::scope(message.scope, settings.id_bytes)?;
         let scope_match = match message.r#match {
             0 | 1 => ScopeMatch::Visible,
             2 => ScopeMatch::Exact,
             _ => return None,
         };
+        if scope_match == ScopeMatch::Exact {
+            // Each of its hits carries the ids asked for and those of the restriction.
+            let restriction = principal.scope.clone();
+            scope.user_id = scope.user_id.or(restriction.user_id);
+            scope.agent_id = scope.agent_id.or(restriction.agent_id);
+            scope.session_id = scope.session_id.or(restriction.session_id);
+            scope.app_id = scope.app_id.or(restriction.app_id);
+        }
         let partitions = partitions(&principal.tenant, &scope, scope_match)?;
-        let asked = message
-            .filter
-            .map_or(Some(None), |filter| filters::filter(filter).map(Some))?;
-        let filter =
-            filters::restricted(asked, &principal.scope, &scope, scope_match, &partitions)?;
+        let mut conditions =
+            filters::restriction(&principal.scope, &scope, scope_match, &partitions)?;
+        if let Some(filter) = message.filter {
+            conditions.push(filters::filter(filter)?);
+        }
+        let filter = match conditions.len() {
+            0 | 1 => conditions.pop(),
+            _ => Some(Filter::all_of(conditions).ok()?),
+        };
         let as_of_micros = match message.as_of {
             Some(time) => Some(checks::micros(&time)?),
             None => None,

@@ -26,7 +26,7 @@ const MOST_SEARCHES_AT_ONCE: usize = 4;
 
 /// The searches of one call.
 pub(super) struct Searches {
-    searches: Vec<Search>,
+    all: Vec<Search>,
     is_batch: bool,
     embed_micros: Vec<i64>,
     prepared_micros: i64,
@@ -62,10 +62,10 @@ impl Searches {
             shared.look_up(&mut search)?;
             (search.min_revision <= shared.index.revision()).then_some(search)
         };
-        let searches: Vec<Search> = messages.into_iter().map(search).collect::<Option<_>>()?;
+        let all: Vec<Search> = messages.into_iter().map(search).collect::<Option<_>>()?;
         Some(Self {
-            embed_micros: vec![0; searches.len()],
-            searches,
+            embed_micros: vec![0; all.len()],
+            all,
             is_batch,
             prepared_micros: micros_since(begin),
         })
@@ -76,7 +76,7 @@ impl Searches {
         let Some(is_short) = self.is_short(shared) else {
             return Answer::Now(None);
         };
-        let is_ready = self.searches.iter().all(Search::is_ready);
+        let is_ready = self.all.iter().all(Search::is_ready);
         if is_short && is_ready {
             return Answer::Now(self.run(shared).map(Ok));
         }
@@ -87,7 +87,7 @@ impl Searches {
     /// Whether a thread of the listener may run them; None if a partition is not in memory.
     fn is_short(&self, shared: &Shared) -> Option<bool> {
         let mut rows = 0;
-        for search in &self.searches {
+        for search in &self.all {
             let residents = shared.index.residents(&search.partitions)?;
             let factor = if search.is_filtered() {
                 ROWS_OF_A_FILTERED_ONE
@@ -96,7 +96,7 @@ impl Searches {
             };
             rows += residents.rows() * factor;
         }
-        Some(rows <= MOST_ROWS_AT_ONCE && self.searches.len() <= MOST_SEARCHES_AT_ONCE)
+        Some(rows <= MOST_ROWS_AT_ONCE && self.all.len() <= MOST_SEARCHES_AT_ONCE)
     }
 
     async fn run_later(
@@ -105,7 +105,7 @@ impl Searches {
         is_short: bool,
         deadline: Option<Instant>,
     ) -> Answered {
-        for (search, spent) in self.searches.iter_mut().zip(&mut self.embed_micros) {
+        for (search, spent) in self.all.iter_mut().zip(&mut self.embed_micros) {
             if matches!(search.vector, QueryVector::Wanted) {
                 let begin = Instant::now();
                 let embedder = shared.embedder.as_ref()?;
@@ -128,11 +128,11 @@ impl Searches {
     /// None if a partition left memory meanwhile or turned out to be damaged.
     fn run(&self, shared: &Shared) -> Option<Framed> {
         let mut out = Writer::new(started());
-        for (search, &embed_micros) in self.searches.iter().zip(&self.embed_micros) {
+        for (search, &embed_micros) in self.all.iter().zip(&self.embed_micros) {
             if self.is_batch {
                 let mut done = Some(());
                 out.message(1, |out| {
-                    done = self.run_one(shared, search, embed_micros, out)
+                    done = self.run_one(shared, search, embed_micros, out);
                 });
                 done?;
             } else {
