@@ -1,4 +1,8 @@
 //! Native answers to requests made by hand: what is certain is answered, everything else is left to the relay.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the parts of these messages may be absent"
+)]
 
 use std::sync::Arc;
 
@@ -25,10 +29,6 @@ struct Native {
     anyone: Arc<Principal>,
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every text of these messages may be absent"
-)]
 fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
@@ -219,8 +219,11 @@ fn the_optional_parts_come_when_asked_for() {
     assert!(parts.vector.is_none());
 }
 
+/// What makes a search another one, in words.
+type Change = (&'static str, fn(&mut SearchMemoriesRequest));
+
 /// Searches that differ from an answered one in one thing.
-fn assert_relayed<const N: usize>(changed: [(&str, fn(&mut SearchMemoriesRequest)); N]) {
+fn assert_relayed<const N: usize>(changed: [Change; N]) {
     let native = native();
     assert!(native.search(&by_words()).is_some());
     for (what, change) in changed {
@@ -339,7 +342,7 @@ fn filters_that_python_might_refuse_are_relayed() {
             request.filter = comparison("colour", 1);
         }),
         ("no operator", |request| {
-            request.filter = comparison("kind", 0)
+            request.filter = comparison("kind", 0);
         }),
         ("too deep", |request| {
             request.filter = comparison("kind", 1);
