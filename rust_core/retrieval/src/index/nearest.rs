@@ -70,7 +70,8 @@ impl VectorSignal {
         let scales = sources.iter().map(|source| source.view.extremes.scale);
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
         // Twice the error: see `Shortlist`.
-        scratch.by_codes.reset(count, 2.0 * error + ROUNDING);
+        let margin = 2.0 * error + ROUNDING;
+        scratch.by_codes.reset(self.path, count, margin);
         let begins = self.through_graphs(sources, count, &mut scratch.by_codes);
         let narrowed = Narrowed { narrowed, begins };
         match self.plan(sources, &narrowed, count) {
@@ -178,7 +179,7 @@ impl VectorSignal {
         scratch: &mut Scratch,
     ) {
         let query = BitQuery::new(self.query.row(), self.dimension);
-        scratch.by_bits.reset(candidates, 0.0);
+        scratch.by_bits.reset(self.path, candidates, 0.0);
         for part in parts(sources, narrowed, Form::Mask) {
             if let (Some(bits), Rows::Mask(mask)) = (part.bits(), part.rows) {
                 let (unit, list) = (self.query.row(), &mut scratch.by_bits);
