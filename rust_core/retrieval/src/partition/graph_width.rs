@@ -19,7 +19,9 @@ const TOP: usize = 10;
 /// So many of each thousand of them are to be found.
 const PER_MILLE: usize = 995;
 /// Where even the last is not enough, the graph is not searched.
-const WIDTHS: [usize; 10] = [48, 64, 96, 128, 192, 256, 384, 512, 768, 1_024];
+const WIDTHS: [usize; 14] = [
+    48, 64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1_024, 1_280,
+];
 
 /// Samples with what a scan finds for them.
 pub(super) struct Calibration {
