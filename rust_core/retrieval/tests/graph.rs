@@ -368,8 +368,8 @@ fn a_graph_is_searched_from_as_many_rows_on_as_it_is_built() {
         GraphPlan::of(GraphUse::WhereFaster, Some(width), selected, rows, 384, 50)
     };
     assert_eq!(plan(256, 70_000, 70_000), None);
-    assert_eq!(plan(512, 150_000, 150_000), None);
-    let widths = [(GRAPH_FROM_ROWS, 768), (1_000_000, 1_280)];
+    assert_eq!(plan(320, 150_000, 150_000), None);
+    let widths = [(GRAPH_FROM_ROWS, 384), (1_000_000, 768)];
     for (rows, width) in widths {
         assert_eq!(plan(width, rows, rows).map(|plan| plan.width), Some(width));
         assert_eq!(

@@ -58,7 +58,7 @@ const fn at_least(number: usize, least: usize) -> usize {
 
 /// From so many rows on, a partition gets a graph: fewer take longer through a graph that finds as much as the scan of the
 /// 1-bit codes. Rows and not bytes, because a row that is twice as long takes both twice as long.
-pub const GRAPH_FROM_ROWS: usize = 400_000;
+pub const GRAPH_FROM_ROWS: usize = 200_000;
 
 /// How many rows are looked at for each of the width, without a filter.
 const LOOKS: usize = 18;
