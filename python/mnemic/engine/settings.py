@@ -75,6 +75,8 @@ class ServerSettings(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for programs")
     metrics_address: str | None = Field(None, description="host:port of the page for Prometheus; unset: none")
+    tracing: bool = Field(default=False, description="export traces of calls by OTLP; needs mnemic[tracing]")
+    trace_ratio: float = Field(0.01, ge=0, le=1, description="the share of calls without a trace that begin one")
     reflection: bool = Field(default=True, description="let clients ask for the contract")
 
 
