@@ -148,12 +148,19 @@ enum Read {
     /// One plain message, all of the body.
     Message { message: Bytes, body: Bytes },
     /// Something else, or more than is read here: for Python.
-    Else { begun: Bytes, rest: Option<Incoming> },
+    Else {
+        begun: Bytes,
+        rest: Option<Incoming>,
+    },
 }
 
 impl Call {
     /// Answers here if that can be, and else relays.
-    async fn answer(mut self, method: Method, body: Incoming) -> Result<Response<Reply>, h2::Error> {
+    async fn answer(
+        mut self,
+        method: Method,
+        body: Incoming,
+    ) -> Result<Response<Reply>, h2::Error> {
         let deadline = self.deadline;
         let read = match within(deadline, self.read(body)).await {
             Ok(Ok(read)) => read,
@@ -245,10 +252,7 @@ impl Call {
 }
 
 /// Waits no longer than the caller does.
-async fn within<T>(
-    deadline: Option<Instant>,
-    work: impl Future<Output = T>,
-) -> Result<T, Refusal> {
+async fn within<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Result<T, Refusal> {
     match deadline {
         None => Ok(work.await),
         Some(deadline) => tokio::time::timeout_at(deadline, work)
@@ -286,7 +290,9 @@ fn metadata_size(headers: &HeaderMap) -> usize {
 /// # Errors
 /// When that has passed already.
 fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
-    let timeout = headers.get(TIMEOUT).and_then(|value| parse_timeout(value.as_bytes()));
+    let timeout = headers
+        .get(TIMEOUT)
+        .and_then(|value| parse_timeout(value.as_bytes()));
     match timeout {
         Some(Duration::ZERO) => Err(Refusal::deadline_exceeded()),
         timeout => Ok(timeout.map(|timeout| Instant::now() + timeout)),
@@ -341,14 +347,22 @@ mod tests {
             ("application/grpc-web", false),
             ("application/json", false),
         ] {
-            assert_eq!(is_grpc(&headers("content-type", value)), expected, "{value}");
+            assert_eq!(
+                is_grpc(&headers("content-type", value)),
+                expected,
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn a_deadline_that_has_passed_is_refused_and_one_that_is_none_is_not() {
         assert!(deadline(&headers("grpc-timeout", "0m")).is_err());
-        assert!(deadline(&headers("grpc-timeout", "soon")).unwrap().is_none());
+        assert!(
+            deadline(&headers("grpc-timeout", "soon"))
+                .unwrap()
+                .is_none()
+        );
         assert!(deadline(&headers("grpc-timeout", "5S")).unwrap().is_some());
     }
 

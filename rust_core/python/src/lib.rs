@@ -4,6 +4,7 @@
 
 mod dataclass;
 mod filter;
+mod front;
 mod hit;
 mod index;
 mod memory;
@@ -77,6 +78,8 @@ mod _core {
 
     #[pymodule_export]
     use super::filter::Filter;
+    #[pymodule_export]
+    use super::front::Front;
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
