@@ -10,7 +10,7 @@ import grpc
 
 TIMEOUT = 20.0
 SECRET = "s" * 64
-SERVICES = ["mnemic.v1.MemoryService", "mnemic.v1.AdminService"]
+FIXED = {"secret": SECRET, "services": ["mnemic.v1.MemoryService", "mnemic.v1.AdminService"]}
 CHUNK = b"x" * 65_536
 LIMITS = {
     "max_message_bytes": 4 * 1024 * 1024,

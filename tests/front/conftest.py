@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from behind import LIMITS, SECRET, SERVICES, Behind, Seen, open_channel
+from behind import FIXED, LIMITS, Behind, Seen, open_channel
 
 from mnemic import _core
 
@@ -56,7 +56,7 @@ def start_front(python_socket) -> Iterator[Callable[..., _core.Front]]:
     started = []
 
     def start(address: str = "127.0.0.1:0", **settings) -> _core.Front:
-        front = _core.Front(address, python_socket, **({"secret": SECRET, "services": SERVICES} | LIMITS | settings))
+        front = _core.Front(address, python_socket, **(FIXED | {"authenticator": _core.Authenticator()} | LIMITS | settings))
         started.append(front)
         return front
 

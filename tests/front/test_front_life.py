@@ -13,7 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from behind import TIMEOUT, comes_true, open_channel
+from behind import FIXED, LIMITS, TIMEOUT, comes_true, open_channel
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
@@ -216,7 +216,7 @@ def test_a_stop_joins_its_threads_and_frees_the_port(python, start_front):
 FORKING = """
 import os, sys
 from mnemic import _core
-front = _core.Front("127.0.0.1:0", sys.argv[1], **eval(sys.argv[2]))
+front = _core.Front("127.0.0.1:0", sys.argv[1], authenticator=_core.Authenticator(), **eval(sys.argv[2]))
 child = os.fork()
 if not child:
     for use in (front.drain, front.load, lambda: front.stop(0)):
@@ -236,9 +236,7 @@ print("done")
 
 
 def test_a_forked_child_is_refused(python, python_socket):
-    from behind import LIMITS, SECRET, SERVICES
-
-    settings = repr({"secret": SECRET, "services": SERVICES} | LIMITS)
+    settings = repr(FIXED | LIMITS)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", FORKING, str(python_socket), settings]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False)

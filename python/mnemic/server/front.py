@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -13,9 +12,6 @@ from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.server.tls import TlsFiles
 
-# The metadata by which the front marks what it relays. Calls that carry this process's secret have been counted
-# against rate limits already.
-FRONT_HEADER = "x-mnemic-front"
 # What the front adds to the metadata of a call.
 FRONT_METADATA_BYTES = 512
 # Calls that are answered natively hold no thread: there may be many.
@@ -29,19 +25,24 @@ _FIELDS = {"certificate": "tls_certificate", "key": "tls_key", "client_authoriti
 class Front:
     """The front of one server. The directory of the private socket is there from the start on, until `stop`.
 
+    Args:
+        settings: How it listens.
+        secret: What it sends with relayed calls, so that the Python server knows them.
+        authenticator: Who may come in; the Python server asks the same.
+
     Attributes:
         python_address: Where the Python server shall listen, as grpcio writes it.
-        secret: What the front sends as `x-mnemic-front`; callers' own values never get here.
         address: The public address, with the port that was taken; empty before `start`.
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, secret: str, authenticator: _core.Authenticator) -> None:
         self._settings = settings
+        self._secret = secret
+        self._authenticator = authenticator
         self._directory = _private_directory()
         self._socket = self._directory / "python.sock"
         self._native: _core.Front | None = None
         self.python_address = f"unix:{self._socket}"
-        self.secret = secrets.token_hex(32)
         self.address = ""
 
     def start(self, services: Sequence[str], tls: TlsFiles | None) -> str:
@@ -63,7 +64,8 @@ class Front:
             self._native = _core.Front(
                 settings.address,
                 self._socket,
-                secret=self.secret,
+                secret=self._secret,
+                authenticator=self._authenticator,
                 services=list(services),
                 max_message_bytes=settings.max_message_bytes,
                 max_metadata_bytes=settings.max_metadata_bytes,

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use mnemic_access::{Authenticator, Principal, Refusal as Denial};
+use mnemic_access::{Authenticator, Principal};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -91,17 +91,15 @@ pub(crate) async fn serve(
 }
 
 impl Shared {
-    /// Authenticates, then asks whether one more call is served.
+    /// Asks in the order of the Python server: whether more calls are served, who calls, how often, and what.
     fn let_in(&self, head: &Parts) -> Result<(Arc<Principal>, CallGuard), Refusal> {
+        let guard = self.activity.begin()?;
         let authorization = head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let now = micros_now();
-        let admit = || -> Result<Arc<Principal>, Denial> {
-            let principal = self.authenticator.authenticate(authorization, now)?;
-            self.authenticator.permit(&principal, head.uri.path())?;
-            self.authenticator.admit(&principal, now)?;
-            Ok(principal)
-        };
-        Ok((admit()?, self.activity.begin()?))
+        let principal = self.authenticator.authenticate(authorization, now)?;
+        self.authenticator.admit(&principal, now)?;
+        self.authenticator.permit(&principal, head.uri.path())?;
+        Ok((principal, guard))
     }
 
     async fn health_call(

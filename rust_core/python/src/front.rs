@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mnemic_access::Authenticator;
 use mnemic_front::answers::RelayEverything;
 use mnemic_front::{Settings, StartError, TlsFiles};
 use pyo3::prelude::*;
 
 use crate::CoreError;
+use crate::access::Authenticator;
 
 /// The native listener of a server.
 #[pyclass(frozen, module = "mnemic._core")]
@@ -20,7 +20,7 @@ pub(crate) struct Front(mnemic_front::Front);
 impl Front {
     #[new]
     #[pyo3(signature = (
-        address, python_socket, *, secret, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
+        address, python_socket, *, secret, authenticator, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
         max_relayed_calls, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None
     ))]
     #[expect(
@@ -32,6 +32,7 @@ impl Front {
         address: String,
         python_socket: PathBuf,
         secret: String,
+        authenticator: &Bound<'_, Authenticator>,
         services: Vec<String>,
         max_message_bytes: usize,
         max_metadata_bytes: usize,
@@ -63,7 +64,7 @@ impl Front {
             max_calls,
             max_relayed_calls,
         };
-        let authenticator = Arc::new(Authenticator::open());
+        let authenticator = Arc::clone(&authenticator.get().inner);
         py.detach(|| mnemic_front::Front::start(settings, authenticator, Arc::new(RelayEverything)))
             .map(Self)
             .map_err(|error| refusal(&error))
