@@ -76,7 +76,7 @@ pub(crate) async fn serve(
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(refused(&refusal, &call_id)),
     };
-    let call = Call {
+    let call = Admitted {
         shared,
         head,
         call_id,
@@ -132,7 +132,7 @@ impl Shared {
 }
 
 /// A call that was let in.
-struct Call {
+struct Admitted {
     shared: Arc<Shared>,
     head: Parts,
     call_id: HeaderValue,
@@ -152,7 +152,7 @@ enum Read {
     },
 }
 
-impl Call {
+impl Admitted {
     /// Answers here if that can be, and else relays.
     async fn answer(
         mut self,
@@ -297,6 +297,10 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
     }
 }
 
+/// What makes ids of calls differ between processes, and within one.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
 /// The caller's name for the call, if it is one that a log can hold, or a new one; as python/mnemic/server/calls.py.
 fn call_id(headers: &HeaderMap) -> HeaderValue {
     if let Some(given) = headers.get(CALL_ID) {
@@ -305,8 +309,6 @@ fn call_id(headers: &HeaderMap) -> HeaderValue {
             return given.clone();
         }
     }
-    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     let id = format!("{:016x}", SEED.hash_one(COUNT.fetch_add(1, Relaxed)));
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"))
 }
