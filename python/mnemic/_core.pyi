@@ -18,6 +18,7 @@ __all__ = [
     "Close",
     "CoreError",
     "Filter",
+    "Front",
     "Hit",
     "Index",
     "PartitionStats",
