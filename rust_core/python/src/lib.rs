@@ -5,6 +5,7 @@
 mod access;
 mod dataclass;
 mod filter;
+mod front;
 mod hit;
 mod index;
 mod memory;
@@ -82,6 +83,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::filter::Filter;
+    #[pymodule_export]
+    use super::front::Front;
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
