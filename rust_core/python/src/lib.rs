@@ -4,6 +4,7 @@
 
 mod access;
 mod dataclass;
+mod embedding;
 mod filter;
 mod front;
 mod hit;
@@ -81,6 +82,8 @@ mod _core {
     use super::access::{
         AccessError, Authenticator, Principal, TokenRules, hash_secret, method_roles,
     };
+    #[pymodule_export]
+    use super::embedding::{EmbeddingModel, QueryEmbedder, VectorCache};
     #[pymodule_export]
     use super::filter::Filter;
     #[pymodule_export]
