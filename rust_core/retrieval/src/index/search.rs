@@ -349,7 +349,7 @@ impl<'a> Retrieved<'a> {
         let record = source.view.record(row);
         seen.insert(record.memory_id()).then(|| Hit {
             record: source.view.kept_record(row),
-            scope: source.view.scope(row),
+            scope: source.view.scope(source.view.slot(row)),
             valid_to_micros: source.view.end(row),
             score,
             parts,

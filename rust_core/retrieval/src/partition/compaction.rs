@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::base::Base;
 use super::base::build::{Plan, Renumbering};
 use super::segment::RowNumber;
-use super::view::{View, has_row, rows_of};
+use super::view::{BaseRef, View, has_row, rows_of};
 use super::writer::Writer;
 use crate::Error;
 use crate::vector::padded;
@@ -38,9 +37,10 @@ impl Compaction {
         view: Arc<View>,
         tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
-        let base: Arc<Base> = Arc::new(Plan::new(&view, padded(dimension), tombstones)?.build()?);
+        let base = Plan::new(&view, padded(dimension), tombstones)?.build()?;
+        let base = BaseRef::new(base, view.sequence);
         Ok(Self {
-            writer: Writer::over(dimension, &base, Arc::default(), view.sequence),
+            writer: Writer::over(dimension, &base),
             reached: Arc::clone(&view),
             origin: view,
             adopted: HashMap::new(),
@@ -66,7 +66,7 @@ impl Compaction {
 
     /// Whether a view is a later state of the one that it began with: a load makes another.
     pub(super) fn is_of(&self, view: &View) -> bool {
-        Arc::ptr_eq(&self.origin.storage, &view.storage)
+        self.origin.is_over_base_of(view)
     }
 
     /// Makes up for the difference to a later view.
@@ -87,7 +87,7 @@ impl Compaction {
                 self.writer.remove(number);
             }
         }
-        for segment in view.segments.iter() {
+        for segment in view.segments() {
             for place in segment.closed_between(before.sequence, view.sequence) {
                 let row = segment.base + place as u32;
                 let number = number_of(&self.adopted, row).filter(|_| has_row(&view.live, row));
