@@ -229,6 +229,13 @@ impl View {
         self.base().is_some_and(Base::is_cold)
     }
 
+    /// [`Base::prefetch`] of a base at rest.
+    pub(crate) fn prefetch(&self, vectors: bool) {
+        if let Rows::AtRest(base) = &self.rows {
+            base.prefetch(vectors);
+        }
+    }
+
     /// Reads what has not been checked yet of its base.
     pub(crate) fn verify(&self) -> Result<(), Error> {
         if self.base().is_some_and(|base| !base.verify()) {

@@ -28,7 +28,7 @@ use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
 use super::view::Counts;
 use crate::sync::OnceLock;
 use crate::sync::atomic::AtomicU64;
-use crate::vector::{BitCodes, BitCodesRef};
+use crate::vector::{BitCodes, BitCodesRef, prefetch};
 use directory::{Directory, buckets_for, hash_of};
 use image::Image;
 use late::Late;
@@ -58,6 +58,8 @@ pub(crate) enum RowPart {
     Record,
 }
 
+/// The most rows that are asked for as a whole before they are read.
+const PREFETCHED_ROWS: usize = 16;
 /// The most bytes of packed scopes that are compared one by one; some sessions of one user.
 const FEW_SCOPES: usize = 1_024;
 
@@ -154,6 +156,18 @@ impl Base {
             }
         };
         self.image.will_need(start, length);
+    }
+
+    /// Asks for what a search of so few rows reads, their vectors too if it has one, all at once: they lie out of every
+    /// cache when many partitions take turns, and each wait is as long as all of them together.
+    pub(crate) fn prefetch(&self, vectors: bool) {
+        if self.rows() > PREFETCHED_ROWS {
+            return;
+        }
+        prefetch(&self.image[self.layout.column(Column::ValidFrom)..]);
+        if vectors {
+            prefetch(self.units(0, self.rows()));
+        }
     }
 
     /// Checks what has to be known before it is used at all.
