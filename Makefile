@@ -27,10 +27,21 @@ $(VENV)/.peers: $(VENV)/.installed constraints-peers.txt
 	done
 	@touch $@
 
+$(VENV)/.serve-peers: $(VENV)/.installed constraints-peers.txt
+	PIP_CONSTRAINT='constraints.txt constraints-peers.txt' $(BIN)/pip install --quiet --group bench-serve-peers \
+	|| echo "the peers of bench-serve do not install here; it leaves them out"
+	@touch $@
+
 build: $(VENV)/.installed ## Build the Rust core (release) and install the package into .venv, editable
 	PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop $(CARGO_PROFILE) --locked --quiet
 
-setup: build ## Everything that the other tasks need: .venv, the release build, the default model
+# For one test, of a client in another language; it is skipped where npm is not.
+NODE := tests/end_to_end/node
+$(NODE)/node_modules/.installed: $(NODE)/package-lock.json
+	@if command -v npm >/dev/null; then cd $(NODE) && npm ci --silent && touch node_modules/.installed; \
+	else echo "npm is not installed: the test of a client in another language will be skipped"; fi
+
+setup: build $(NODE)/node_modules/.installed ## Everything that the other tasks need: .venv, the release build, the default model
 	$(BIN)/mnemic models pull minilm --quiet
 	$(BIN)/mnemic models pull static --quiet
 
@@ -84,8 +95,9 @@ format: $(VENV)/.installed ## Format all code
 	$(BIN)/buf format --write
 	cargo fmt --all
 
-generate: $(VENV)/.installed ## Generate the Python stubs from proto/
+generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages from proto/
 	$(BIN)/python scripts/generate_stubs.py
+	MNEMIC_GENERATE=1 cargo test --package mnemic-front --test contract --locked --quiet
 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
@@ -98,6 +110,10 @@ bench-embedding: setup ## Measure the local embedding models
 
 bench-retrieval: setup $(VENV)/.peers ## Measure the core beside its peers (LOCOMO=path/to/locomo.json, QUICK=1)
 	$(BIN)/python -m bench.retrieval $(LOCOMO) $(if $(QUICK),--quick)
+
+bench-serve: setup $(VENV)/.serve-peers ## Measure the servers side by side, with a native load generator (QUICK=1)
+	cargo build --release --package mnemic-load --locked --quiet
+	$(BIN)/python -m bench.serve $(if $(QUICK),--quick)
 
 bench-core: ## Measure the kernels of the Rust core (criterion)
 	cargo bench --workspace --locked

@@ -37,7 +37,7 @@ from mnemic.model.requests import (
 )
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
-from mnemic.model.stats import NodeStats
+from mnemic.model.stats import IndexStats, NodeStats
 from mnemic.store.interface import Store
 from mnemic.store.sqlite import open_sqlite
 
@@ -208,6 +208,10 @@ class Engine:
         return NodeStats(
             self._store.stats(tenant), self._index.stats(), self._provider.identity, self._provider.dimension
         )
+
+    def index_stats(self) -> IndexStats:
+        """What is in memory; unlike `stats`, without asking the store."""
+        return self._index.stats()
 
     def announce(self, address: str) -> None:
         """Notes where this engine is served, for other processes that want its data directory."""

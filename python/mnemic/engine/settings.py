@@ -74,6 +74,9 @@ class ServerSettings(_Section):
     drain_seconds: float = Field(10.0, ge=0, le=600, description="time for calls in flight at a shutdown")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for programs")
+    metrics_address: str | None = Field(None, description="host:port of the page for Prometheus; unset: none")
+    tracing: bool = Field(default=False, description="export traces of calls by OTLP; needs mnemic[tracing]")
+    trace_ratio: float = Field(0.01, ge=0, le=1, description="the share of calls without a trace that begin one")
     reflection: bool = Field(default=True, description="let clients ask for the contract")
 
 

@@ -32,6 +32,7 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import DEFAULT_TENANT
 from mnemic.server.activity import Activity
 from mnemic.server.status import grpc_status
+from mnemic.server.tracing import Tracing
 
 REQUEST_ID_HEADER = "x-request-id"
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -69,10 +70,14 @@ class CallLimits:
 
     Attributes:
         streams: One permit for each stream that may be served at once.
+        count: Told of each call that ended: its path, its code and how many seconds it took.
+        tracing: Makes spans, if anything does.
         activity: The calls in flight.
     """
 
     streams: threading.Semaphore
+    count: Callable[[str, str, float], None]
+    tracing: Tracing | None = None
     activity: Activity = field(default_factory=Activity)
 
 
@@ -188,6 +193,7 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
     started = time.perf_counter()
     call = Call(path, _call_id(context), tenant_of(context), _deadline(context), limits.activity.draining)
     context.set_trailing_metadata(((REQUEST_ID_HEADER, call.call_id),))
+    end_span = limits.tracing.begin(path, context.invocation_metadata()) if limits.tracing is not None else None
     code = "OK"
     try:
         with limits.activity.call():
@@ -208,8 +214,11 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
         _log.exception("unexpected error", method=path, call_id=call.call_id)
         _abort(context, _internal(call), call, cause=error)
     finally:
-        duration = (time.perf_counter() - started) * 1000
-        _log.info("call", method=path, code=code, duration_ms=round(duration, 3), call_id=call.call_id)
+        seconds = time.perf_counter() - started
+        limits.count(path, code, seconds)
+        if end_span is not None:
+            end_span(code)
+        _log.info("call", method=path, code=code, duration_ms=round(seconds * 1000, 3), call_id=call.call_id)
 
 
 def _internal(call: Call) -> MnemicError:

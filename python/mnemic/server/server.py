@@ -26,6 +26,8 @@ from mnemic.server.admin_service import AdminService
 from mnemic.server.calls import Call, CallLimits, bind_service, parse
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
+from mnemic.server.metrics import Metrics
+from mnemic.server.tracing import Tracing
 from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_pb2
 
 _log = structlog.get_logger("mnemic.server")
@@ -38,6 +40,8 @@ class MnemicServer:
 
     Attributes:
         address: Where it listens, with the port that was taken; empty before `start`.
+        metrics: Its figures.
+        tracing: Where its spans go, if it makes any.
     """
 
     def __init__(self, engine: Engine, settings: ServerSettings | None = None) -> None:
@@ -45,7 +49,10 @@ class MnemicServer:
         self._settings = settings or engine.settings.server
         self._workers = ThreadPoolExecutor(self._settings.max_workers, thread_name_prefix="mnemic-call")
         self._health_workers = ThreadPoolExecutor(1, thread_name_prefix="mnemic-health")
-        self._limits = CallLimits(threading.Semaphore(_stream_count(self._settings)))
+        self.metrics = Metrics(engine, self._settings.metrics_address)
+        self.tracing = Tracing(self._settings.trace_ratio) if self._settings.tracing else None
+        permits = threading.Semaphore(_stream_count(self._settings))
+        self._limits = CallLimits(permits, self.metrics.count, self.tracing)
         self._server = grpc.server(
             self._workers,
             options=_options(self._settings),
@@ -109,6 +116,7 @@ class MnemicServer:
         except RuntimeError as error:
             description = f"cannot listen on {asked}: it is in use, not this machine's, or not permitted"
             raise invalid_field("server.address", description) from error
+        self.metrics.serve()
         self._server.start()
         self.address = asked if asked.startswith("unix:") else f"{asked.rpartition(':')[0]}:{port}"
         for name in ("", *self._names):
@@ -129,6 +137,9 @@ class MnemicServer:
         # A cancelled call's thread may still be at work: the engine must outlive it.
         self._workers.shutdown(wait=True)
         self._health_workers.shutdown(wait=True)
+        self.metrics.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
     def __enter__(self) -> Self:
         self.start()

@@ -1,0 +1,202 @@
+"""Figures of a running server for Prometheus: calls as they end, everything else when the page is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mnemic.engine.engine import Engine
+from mnemic.model.errors import invalid_field
+
+# Of calls that the Python server handles: a health check takes half a millisecond, an add with embedding some.
+_CALL_BUCKETS = (0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Times that were counted natively.
+
+    Attributes:
+        name: What they are of, such as a method's path or a stage.
+        bounds: The upper end of each bucket in seconds, ascending.
+        counts: How many fell into each bucket, and last those above all.
+        seconds: Their sum.
+    """
+
+    name: str
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontFigures:
+    """What the front has counted since its start, and what it holds now.
+
+    Attributes:
+        calls: How often a method ended in a status: (path, google.rpc.Code, whether it was relayed) and the count.
+        durations: Times of the methods that it answers itself, from the first byte to the last.
+        stages: Times within them.
+        gauges: What it holds now: a name, what it means, the value.
+    """
+
+    calls: dict[tuple[str, int, bool], int]
+    durations: tuple[Distribution, ...]
+    stages: tuple[Distribution, ...]
+    gauges: tuple[tuple[str, str, float], ...]
+
+
+class Front(Protocol):
+    """What the metrics ask of a native front."""
+
+    def figures(self) -> FrontFigures:
+        """What it has counted."""
+
+
+class Metrics:
+    """The figures of one server. Use it as a context manager to serve them.
+
+    Args:
+        engine: Whose index is described.
+        address: `host:port` of the page; None for none.
+    """
+
+    def __init__(self, engine: Engine, address: str | None = None) -> None:
+        self._asked = address
+        self.address = ""
+        self._stop: Callable[[], None] | None = None
+        self.registry = CollectorRegistry()
+        self._calls = Counter(
+            "mnemic_calls", "Calls that the Python server ended, by status.", ["method", "code"], registry=self.registry
+        )
+        self._durations = Histogram(
+            "mnemic_call_seconds",
+            "How long the Python server took.",
+            ["method"],
+            buckets=_CALL_BUCKETS,
+            registry=self.registry,
+        )
+        self._counts: dict[tuple[str, str], Counter] = {}
+        self._times: dict[str, Histogram] = {}
+        self.registry.register(_EngineCollector(engine))
+
+    def watch_front(self, front: Front) -> None:
+        """Adds what a front counts."""
+        self.registry.register(_FrontCollector(front))
+
+    def count(self, method: str, code: str, seconds: float) -> None:
+        """Counts a call that has ended."""
+        # Looking a child up by its labels takes longer than counting with it.
+        counter = self._counts.get((method, code))
+        if counter is None:
+            counter = self._counts[method, code] = self._calls.labels(method, code)
+        times = self._times.get(method)
+        if times is None:
+            times = self._times[method] = self._durations.labels(method)
+        counter.inc()
+        times.observe(seconds)
+
+    def serve(self) -> None:
+        """Serves the page, if an address was given.
+
+        Raises:
+            MnemicError: INVALID_FIELD when the address cannot be listened on.
+        """
+        if self._asked is None:
+            return
+        host, _, port = self._asked.rpartition(":")
+        try:
+            server, thread = start_http_server(int(port), host.strip("[]"), self.registry)
+        except (OSError, ValueError) as error:
+            description = f"cannot listen on {self._asked}: {error}"
+            raise invalid_field("server.metrics_address", description) from error
+        self.address = f"{host}:{server.server_port}"
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        self._stop = stop
+
+    def close(self) -> None:
+        """Ends the page."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def __enter__(self) -> Self:
+        self.serve()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _EngineCollector(Collector):
+    """What the index holds; nothing that would have to be counted in the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterable[Metric]:
+        index = self._engine.index_stats()
+        gauges = {
+            "mnemic_revision": ("The last revision that searches see.", self._engine.revision()),
+            "mnemic_index_partitions": ("Partitions in memory.", index.partitions),
+            "mnemic_index_rows": ("Rows in memory, ended ones included.", index.rows),
+            "mnemic_index_current_rows": ("Rows in memory that hold.", index.current),
+            "mnemic_index_vectors": ("Vectors in memory.", index.vectors),
+            "mnemic_index_bytes": ("Memory that the index has allocated.", index.bytes),
+            "mnemic_index_mapped_bytes": ("Files that the index has mapped.", index.mapped_bytes),
+            "mnemic_snapshots": ("Snapshot files.", index.snapshots),
+            "mnemic_snapshot_bytes": ("The size of the snapshot files.", index.snapshot_bytes),
+        }
+        for name, (meaning, value) in gauges.items():
+            yield GaugeMetricFamily(name, meaning, value=value)
+        opened = "Partitions that were loaded from a snapshot."
+        yield CounterMetricFamily("mnemic_snapshots_opened", opened, value=index.snapshots_opened)
+        refused = "Snapshots that were damaged or stale."
+        yield CounterMetricFamily("mnemic_snapshots_refused", refused, value=index.snapshots_refused)
+
+
+class _FrontCollector(Collector):
+    """What the native front counts."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+
+    def collect(self) -> Iterable[Metric]:
+        figures = self._front.figures()
+        calls = CounterMetricFamily(
+            "mnemic_front_calls", "Calls that the front ended, by status.", labels=["method", "code", "relayed"]
+        )
+        for (method, code, relayed), count in figures.calls.items():
+            calls.add_metric([method, str(code), str(relayed).lower()], count)
+        yield calls
+        durations = "How long the front took for what it answers itself."
+        yield _histogram("mnemic_front_call_seconds", durations, "method", figures.durations)
+        stages = "Where the time of its searches went."
+        yield _histogram("mnemic_front_stage_seconds", stages, "stage", figures.stages)
+        for name, meaning, value in figures.gauges:
+            yield GaugeMetricFamily(f"mnemic_front_{name}", meaning, value=value)
+
+
+def _histogram(name: str, meaning: str, label: str, distributions: Iterable[Distribution]) -> Metric:
+    family = HistogramMetricFamily(name, meaning, labels=[label])
+    for distribution in distributions:
+        total = 0
+        buckets = []
+        for bound, count in zip((*distribution.bounds, float("inf")), distribution.counts, strict=True):
+            total += count
+            buckets.append(("+Inf" if bound == float("inf") else repr(bound), float(total)))
+        family.add_metric([distribution.name], buckets, distribution.seconds)
+    return family
