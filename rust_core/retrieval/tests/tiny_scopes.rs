@@ -6,6 +6,8 @@
 //! their postings and tables. All else that is allocated counts as overhead: the place in the index, the key, the
 //! partition, its view, and what the image is rounded up by. What the allocator itself adds to a block is not counted.
 
+#![expect(clippy::print_stdout, reason = "whoever runs it wants the figure")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -134,14 +134,14 @@ impl Index {
             return partition.load(self.dimension, rows);
         }
         // Made before it is put in: nobody sees it empty.
-        let partition = Partition::new(key, self.dimension);
-        partition.load(self.dimension, rows)?;
-        let mut fresh = Some(partition);
-        let held = self
-            .partitions
-            .insert(key, || fresh.take().expect("it is put in once"));
+        let fresh = Arc::new(Partition::new(key, self.dimension));
+        fresh.load(self.dimension, rows)?;
+        let held = self.partitions.insert(key, || Arc::clone(&fresh));
+        if Arc::ptr_eq(&held, &fresh) {
+            return Ok(());
+        }
         // Somebody else made one meanwhile.
-        fresh.map_or(Ok(()), |_| held.load(self.dimension, rows))
+        held.load(self.dimension, rows)
     }
 
     /// Adds rows and then ends versions, at one moment: a search sees all of it or nothing. A row whose id and version
@@ -200,7 +200,7 @@ impl Index {
     /// was there is still there then.
     pub fn open(&self, key: &PartitionKey, path: &Path, model: &str) -> Result<i64, Error> {
         let (base, revision) = snapshot::open(path, key, self.dimension, model, CHECKED_AT_ONCE)?;
-        self.partition_or_new(key).settle_on(self.dimension, base);
+        self.partition_or_new(key).settle_on(base);
         Ok(revision)
     }
 
@@ -262,7 +262,7 @@ impl Index {
     }
 
     fn partition_or_new(&self, key: &PartitionKey) -> Arc<Partition> {
-        let new = || Partition::new(key, self.dimension);
+        let new = || Arc::new(Partition::new(key, self.dimension));
         self.partition(key)
             .unwrap_or_else(|| self.partitions.insert(key, new))
     }

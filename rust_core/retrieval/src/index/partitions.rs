@@ -49,7 +49,7 @@ impl Partitions {
     pub(super) fn insert(
         &self,
         key: &PartitionKey,
-        new: impl FnOnce() -> Partition,
+        new: impl FnOnce() -> Arc<Partition>,
     ) -> Arc<Partition> {
         let parts = KeyParts::of(key);
         let hash = self.hasher.hash_one(parts);
@@ -59,7 +59,7 @@ impl Partitions {
         match entry {
             Entry::Occupied(held) => Arc::clone(held.get()),
             Entry::Vacant(place) => {
-                let held = Arc::new(new());
+                let held = new();
                 place.insert(Arc::clone(&held));
                 held
             }
@@ -121,7 +121,7 @@ mod tests {
         keys.extend([key("a", 2, "bc"), key("", 2, "")]);
         let held: Vec<_> = keys
             .iter()
-            .map(|key| partitions.insert(key, || Partition::new(key, 1)))
+            .map(|key| partitions.insert(key, || Arc::new(Partition::new(key, 1))))
             .collect();
         for (key, held) in keys.iter().zip(&held) {
             let again = partitions.insert(key, || unreachable!("it is there"));

@@ -19,6 +19,16 @@ const LAST_ROUND: usize = 64;
 /// When writers are faster than this loop, they wait after so many rounds.
 const ROUNDS: usize = 8;
 
+/// A base of the live rows of a view.
+pub(super) fn base_of(
+    dimension: usize,
+    view: &Arc<View>,
+    tombstones: Vec<(u128, u32)>,
+) -> Result<BaseRef, Error> {
+    let base = Plan::new(view, padded(dimension), tombstones)?.build()?;
+    Ok(BaseRef::new(base, view.sequence))
+}
+
 /// A new state of a partition on its way.
 pub(super) struct Compaction {
     writer: Writer,
@@ -37,19 +47,13 @@ impl Compaction {
         view: Arc<View>,
         tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
-        let base = Plan::new(&view, padded(dimension), tombstones)?.build()?;
-        let base = BaseRef::new(base, view.sequence);
+        let base = base_of(dimension, &view, tombstones)?;
         Ok(Self {
             writer: Writer::over(dimension, &base),
             reached: Arc::clone(&view),
             origin: view,
             adopted: HashMap::new(),
         })
-    }
-
-    /// The writer of nothing but the base.
-    pub(super) fn into_writer(self) -> Writer {
-        self.writer
     }
 
     /// Makes up for what happened, until little is left or the writers are too fast.

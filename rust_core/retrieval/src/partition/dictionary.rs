@@ -330,9 +330,9 @@ impl<'a> Vocabulary<'a> {
         let sealed = self.sealed.as_ref();
         let growing = self.growing.map_or(0, |growing| {
             let growing = growing.0.read();
-            let is_new =
-                |key: &&Box<str>| sealed.is_none_or(|base| base.find(self.lexicon, key).is_none());
-            growing.keys().filter(is_new).count()
+            let is_sealed =
+                |key: &str| sealed.is_some_and(|base| base.find(self.lexicon, key).is_some());
+            growing.keys().filter(|key| !is_sealed(key)).count()
         });
         sealed.map_or(0, |base| base.keys(self.lexicon)) + growing
     }

@@ -167,17 +167,17 @@ impl Partition {
         let mut fresh = Writer::new(dimension);
         fresh.write(rows, &[])?;
         let view = Arc::new(fresh.view());
-        let made = Compaction::of(dimension, view, fresh.tombstones())?;
+        let base = compaction::base_of(dimension, &view, fresh.tombstones())?;
         let mut writer = self.writer.lock();
-        self.settle(made.into_writer(), &mut writer);
+        self.rest(&base, &mut writer);
         Ok(())
     }
 
     /// Replaces all that is there by a base.
-    pub(crate) fn settle_on(&self, dimension: usize, base: Base) {
+    pub(crate) fn settle_on(&self, base: Base) {
         let mut writer = self.writer.lock();
         let base = BaseRef::new(base, self.view().sequence + 1);
-        self.settle(Writer::over(dimension, &base), &mut writer);
+        self.rest(&base, &mut writer);
     }
 
     /// The state now, to be written to a file.
@@ -191,11 +191,16 @@ impl Partition {
         }
     }
 
+    /// Publishes a base and nothing else; who writes next begins with that.
+    fn rest(&self, base: &BaseRef, writer: &mut Option<Box<Writer>>) {
+        self.view.store(Arc::clone(base.view()));
+        *writer = None;
+    }
+
     /// Publishes the state of a new writer and keeps the writer if it has more than the base.
     fn settle(&self, mut fresh: Writer, writer: &mut Option<Box<Writer>>) {
-        if let Some(at_rest) = fresh.at_rest() {
-            self.view.store(at_rest);
-            *writer = None;
+        if let Some(base) = fresh.base().filter(|_| !fresh.has_written()) {
+            self.rest(base, writer);
         } else {
             self.view.store(Arc::new(fresh.view()));
             *writer = Some(Box::new(fresh));

@@ -85,7 +85,8 @@ impl Writer {
         writer
     }
 
-    fn base(&self) -> Option<&BaseRef> {
+    /// The rows with which it began.
+    pub(crate) fn base(&self) -> Option<&BaseRef> {
         self.segments.base.as_ref()
     }
 
@@ -96,12 +97,6 @@ impl Writer {
             || self.counts.live as usize != rows
             || !self.deleted.is_empty()
             || self.segments.has_marks()
-    }
-
-    /// The view of nothing but the base, if it has nothing else.
-    pub(crate) fn at_rest(&self) -> Option<Arc<View>> {
-        let base = self.base().filter(|_| !self.has_written());
-        base.map(|base| Arc::clone(base.view()))
     }
 
     /// Begins a batch of this number.

@@ -97,7 +97,7 @@ fn open_at(path: &Path, checked_at_once: u64) -> Result<Index, Error> {
         .apply::<Vec<u8>>(&key(), &[], &[])
         .expect("an empty batch");
     let partition = index.partition(&key()).expect("it was made");
-    partition.settle_on(DIMENSION, base);
+    partition.settle_on(base);
     Ok(index)
 }
 
