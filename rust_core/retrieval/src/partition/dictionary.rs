@@ -15,6 +15,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Most terms of a partition occur in a few rows only.
 const FIRST_POSTINGS: usize = 4;
+/// Of so many postings of a base the current ones are counted each time: to remember the number would cost more.
+const FEW_POSTINGS: usize = 64;
 
 /// One row that holds a term, with what its score needs, so that the scan of a list reads nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -89,11 +91,15 @@ impl Sealed {
     }
 
     fn current_in(&self, view: &View) -> u32 {
+        let postings = self.postings();
         if view.is_all_current() {
-            return self.postings().len() as u32;
+            return postings.len() as u32;
+        }
+        if postings.len() <= FEW_POSTINGS {
+            return count(view, postings.iter());
         }
         let known = self.base.counted(self.lexicon, self.place);
-        counted(known, view, || self.postings().iter())
+        counted(known, view, || postings.iter())
     }
 }
 
@@ -108,12 +114,15 @@ fn counted<'a, I: Iterator<Item = &'a Posting>>(
     if (last >> 32) as u32 == view.sequence {
         return last as u32;
     }
-    let count = postings()
-        .map(|posting| u32::from(has_row(&view.current, posting.row)))
-        .sum::<u32>();
+    let count = count(view, postings());
     let last = u64::from(view.sequence) << 32 | u64::from(count);
     known.store(last, Ordering::Relaxed);
     count
+}
+
+fn count<'a>(view: &View, postings: impl Iterator<Item = &'a Posting>) -> u32 {
+    let is_current = |posting: &Posting| u32::from(has_row(&view.current, posting.row));
+    postings.map(is_current).sum()
 }
 
 /// The rows after the base that hold a term, ascending. It may run ahead of a reader's view: rows from its limit on are to be ignored.
