@@ -87,7 +87,7 @@ impl PackedScope<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{PackedScopes, count_of, pack};
+    use super::{PackedScope, PackedScopes, count_of, pack};
     use crate::partition::memory::{ScopeIds, ScopeMatch};
 
     fn scopes() -> impl Strategy<Value = ScopeIds> {
@@ -108,9 +108,11 @@ mod tests {
             scope_match in prop::sample::select(vec![ScopeMatch::Visible, ScopeMatch::Exact, ScopeMatch::Tenant]),
         ) {
             let mut bytes = Vec::new();
-            scopes.iter().for_each(|scope| pack(scope, &mut bytes));
+            for scope in &scopes {
+                pack(scope, &mut bytes);
+            }
             prop_assert_eq!(count_of(&bytes), Some(scopes.len()));
-            let unpacked: Vec<ScopeIds> = PackedScopes::new(&bytes).map(|scope| scope.unpack()).collect();
+            let unpacked: Vec<ScopeIds> = PackedScopes::new(&bytes).map(PackedScope::unpack).collect();
             prop_assert_eq!(&unpacked, &scopes);
             for (packed, scope) in PackedScopes::new(&bytes).zip(&scopes) {
                 prop_assert_eq!(packed.is_selected(&asked, scope_match), asked.selects(scope, scope_match));
