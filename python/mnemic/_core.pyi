@@ -1,10 +1,11 @@
-"""The Rust core: one in-memory index per process. Bindings only; `rust_core/retrieval` has the logic.
+"""The Rust core: one in-memory index per process, and who may ask it. Bindings only; `rust_core/retrieval` and
+`rust_core/access` have the logic.
 
 Every call releases the GIL while it works, and a search never waits for a write. Nothing here is part of the public
 API: use `mnemic.Memory` or a client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import final
 
@@ -12,19 +13,25 @@ from mnemic.model.memory import Memory, MetadataValue
 from mnemic.model.scope import PartitionKey, Scope
 
 __all__ = [
+    "AccessError",
+    "Authenticator",
     "Close",
     "CoreError",
     "Filter",
     "Hit",
     "Index",
     "PartitionStats",
+    "Principal",
     "SearchOutcome",
     "SignalScore",
     "Snapshot",
+    "TokenRules",
     "Weights",
     "__version__",
     "build_info",
     "find_entities",
+    "hash_secret",
+    "method_roles",
     "simd_paths",
     "tokenize",
 ]
@@ -308,3 +315,117 @@ class Index:
 
     def stats(self, key: PartitionKey | None = None) -> PartitionStats:
         """Of one partition, or of all."""
+
+class AccessError(Exception):
+    """A caller was turned away. `args` are (reason, message, metadata, retry_after_micros): a `Reason`, words,
+    every part of them that varies, and how long to wait where that helps, or None.
+    """
+
+@final
+class Principal:
+    """Who is calling."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that all of the caller's work is about."""
+    @property
+    def role(self) -> int:
+        """What it may do: a number of `AccessRole`."""
+    @property
+    def scope(self) -> tuple[str | None, str | None, str | None, str | None]:
+        """The user, agent, session and app id that each memory it sees must carry."""
+    @property
+    def is_restricted(self) -> bool:
+        """Whether there is any of them."""
+    @property
+    def subject(self) -> str:
+        """A key's id, a token's `sub`, or `anonymous`."""
+
+@final
+class TokenRules:
+    """Which tokens are good, and what they mean; `JwtSettings` explains each."""
+
+    def __new__(
+        cls,
+        *,
+        algorithms: Sequence[str],
+        issuer: str | None,
+        audiences: Sequence[str],
+        leeway_seconds: int,
+        tenant_claim: str,
+        default_tenant: str | None,
+        role_claim: str,
+        roles: Mapping[str, str],
+        default_role: str | None,
+        scope_claims: Mapping[str, str],
+    ) -> TokenRules: ...
+
+@final
+class Authenticator:
+    """Knows who is calling and what they may do; both servers of a process ask the same one.
+
+    Args:
+        keys: Take API keys.
+        tokens: Take tokens, and which. With neither, everyone is an operator in the default tenant.
+        requests_per_second: The rate of keys that have none of their own, and of tokens; None for any.
+        request_burst: How many at once; None for those of a second.
+    """
+
+    def __new__(
+        cls,
+        *,
+        keys: bool = False,
+        tokens: TokenRules | None = None,
+        requests_per_second: float | None = None,
+        request_burst: int | None = None,
+    ) -> Authenticator: ...
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone may do everything."""
+    @property
+    def key_count(self) -> int:
+        """How many API keys are held."""
+    @property
+    def cached_tokens(self) -> int:
+        """How many verified tokens are remembered."""
+    def authenticate(self, authorization: bytes | None, now_micros: int) -> Principal:
+        """Who calls with this header; raises AccessError UNAUTHENTICATED."""
+    def permit(self, principal: Principal, path: str) -> None:
+        """Raises AccessError PERMISSION_DENIED if the caller may not call the method of that path."""
+    def admit(self, principal: Principal, now_micros: int) -> None:
+        """Counts a call against the caller's rate; raises AccessError QUOTA_EXCEEDED."""
+    def insert_key(
+        self,
+        key_id: str,
+        *,
+        secret_hash: bytes,
+        tenant: str,
+        role: int,
+        scope: tuple[str | None, str | None, str | None, str | None],
+        expire_micros: int | None,
+        requests_per_second: float | None,
+        request_burst: int | None,
+    ) -> None:
+        """Makes an API key good, or changes it."""
+    def remove_key(self, key_id: str) -> bool:
+        """Makes an API key worthless at once; whether it was good."""
+    def take_uses(self) -> list[tuple[str, int]]:
+        """Ids of the keys that were used since this was last asked, with the minute of the last use."""
+    def set_key_set(self, json: str) -> int:
+        """Replaces the keys that verify tokens by a key set (RFC 7517); how many of them are usable.
+
+        Raises:
+            ValueError: The set is unusable; what was there before stays.
+        """
+    def wait_for_unknown_key(self, seconds: float) -> bool:
+        """Waits until a token names a key that the set does not have; whether one did."""
+    def insert_tenant(self, tenant: str) -> None:
+        """Lets tokens of a tenant in."""
+    def remove_tenant(self, tenant: str) -> None:
+        """Turns tokens of a tenant away at once."""
+
+def method_roles() -> dict[str, int]:
+    """The least role of every method of the contract, by its path."""
+
+def hash_secret(secret: str) -> bytes:
+    """The SHA-256 of an API key's secret, as it is kept."""

@@ -19,7 +19,7 @@ ALLOWED = {
     "embedding": {"model"},
     "engine": {"model", "store", "extraction", "embedding", "_core"},
     "wire": {"model", "v1"},
-    "server": {"model", "engine", "wire", "v1"},
+    "server": {"model", "engine", "wire", "v1", "_core"},
     "client": {"model", "engine", "wire", "v1", "embedding"},
     "cli": {"model", "store", "embedding", "engine", "server", "client", "_core"},
 }

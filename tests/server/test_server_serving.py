@@ -56,6 +56,7 @@ class BusyEngine:
 
     def __init__(self, engine) -> None:
         self._engine = engine
+        self.authority = engine.authority
         self.entered = threading.Semaphore(0)
         self.leave = threading.Event()
 
@@ -202,13 +203,16 @@ def test_each_call_is_logged_once_without_its_contents(memories, server):
 
 
 class BrokenEngine:
+    def __init__(self, engine) -> None:
+        self.authority = engine.authority
+
     def search(self, *_arguments, **_options):
         raise ZeroDivisionError("the password is swordfish")
 
 
-def test_a_defect_is_answered_with_an_id_that_the_log_repeats_and_tells_nothing_else(refused):
+def test_a_defect_is_answered_with_an_id_that_the_log_repeats_and_tells_nothing_else(engine, refused):
     with (
-        MnemicServer(BrokenEngine(), ServerSettings(address="127.0.0.1:0")) as server,
+        MnemicServer(BrokenEngine(engine), ServerSettings(address="127.0.0.1:0")) as server,
         grpc.insecure_channel(server.address) as channel,
         capture_logs() as logs,
     ):
@@ -226,13 +230,16 @@ def test_a_defect_is_answered_with_an_id_that_the_log_repeats_and_tells_nothing_
 class VerboseEngine:
     """Refuses with more words than a client's metadata limit allows."""
 
+    def __init__(self, engine) -> None:
+        self.authority = engine.authority
+
     def search(self, *_arguments, **_options):
         raise MnemicError(Reason.OVERLOADED, "ü" * 50_000, metadata={f"k{n}": "v" * 5000 for n in range(100)})
 
 
-def test_an_error_too_long_for_metadata_is_cut_rather_than_lost(refused):
+def test_an_error_too_long_for_metadata_is_cut_rather_than_lost(engine, refused):
     settings = ServerSettings(address="127.0.0.1:0")
-    with MnemicServer(VerboseEngine(), settings) as server, grpc.insecure_channel(server.address) as channel:
+    with MnemicServer(VerboseEngine(engine), settings) as server, grpc.insecure_channel(server.address) as channel:
         refusal = refused(memory_service_pb2_grpc.MemoryServiceStub(channel).SearchMemories, SEARCH)
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
     assert refusal.message.startswith("üü")

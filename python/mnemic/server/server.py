@@ -23,6 +23,7 @@ from mnemic.engine.engine import Engine, Progress
 from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
+from mnemic.server.authentication import Gate
 from mnemic.server.calls import Call, CallLimits, bind_service, parse
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
@@ -40,6 +41,7 @@ class MnemicServer:
 
     Attributes:
         address: Where it listens, with the port that was taken; empty before `start`.
+        gate: Who may come in.
         metrics: Its figures.
         tracing: Where its spans go, if it makes any.
     """
@@ -49,10 +51,12 @@ class MnemicServer:
         self._settings = settings or engine.settings.server
         self._workers = ThreadPoolExecutor(self._settings.max_workers, thread_name_prefix="mnemic-call")
         self._health_workers = ThreadPoolExecutor(1, thread_name_prefix="mnemic-health")
+        self._authority = engine.authority
+        self.gate = Gate(self._authority.authenticator)
         self.metrics = Metrics(engine, self._settings.metrics_address)
         self.tracing = Tracing(self._settings.trace_ratio) if self._settings.tracing else None
         permits = threading.Semaphore(_stream_count(self._settings))
-        self._limits = CallLimits(permits, self.metrics.count, self.tracing)
+        self._limits = CallLimits(self.gate, permits, self.metrics.count, self.tracing)
         self._server = grpc.server(
             self._workers,
             options=_options(self._settings),
@@ -61,7 +65,9 @@ class MnemicServer:
         services: dict[ServiceDescriptor, object] = {
             memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: MemoryService(engine),
             lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
-            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine),
+            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(
+                engine, self.metrics.call_counts
+            ),
         }
         for descriptor, service in services.items():
             bind_service(self._server, descriptor, service, self._limits)
@@ -109,13 +115,14 @@ class MnemicServer:
             MnemicError: INVALID_FIELD when the address cannot be listened on.
         """
         asked = self._settings.address
-        if not is_loopback(asked):
+        if self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
         try:
             port = self._server.add_insecure_port(asked)
         except RuntimeError as error:
             description = f"cannot listen on {asked}: it is in use, not this machine's, or not permitted"
             raise invalid_field("server.address", description) from error
+        self._authority.start()
         self.metrics.serve()
         self._server.start()
         self.address = asked if asked.startswith("unix:") else f"{asked.rpartition(':')[0]}:{port}"

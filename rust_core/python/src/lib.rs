@@ -2,6 +2,7 @@
 //!
 //! Every call that works for more than a moment lets go of the interpreter first.
 
+mod access;
 mod dataclass;
 mod filter;
 mod hit;
@@ -75,6 +76,10 @@ fn find_entities<'a>(py: Python<'_>, text: &'a str) -> Vec<&'a str> {
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::access::{
+        AccessError, Authenticator, Principal, TokenRules, hash_secret, method_roles,
+    };
     #[pymodule_export]
     use super::filter::Filter;
     #[pymodule_export]
