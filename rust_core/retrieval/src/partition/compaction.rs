@@ -36,6 +36,8 @@ pub(super) struct Compaction {
     reached: Arc<View>,
     /// The view of which the base was made.
     origin: Arc<View>,
+    /// New numbers of the rows of that view.
+    renumbering: Renumbering,
     /// New numbers of rows that came since.
     adopted: HashMap<RowNumber, RowNumber>,
 }
@@ -47,11 +49,14 @@ impl Compaction {
         view: Arc<View>,
         tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
-        let base = base_of(dimension, &view, tombstones)?;
+        let plan = Plan::new(&view, padded(dimension), tombstones)?;
+        let base = BaseRef::new(plan.build()?, view.sequence);
+        let renumbering = plan.into_renumbering();
         Ok(Self {
             writer: Writer::over(dimension, &base),
             reached: Arc::clone(&view),
             origin: view,
+            renumbering,
             adopted: HashMap::new(),
         })
     }
@@ -77,10 +82,9 @@ impl Compaction {
     fn advance(&mut self, view: Arc<View>) {
         let before = Arc::clone(&self.reached);
         self.writer.begin(view.sequence);
-        let renumbering = Renumbering::new(&self.origin.live);
         let number_of = |adopted: &HashMap<_, _>, row| {
-            renumbering
-                .number_of(row)
+            let of_base = self.renumbering.number_of(row);
+            of_base
                 .filter(|_| row < self.origin.limit)
                 .or_else(|| adopted.get(&row).copied())
         };

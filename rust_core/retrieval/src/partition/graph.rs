@@ -12,7 +12,7 @@ use super::segment::RowNumber;
 use super::view::{View, has_row};
 use crate::vector::SimdPath;
 use crate::vector::graph::{CodeRows, Graph};
-use crate::vector::plan::{GRAPH_FROM_BYTES, GraphUse};
+use crate::vector::plan::{GRAPH_FROM_ROWS, GraphUse};
 
 /// A step adds rows for so long.
 const STEP: Duration = Duration::from_millis(100);
@@ -165,9 +165,9 @@ impl GraphSlot {
     }
 
     /// Whether a view of this size is to have a graph.
-    pub(crate) fn is_wanted(view: &View, stride: usize, graph_use: GraphUse) -> bool {
-        let bytes = view.counts.current as usize * stride;
-        graph_use != GraphUse::WhereFaster || bytes >= GRAPH_FROM_BYTES
+    pub(crate) fn is_wanted(view: &View, graph_use: GraphUse) -> bool {
+        let rows = view.counts.current as usize;
+        graph_use != GraphUse::WhereFaster || rows >= GRAPH_FROM_ROWS
     }
 
     /// Adds some rows of the slot's own view, or of a new graph that will take the place of a stale one, or finds out how
@@ -190,7 +190,7 @@ impl GraphSlot {
         let serving = if let Some(serving) = self.serving() {
             serving
         } else {
-            if !Self::is_wanted(view, stride, graph_use) {
+            if !Self::is_wanted(view, graph_use) {
                 return false;
             }
             let first = fresh();

@@ -257,7 +257,7 @@ impl Partition {
         }
         let stride = padded(dimension);
         let has_graph = view.graph().is_some_and(GraphSlot::is_there);
-        let graph = if has_graph || GraphSlot::is_wanted(&view, stride, graph_use) {
+        let graph = if has_graph || GraphSlot::is_wanted(&view, graph_use) {
             view.graph_or_new()
         } else {
             None
@@ -265,7 +265,7 @@ impl Partition {
         Ok(graph.is_some_and(|graph| graph.step(&view, path, stride, graph_use)))
     }
 
-    /// The versions that it holds, in the order of writing.
+    /// The versions that it holds, in no particular order.
     pub(crate) fn versions(&self) -> Vec<HeldVersion> {
         let view = self.view();
         let held = |row| {
