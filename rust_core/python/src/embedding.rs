@@ -1,5 +1,10 @@
 //! Embedding: `mnemic._core.EmbeddingModel`, `VectorCache` and `QueryEmbedder`.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments of a binding are owned"
+)]
+
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -25,10 +30,6 @@ impl EmbeddingModel {
     /// A table of token vectors (safetensors, float16) and its tokenizer.
     #[staticmethod]
     #[pyo3(signature = (identity, *, table, tokenizer))]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "arguments of a binding are owned"
-    )]
     fn open_static(
         py: Python<'_>,
         identity: &str,
@@ -43,10 +44,6 @@ impl EmbeddingModel {
     /// A sentence encoder; `library` is the file of onnxruntime's library: a process loads the first one only.
     #[staticmethod]
     #[pyo3(signature = (identity, *, library, model, tokenizer, max_tokens, threads, pooling, title))]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "arguments of a binding are owned"
-    )]
     #[expect(
         clippy::too_many_arguments,
         reason = "named arguments of the Python side"

@@ -34,7 +34,7 @@ impl Partition {
         let latest = rows.max_by_key(|&row| view.record(row).version());
         let found = latest.map(|row| LatestVersion {
             record: view.kept_record(row),
-            scope: view.scope(row),
+            scope: view.scope(view.slot(row)),
             valid_to_micros: view.end(row),
         });
         view.check_damage()?;
@@ -44,7 +44,7 @@ impl Partition {
     fn rows_of(&self, memory_id: u128) -> Option<(Arc<View>, Vec<u32>)> {
         let writer = self.writer.try_lock()?;
         let view = self.view();
-        let rows = match (writer.as_deref(), &view.base) {
+        let rows = match (writer.as_deref(), view.base()) {
             (Some(writer), _) => writer.live_rows_of(memory_id),
             (None, Some(base)) => base.rows_of(memory_id).collect(),
             (None, None) => Vec::new(),
