@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mnemic_front::answers::RelayEverything;
+use mnemic_front::answers::{Answers, RelayEverything};
 use mnemic_front::{Settings, StartError, TlsFiles};
 use pyo3::prelude::*;
 
 use crate::CoreError;
 use crate::access::Authenticator;
+use crate::native::NativeAnswers;
 
 /// The native listener of a server.
 #[pyclass(frozen, module = "mnemic._core")]
@@ -20,7 +21,7 @@ pub(crate) struct Front(mnemic_front::Front);
 impl Front {
     #[new]
     #[pyo3(signature = (
-        address, python_socket, *, secret, authenticator, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
+        address, python_socket, *, secret, authenticator, answers, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
         max_relayed_calls, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None
     ))]
     #[expect(
@@ -33,6 +34,7 @@ impl Front {
         python_socket: PathBuf,
         secret: String,
         authenticator: &Bound<'_, Authenticator>,
+        answers: Option<&Bound<'_, NativeAnswers>>,
         services: Vec<String>,
         max_message_bytes: usize,
         max_metadata_bytes: usize,
@@ -65,7 +67,11 @@ impl Front {
             max_relayed_calls,
         };
         let authenticator = Arc::clone(&authenticator.get().inner);
-        py.detach(|| mnemic_front::Front::start(settings, authenticator, Arc::new(RelayEverything)))
+        let answers: Arc<dyn Answers> = match answers {
+            Some(answers) => Arc::clone(&answers.get().0) as _,
+            None => Arc::new(RelayEverything),
+        };
+        py.detach(|| mnemic_front::Front::start(settings, authenticator, answers))
             .map(Self)
             .map_err(|error| refusal(&error))
     }
