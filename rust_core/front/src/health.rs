@@ -127,8 +127,7 @@ impl Health {
     ) -> Result<Watching, HeaderMap> {
         let service = asked(request).map_err(|status| trailers_of(&status, call_id))?;
         let permit = self.watchers.clone().try_acquire_owned().map_err(|_| {
-            Refusal::new(Reason::Overloaded, "as many watch the health as may")
-                .trailers(call_id)
+            Refusal::new(Reason::Overloaded, "as many watch the health as may").trailers(call_id)
         })?;
         let receiver = self.condition.subscribe();
         Ok(Watching {

@@ -31,7 +31,11 @@ impl Histogram {
             bounds: (0..BUCKETS - 1)
                 .map(|doublings| (FIRST_NANOS << doublings) as f64 / 1e9)
                 .collect(),
-            counts: self.counts.iter().map(|count| count.load(Relaxed)).collect(),
+            counts: self
+                .counts
+                .iter()
+                .map(|count| count.load(Relaxed))
+                .collect(),
             seconds: self.nanos.load(Relaxed) as f64 / 1e9,
         }
     }
@@ -68,7 +72,11 @@ mod tests {
             let histogram = Histogram::default();
             histogram.count(Duration::from_nanos(nanos));
             let counts = histogram.read().counts;
-            assert_eq!(counts.iter().position(|&count| count == 1), Some(bucket), "{nanos}");
+            assert_eq!(
+                counts.iter().position(|&count| count == 1),
+                Some(bucket),
+                "{nanos}"
+            );
         }
     }
 

@@ -36,7 +36,11 @@ pub(super) fn write_line(lines: &mut String, format: LogFormat, note: &Note) {
 }
 
 fn timestamp(note: &Note) -> String {
-    let since = note.began.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO) + note.duration;
+    let since = note
+        .began
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        + note.duration;
     // Microseconds, as Python writes them.
     let nanos = since.subsec_micros() as i32 * 1_000;
     let seconds = since.as_secs() as i64;
@@ -91,7 +95,12 @@ mod tests {
     fn a_line_for_people_says_the_same() {
         let mut lines = String::new();
         write_line(&mut lines, LogFormat::Console, &note());
-        assert!(lines.starts_with("2023-11-14T22:13:20.250043Z [info     ] call "), "{lines}");
-        assert!(lines.ends_with("code=OK duration_ms=0.043 method=/mnemic.v1.MemoryService/SearchMemories\n"));
+        assert!(
+            lines.starts_with("2023-11-14T22:13:20.250043Z [info     ] call "),
+            "{lines}"
+        );
+        assert!(lines.ends_with(
+            "code=OK duration_ms=0.043 method=/mnemic.v1.MemoryService/SearchMemories\n"
+        ));
     }
 }

@@ -5,8 +5,8 @@ mod log;
 mod trace;
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -179,7 +179,11 @@ impl Watch {
     /// How long the calls took that were answered here.
     pub fn durations(&self) -> Vec<(Subject, Distribution)> {
         let read = |subject: Subject| (subject, self.durations[subject.index()].read());
-        Subject::ALL.into_iter().filter(|&subject| subject != Subject::Other).map(read).collect()
+        Subject::ALL
+            .into_iter()
+            .filter(|&subject| subject != Subject::Other)
+            .map(read)
+            .collect()
     }
 
     /// How many notes for log or traces were dropped, for want of room.
@@ -252,7 +256,8 @@ impl Watched {
         if !self.is_relayed {
             watch.durations[subject].count(duration);
         }
-        let is_logged = watch.settings.log.is_some() && !self.is_relayed && self.subject != Subject::Health;
+        let is_logged =
+            watch.settings.log.is_some() && !self.is_relayed && self.subject != Subject::Health;
         if !is_logged && self.trace.is_none() {
             return;
         }

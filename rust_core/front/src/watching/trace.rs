@@ -64,7 +64,10 @@ fn parse(value: &[u8]) -> Option<([u8; 16], [u8; 8], bool)> {
         return None;
     };
     let is_shaped = version == "00" && trace.len() == 32 && parent.len() == 16 && flags.len() == 2;
-    let is_lower = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_lower = |part: &str| {
+        part.bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
     if !is_shaped || !parts.iter().all(|part| is_lower(part)) {
         return None;
     }
@@ -101,7 +104,10 @@ mod tests {
         assert_eq!(trace.parent_id[..2], [0xb7, 0xad]);
         let own = trace.header();
         let next = Trace::of(&headers(own.to_str().unwrap()), 0.0).unwrap();
-        assert_eq!((next.trace_id, next.parent_id), (trace.trace_id, trace.span_id));
+        assert_eq!(
+            (next.trace_id, next.parent_id),
+            (trace.trace_id, trace.span_id)
+        );
     }
 
     #[test]
@@ -127,7 +133,11 @@ mod tests {
 
     #[test]
     fn a_share_of_the_others_begins_one() {
-        let begun = |ratio| (0..4_000).filter(|_| Trace::of(&HeaderMap::new(), ratio).is_some()).count();
+        let begun = |ratio| {
+            (0..4_000)
+                .filter(|_| Trace::of(&HeaderMap::new(), ratio).is_some())
+                .count()
+        };
         assert_eq!(begun(0.0), 0);
         assert_eq!(begun(1.0), 4_000);
         assert!((800..1_200).contains(&begun(0.25)));
