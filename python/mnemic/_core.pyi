@@ -1,10 +1,11 @@
-"""The Rust core: one in-memory index per process. Bindings only; `rust_core/retrieval` has the logic.
+"""The Rust core: the index, the embedding models, and who may ask. Bindings only; the crates of `rust_core` have the
+logic.
 
 Every call releases the GIL while it works, and a search never waits for a write. Nothing here is part of the public
 API: use `mnemic.Memory` or a client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import final
 
@@ -12,19 +13,29 @@ from mnemic.model.memory import Memory, MetadataValue
 from mnemic.model.scope import PartitionKey, Scope
 
 __all__ = [
+    "AccessError",
+    "Authenticator",
     "Close",
     "CoreError",
+    "EmbeddingModel",
     "Filter",
+    "Front",
     "Hit",
     "Index",
     "PartitionStats",
+    "Principal",
+    "QueryEmbedder",
     "SearchOutcome",
     "SignalScore",
     "Snapshot",
+    "TokenRules",
+    "VectorCache",
     "Weights",
     "__version__",
     "build_info",
     "find_entities",
+    "hash_secret",
+    "method_roles",
     "simd_paths",
     "tokenize",
 ]
@@ -178,6 +189,73 @@ class Snapshot:
         """
 
 @final
+class Front:
+    """The native listener of a server, on threads of its own that never take the interpreter's lock.
+
+    It serves from its making until `stop`. In a forked child its methods raise CoreError: start another there.
+    """
+
+    def __new__(
+        cls,
+        address: str,
+        python_socket: str | PathLike[str],
+        *,
+        secret: str,
+        authenticator: Authenticator,
+        services: list[str],
+        max_message_bytes: int,
+        max_metadata_bytes: int,
+        max_connections: int,
+        max_calls: int,
+        max_relayed_calls: int,
+        unix_socket: str | PathLike[str] | None = None,
+        tls_certificate: bytes | None = None,
+        tls_key: bytes | None = None,
+        tls_client_authorities: bytes | None = None,
+    ) -> Front:
+        """Listens and serves.
+
+        Args:
+            address: `host:port` (port 0 takes a free one) or `unix:path`.
+            python_socket: The unix socket on which the Python server listens already.
+            secret: Sent with every relayed call as `x-mnemic-front`.
+            authenticator: Asked of every call but those for health.
+            services: Those whose health is told, besides the empty name for all.
+            max_message_bytes: The largest message that is read.
+            max_metadata_bytes: The metadata of one call: names, values and 32 bytes for each.
+            max_connections: More are closed when they come.
+            max_calls: In flight at once; more are refused.
+            max_relayed_calls: Of these, at the Python server.
+            unix_socket: One more address, which only the same user reaches.
+            tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
+            tls_key: PEM.
+            tls_client_authorities: PEM; only clients with a certificate of these may connect.
+
+        Raises:
+            CoreError: INVALID_FIELD: `address` cannot be listened on, or one of `certificate`, `key` and
+                `client_authorities` is unusable. STORE_UNAVAILABLE: the Python server does not answer.
+        """
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that was taken."""
+
+    def load(self) -> dict[str, int]:
+        """How many there are of what is bounded: connections, calls, relayed_calls, buffered_bytes.
+
+        `python_here` is 1 while the Python server is there.
+        """
+
+    def drain(self) -> None:
+        """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
+
+    def stop(self, grace_seconds: float) -> bool:
+        """Stops listening, waits for the calls in flight and ends its threads; whether all ended by themselves.
+
+        The second time there is nothing to do.
+        """
+
+@final
 class Index:
     """All partitions of a node that are in memory."""
 
@@ -308,3 +386,196 @@ class Index:
 
     def stats(self, key: PartitionKey | None = None) -> PartitionStats:
         """Of one partition, or of all."""
+
+@final
+class EmbeddingModel:
+    """A local model. Its vectors are unit vectors; it may be used from many threads at once."""
+
+    @staticmethod
+    def open_static(identity: str, *, table: str | PathLike[str], tokenizer: str | PathLike[str]) -> EmbeddingModel:
+        """A table of token vectors (safetensors, float16) and its tokenizer."""
+
+    @staticmethod
+    def open_onnx(
+        identity: str,
+        *,
+        library: str | PathLike[str],
+        model: str | PathLike[str],
+        tokenizer: str | PathLike[str],
+        max_tokens: int,
+        threads: int,
+        pooling: str,
+        title: str,
+    ) -> EmbeddingModel:
+        """A sentence encoder; `library` is the file of onnxruntime's library: a process loads the first one only."""
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    def embed(self, texts: Sequence[str], timeout_seconds: float | None) -> bytearray:
+        """The vectors of the texts, one after another, as little-endian float32."""
+
+@final
+class VectorCache:
+    """The vectors of recent texts of one model, least recently used out first; Python and the front share it.
+
+    Texts are UTF-8 with surrogates passed through.
+    """
+
+    def __new__(cls, identity: str, dimension: int, entries: int) -> VectorCache: ...
+    def look_up(self, texts: Sequence[bytes]) -> tuple[bytearray, list[int]]:
+        """The vectors of the texts, one after another, as little-endian float32; the positions of the unknown ones."""
+
+    def keep(self, texts: Sequence[bytes], vectors: bytes) -> None:
+        """Keeps the vectors of the texts, given one after another as little-endian float32."""
+
+    def clear(self) -> None:
+        """Forgets all vectors."""
+
+    @property
+    def hits(self) -> int:
+        """Texts answered from memory."""
+
+    @property
+    def misses(self) -> int:
+        """Texts given to the model."""
+
+    def __len__(self) -> int: ...
+
+@final
+class QueryEmbedder:
+    """Embeds single texts for the native front: known ones from the cache, fresh ones on threads of its own."""
+
+    def __new__(
+        cls, cache: VectorCache, model: EmbeddingModel | None, *, threads: int, queue: int
+    ) -> QueryEmbedder: ...
+    @property
+    def runs_model(self) -> bool:
+        """Whether it can embed a text that the cache does not hold."""
+
+    def cached(self, text: str) -> bytes | None:
+        """The vector of a known text as little-endian float32."""
+
+    def embed(self, text: str, timeout_seconds: float | None = None) -> bytes:
+        """Embeds a text and waits for its vector, as little-endian float32."""
+
+    def counters(self) -> dict[str, int]:
+        """What it did and is doing: `hits`, `misses`, `joined`, `waiting`, `running`."""
+
+    def close(self) -> None:
+        """Refuses what waits and what comes, and waits for the runs that have begun."""
+
+class AccessError(Exception):
+    """A caller was turned away. `args` are (reason, message, metadata, retry_after_micros): a `Reason`, words,
+    every part of them that varies, and how long to wait where that helps, or None.
+    """
+
+@final
+class Principal:
+    """Who is calling."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that all of the caller's work is about."""
+    @property
+    def role(self) -> int:
+        """What it may do: a number of `AccessRole`."""
+    @property
+    def scope(self) -> tuple[str | None, str | None, str | None, str | None]:
+        """The user, agent, session and app id that each memory it sees must carry."""
+    @property
+    def is_restricted(self) -> bool:
+        """Whether there is any of them."""
+    @property
+    def subject(self) -> str:
+        """A key's id, a token's `sub`, or `anonymous`."""
+
+@final
+class TokenRules:
+    """Which tokens are good, and what they mean; `JwtSettings` explains each."""
+
+    def __new__(
+        cls,
+        *,
+        algorithms: Sequence[str],
+        issuer: str | None,
+        audiences: Sequence[str],
+        leeway_seconds: int,
+        tenant_claim: str,
+        default_tenant: str | None,
+        role_claim: str,
+        roles: Mapping[str, str],
+        default_role: str | None,
+        scope_claims: Mapping[str, str],
+    ) -> TokenRules: ...
+
+@final
+class Authenticator:
+    """Knows who is calling and what they may do; both servers of a process ask the same one.
+
+    Args:
+        keys: Take API keys.
+        tokens: Take tokens, and which. With neither, everyone is an operator in the default tenant.
+        requests_per_second: The rate of keys that have none of their own, and of tokens; None for any.
+        request_burst: How many at once; None for those of a second.
+    """
+
+    def __new__(
+        cls,
+        *,
+        keys: bool = False,
+        tokens: TokenRules | None = None,
+        requests_per_second: float | None = None,
+        request_burst: int | None = None,
+    ) -> Authenticator: ...
+    @property
+    def is_open(self) -> bool:
+        """Whether everyone may do everything."""
+    @property
+    def key_count(self) -> int:
+        """How many API keys are held."""
+    @property
+    def cached_tokens(self) -> int:
+        """How many verified tokens are remembered."""
+    def authenticate(self, authorization: bytes | None, now_micros: int) -> Principal:
+        """Who calls with this header; raises AccessError UNAUTHENTICATED."""
+    def permit(self, principal: Principal, path: str) -> None:
+        """Raises AccessError PERMISSION_DENIED if the caller may not call the method of that path."""
+    def admit(self, principal: Principal, now_micros: int) -> None:
+        """Counts a call against the caller's rate; raises AccessError QUOTA_EXCEEDED."""
+    def insert_key(
+        self,
+        key_id: str,
+        *,
+        secret_hash: bytes,
+        tenant: str,
+        role: int,
+        scope: tuple[str | None, str | None, str | None, str | None],
+        expire_micros: int | None,
+        requests_per_second: float | None,
+        request_burst: int | None,
+    ) -> None:
+        """Makes an API key good, or changes it."""
+    def remove_key(self, key_id: str) -> bool:
+        """Makes an API key worthless at once; whether it was good."""
+    def take_uses(self) -> list[tuple[str, int]]:
+        """Ids of the keys that were used since this was last asked, with the minute of the last use."""
+    def set_key_set(self, json: str) -> int:
+        """Replaces the keys that verify tokens by a key set (RFC 7517); how many of them are usable.
+
+        Raises:
+            ValueError: The set is unusable; what was there before stays.
+        """
+    def wait_for_unknown_key(self, seconds: float) -> bool:
+        """Waits until a token names a key that the set does not have; whether one did."""
+    def insert_tenant(self, tenant: str) -> None:
+        """Lets tokens of a tenant in."""
+    def remove_tenant(self, tenant: str) -> None:
+        """Turns tokens of a tenant away at once."""
+
+def method_roles() -> dict[str, int]:
+    """The least role of every method of the contract, by its path."""
+
+def hash_secret(secret: str) -> bytes:
+    """The SHA-256 of an API key's secret, as it is kept."""

@@ -270,8 +270,10 @@ def test_contradictions_are_found(tmp_path):
     assert "although the memory is deleted" in damage("UPDATE memory_versions SET is_deleted = 1")
     assert "disagree" in damage("UPDATE memory_versions SET is_deleted = 1 WHERE version = 2")
     assert "not that of the scope" in damage(
-        "INSERT INTO tenants SELECT 'other', 0", "UPDATE scopes SET tenant = 'other'"
+        "INSERT INTO tenants (tenant, create_time_micros) SELECT 'other', 0", "UPDATE scopes SET tenant = 'other'"
     )
+    assert "counters do not say" in damage("UPDATE tenants SET memory_count = 7 WHERE tenant = 't'")
+    assert "counters do not say" in damage("UPDATE tenants SET body_bytes = 7 WHERE tenant = 'default'")
     assert second.memory_id in damage("DELETE FROM embeddings WHERE version_id = 2")
     assert "length of its model" in damage("UPDATE embeddings SET vector = x'00'")
     assert "refers to a row of scopes" in damage("DELETE FROM scopes")

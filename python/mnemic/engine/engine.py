@@ -13,10 +13,12 @@ import structlog
 from mnemic.embedding.factory import open_provider
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.reading import Reader
+from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
@@ -43,13 +45,22 @@ from mnemic.store.sqlite import open_sqlite
 
 _log = structlog.get_logger("mnemic.engine")
 _HOUR_MICROS = 3_600_000_000
+_DAY_MICROS = 24 * _HOUR_MICROS
 _HOUSEKEEPING_SECONDS = 3600.0
 
 Progress = Callable[[str, float], None]
 
 
 class Engine:
-    """One node's memory. Safe to call from many threads; every method raises `MnemicError`."""
+    """One node's memory. Safe to call from many threads; every method raises `MnemicError`.
+
+    What takes `within` is done for a credential that is restricted to memories that carry these ids: what does not
+    carry them is not there.
+
+    Attributes:
+        settings: Everything.
+        authority: Its tenants, their keys, and who may come in.
+    """
 
     def __init__(self, settings: Settings, store: Store, provider: EmbeddingProvider) -> None:
         """Ties the parts together; use `Engine.open` unless you bring your own.
@@ -70,6 +81,7 @@ class Engine:
         self._writer = Writer(store, self._index, embedder, settings.limits)
         self._reader = Reader(store, settings.limits)
         self._searcher = Searcher(store, self._index, embedder, settings.limits)
+        self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
@@ -111,17 +123,32 @@ class Engine:
         mode: AddMode = AddMode.VERBATIM,
         wait: WaitFor = WaitFor.INDEXED,
         request_id: str = "",
+        within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
         """Adds memories: all of them or none. Durable and visible to the next search when it returns."""
-        return self._writer.add(tenant, scope, inputs, mode=mode, wait=wait, request_id=request_id, deadline=deadline)
+        return self._writer.add(
+            tenant, scope, inputs, mode=mode, wait=wait, request_id=request_id, within=within, deadline=deadline
+        )
 
-    def search(self, tenant: str, request: SearchRequest, *, deadline: Deadline = NO_DEADLINE) -> SearchResult:
+    def search(
+        self,
+        tenant: str,
+        request: SearchRequest,
+        *,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> SearchResult:
         """Finds what matters to a query within a scope, best first."""
-        return self._searcher.search(tenant, request, deadline)
+        return self._searcher.search(tenant, request, deadline, within=within)
 
     def batch_search(
-        self, tenant: str, requests: Sequence[SearchRequest], *, deadline: Deadline = NO_DEADLINE
+        self,
+        tenant: str,
+        requests: Sequence[SearchRequest],
+        *,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
     ) -> list[SearchResult]:
         """Several searches, answered in order; one bad search fails the call."""
         limit = self.settings.limits.searches_per_batch
@@ -130,24 +157,38 @@ class Engine:
         results = []
         for position, request in enumerate(requests):
             try:
-                results.append(self._searcher.search(tenant, request, deadline))
+                results.append(self._searcher.search(tenant, request, deadline, within=within))
             except MnemicError as error:
                 raise error.within(f"searches[{position}]") from error
         return results
 
-    def get(self, tenant: str, memory_id: str, *, scope: Scope | None = None, with_vector: bool = False) -> Memory:
+    def get(
+        self,
+        tenant: str,
+        memory_id: str,
+        *,
+        scope: Scope | None = None,
+        within: Scope = NO_RESTRICTION,
+        with_vector: bool = False,
+    ) -> Memory:
         """One memory by its id."""
-        return self._reader.get(tenant, memory_id, scope=scope, with_vector=with_vector)
+        return self._reader.get(tenant, memory_id, scope=scope, within=within, with_vector=with_vector)
 
     def batch_get(
-        self, tenant: str, memory_ids: Sequence[str], *, scope: Scope | None = None, with_vectors: bool = False
+        self,
+        tenant: str,
+        memory_ids: Sequence[str],
+        *,
+        scope: Scope | None = None,
+        within: Scope = NO_RESTRICTION,
+        with_vectors: bool = False,
     ) -> tuple[list[Memory], list[str]]:
         """Memories by their ids in the order asked, and the ids that are not there."""
-        return self._reader.batch_get(tenant, memory_ids, scope=scope, with_vectors=with_vectors)
+        return self._reader.batch_get(tenant, memory_ids, scope=scope, within=within, with_vectors=with_vectors)
 
-    def list_memories(self, tenant: str, request: ListRequest) -> MemoryPage:
+    def list_memories(self, tenant: str, request: ListRequest, *, within: Scope = NO_RESTRICTION) -> MemoryPage:
         """One page of a scope's memories, newest first."""
-        return self._reader.list_memories(tenant, request)
+        return self._reader.list_memories(tenant, request, within=within)
 
     def update(
         self,
@@ -158,6 +199,7 @@ class Engine:
         expected_version: int = 0,
         request_id: str = "",
         scope: Scope | None = None,
+        within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> UpdateResult:
         """Writes a new version; the older stays in the history."""
@@ -168,6 +210,7 @@ class Engine:
             expected_version=expected_version,
             request_id=request_id,
             scope=scope,
+            within=within,
             deadline=deadline,
         )
 
@@ -179,25 +222,34 @@ class Engine:
         expected_version: int = 0,
         request_id: str = "",
         scope: Scope | None = None,
+        within: Scope = NO_RESTRICTION,
     ) -> DeleteResult:
         """Takes a memory out of every search; its history stays."""
         return self._writer.delete(
-            tenant, memory_id, expected_version=expected_version, request_id=request_id, scope=scope
+            tenant, memory_id, expected_version=expected_version, request_id=request_id, scope=scope, within=within
         )
 
     def delete_all(self, tenant: str, scope: Scope) -> int:
         """Deletes every memory that carries the ids of a scope; how many."""
         return self._writer.delete_all(tenant, scope)
 
-    def history(self, tenant: str, memory_id: str, *, scope: Scope | None = None) -> list[MemoryRevision]:
+    def history(
+        self, tenant: str, memory_id: str, *, scope: Scope | None = None, within: Scope = NO_RESTRICTION
+    ) -> list[MemoryRevision]:
         """All versions of a memory, oldest first."""
-        return self._reader.history(tenant, memory_id, scope=scope)
+        return self._reader.history(tenant, memory_id, scope=scope, within=within)
 
     def list_scopes(
-        self, tenant: str, scope: Scope | None = None, *, page_size: int = 0, page_token: str = ""
+        self,
+        tenant: str,
+        scope: Scope | None = None,
+        *,
+        within: Scope = NO_RESTRICTION,
+        page_size: int = 0,
+        page_token: str = "",
     ) -> ScopePage:
         """The distinct scopes that hold memories, with counts."""
-        return self._reader.list_scopes(tenant, scope or Scope(), size=page_size, token=page_token)
+        return self._reader.list_scopes(tenant, scope or Scope(), within=within, size=page_size, token=page_token)
 
     def revision(self) -> int:
         """The last revision that searches see."""
@@ -206,7 +258,10 @@ class Engine:
     def stats(self, tenant: str | None = None) -> NodeStats:
         """What the node holds, of one tenant's store or of all."""
         return NodeStats(
-            self._store.stats(tenant), self._index.stats(), self._provider.identity, self._provider.dimension
+            self._store.stats(tenant, since_micros=time.time_ns() // 1000 - _DAY_MICROS),
+            self._index.stats(),
+            self._provider.identity,
+            self._provider.dimension,
         )
 
     def index_stats(self) -> IndexStats:
@@ -237,6 +292,7 @@ class Engine:
         self._housekeeping.join()
         self._catch_up.stop()
         self._upkeep.stop()
+        self.authority.stop()
         self._store.close()
         self._provider.close()
 

@@ -9,6 +9,7 @@ from mnemic import _core
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.profiles import resolve_weights, wants_vector
+from mnemic.engine.restriction import NO_RESTRICTION, is_implied, narrowed, restriction_filter
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_search, check_vector
 from mnemic.model.deadline import Deadline
@@ -28,12 +29,17 @@ class Searcher:
         self._embedder = embedder
         self._limits = limits
 
-    def search(self, tenant: str, request: SearchRequest, deadline: Deadline) -> SearchResult:
+    def search(
+        self, tenant: str, request: SearchRequest, deadline: Deadline, *, within: Scope = NO_RESTRICTION
+    ) -> SearchResult:
         """One search; see `mnemic.v1.MemoryService.SearchMemories`."""
         begin = time.perf_counter_ns()
         check_search(request, self._limits)
         weights = resolve_weights(request)
         compiled = None if request.filter is None else compile_filter(request.filter)
+        scope = narrowed(request.scope, request.match, within)
+        if scope is not None and not is_implied(scope, request.match, within):
+            compiled = both_of(compiled, compile_filter(restriction_filter(within)))
         vector = request.vector
         if vector is not None:
             vector = check_vector(vector, self._embedder.provider.dimension, "vector")
@@ -41,19 +47,21 @@ class Searcher:
         if request.min_revision > self._index.revision:
             self._index.wait_for(request.min_revision, deadline, self._limits.revision_wait_seconds)
         prepared = time.perf_counter_ns()
+        if scope is None:
+            return _nothing(self._index.revision, (prepared - begin) // 1000)
         vector_skipped = False
         if vector is None and request.query.strip() and wants_vector(request):
             vector = self._embed_query(request.query, deadline)
             vector_skipped = vector is None
         embedded = time.perf_counter_ns()
-        partitions = self.partitions(tenant, request.scope, request.match)
+        partitions = self.partitions(tenant, scope, request.match)
         # Read before the search: what it reports is then a lower bound of what the hits reflect.
         revision = self._index.revision
 
         def run() -> _core.SearchOutcome:
             return self._index.core.search(
                 partitions,
-                request.scope,
+                scope,
                 int(request.match),
                 text=request.query,
                 vector=vector,
@@ -103,6 +111,16 @@ class Searcher:
         if match is ScopeMatch.EXACT and scope.user_id is not None:
             return [scope.partition(tenant)]
         return self._store.partitions(tenant, scope, match)
+
+
+def both_of(one: _core.Filter | None, other: _core.Filter) -> _core.Filter:
+    """A filter that asks for both."""
+    return other if one is None else _core.Filter.all_of([one, other])
+
+
+def _nothing(revision: int, total: int) -> SearchResult:
+    timings = StageTimings(prepare=total, embed=0, load=0, search=0, total=total)
+    return SearchResult(hits=(), revision=revision, timings=timings, considered=0, vector_skipped=False)
 
 
 def compile_filter(node: Filter) -> _core.Filter:

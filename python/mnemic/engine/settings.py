@@ -10,16 +10,19 @@ import shutil
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from mnemic.embedding.settings import EmbeddingSettings
+from mnemic.model.access import Quota
 from mnemic.model.errors import FieldViolation, MnemicError, Reason
 
 CONFIG_VARIABLE = "MNEMIC_CONFIG"
+# RFC 7518 §3.2: no shorter than the hash.
+_LEAST_SECRET_BYTES = 32
 # The file that `load_settings` is reading: pydantic-settings builds its sources in a class method.
 _config_file: ContextVar[Path | None] = ContextVar("_config_file", default=None)
 
@@ -47,7 +50,17 @@ class Limits(_Section):
     snapshot_bytes: int | None = Field(
         None, ge=0, description="disk for snapshots of the index, 0 for none; unset: a tenth of the disk"
     )
+    tenant_memories: int | None = Field(
+        None, ge=0, description="current memories of a tenant that sets no `max_memories`; unset: any number"
+    )
+    tenant_bytes: int | None = Field(
+        None, ge=0, description="bytes of text of a tenant that sets no `max_bytes`; unset: any number"
+    )
     embedding_queue: int = Field(64, ge=1, le=10_000, description="requests that may wait for the embedding model")
+
+    def quota(self) -> Quota:
+        """What a tenant may hold whose own settings say nothing."""
+        return Quota(self.tenant_memories, self.tenant_bytes)
 
     def index_budget(self) -> int:
         """The memory for the index, in bytes."""
@@ -66,6 +79,12 @@ class ServerSettings(_Section):
     """Where and how the server listens."""
 
     address: str = Field("127.0.0.1:50551", description="host:port; port 0 takes a free one")
+    unix_socket: Path | None = Field(None, description="one more address, for callers of the same user; unset: none")
+    front: bool = Field(default=True, description="the native front owns the address; else the Python server does")
+    tls_certificate: Path | None = Field(None, description="PEM, with the chain; unset: no TLS on host:port")
+    tls_key: Path | None = Field(None, description="PEM, the certificate's private key")
+    tls_client_ca: Path | None = Field(None, description="PEM; only clients with a certificate of these may connect")
+    max_connections: int = Field(1024, ge=1, le=100_000, description="connections to the front at once")
     max_workers: int = Field(8, ge=1, le=256, description="threads that serve calls")
     max_concurrent_streams: int = Field(4, ge=1, le=256, description="bulk streams served at once; below max_workers")
     max_pending_calls: int = Field(256, ge=1, le=100_000, description="calls that may wait for a thread")
@@ -78,6 +97,80 @@ class ServerSettings(_Section):
     tracing: bool = Field(default=False, description="export traces of calls by OTLP; needs mnemic[tracing]")
     trace_ratio: float = Field(0.01, ge=0, le=1, description="the share of calls without a trace that begin one")
     reflection: bool = Field(default=True, description="let clients ask for the contract")
+
+
+class JwtSettings(_Section):
+    """Which tokens (JWT) are taken and what their claims mean."""
+
+    algorithms: tuple[Literal["HS256", "RS256", "ES256", "EdDSA"], ...] = Field(
+        ("RS256", "ES256", "EdDSA"), min_length=1, description="how tokens may be signed: of HS256, RS256, ES256, EdDSA"
+    )
+    key_set: str | None = Field(
+        None, description="the issuer's keys (JWKS): a file, or a URL that begins with https://"
+    )
+    secret: SecretStr | None = Field(
+        None, description="the secret of HS256, 32 bytes or more; better in the environment"
+    )
+    refresh_seconds: float = Field(300.0, ge=10, le=86_400, description="how often the key set is read again")
+    fetch_seconds: float = Field(5.0, gt=0, le=60, description="how long reading the key set may take")
+    unknown_key_seconds: float = Field(
+        30.0, ge=1, le=3600, description="how soon it is read again for a token whose key it does not have"
+    )
+    issuer: str | None = Field(None, description="what `iss` must be; unset: anything")
+    audiences: tuple[str, ...] = Field((), description="one of them must be in `aud`; empty: tokens must have no `aud`")
+    leeway_seconds: int = Field(30, ge=0, le=600, description="how far the issuer's clock may be from this one")
+    tenant_claim: str = Field("tenant", min_length=1, description="the claim that holds the tenant")
+    default_tenant: str | None = Field(None, description="the tenant of tokens without it; unset: they are refused")
+    role_claim: str = Field("role", min_length=1, description="the claim that holds the role, or a list of them")
+    roles: dict[str, Literal["read", "write", "admin", "operator"]] = Field(
+        {}, description="what its values mean; empty: they are read, write, admin and operator"
+    )
+    default_role: Literal["read", "write", "admin", "operator"] | None = Field(
+        None, description="the role of tokens without one; unset: they are refused"
+    )
+    user_claim: str | None = Field(None, description="a claim whose user_id memories must carry, such as `sub`")
+    agent_claim: str | None = Field(None, description="a claim whose agent_id memories must carry")
+    session_claim: str | None = Field(None, description="a claim whose session_id memories must carry")
+    app_claim: str | None = Field(None, description="a claim whose app_id memories must carry")
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        if self.secret is not None and len(self.secret.get_secret_value().encode()) < _LEAST_SECRET_BYTES:
+            raise ValueError(f"secret is shorter than {_LEAST_SECRET_BYTES} bytes")
+        if self.secret is not None and "HS256" not in self.algorithms:
+            raise ValueError("secret is given but HS256 is not among algorithms")
+        return self
+
+
+class AuthenticationSettings(_Section):
+    """Who may call."""
+
+    mode: Literal["none", "keys", "jwt", "keys+jwt"] = Field(
+        "none", description="none: everyone may do everything; keys: API keys; jwt: tokens; keys+jwt: both"
+    )
+    requests_per_second: float | None = Field(
+        None, gt=0, le=1e6, description="calls of a key or token that sets no rate; unset: any number"
+    )
+    request_burst: int | None = Field(
+        None, ge=1, le=1_000_000, description="how many of them may come at once; unset: those of a second"
+    )
+    jwt: JwtSettings = Field(default_factory=JwtSettings)
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether API keys are credentials."""
+        return "keys" in self.mode
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether tokens are credentials."""
+        return "jwt" in self.mode
+
+    @model_validator(mode="after")
+    def _check_tokens(self) -> Self:
+        if self.takes_tokens and self.jwt.key_set is None and self.jwt.secret is None:
+            raise ValueError("mode takes tokens; give jwt.key_set, or jwt.secret for HS256")
+        return self
 
 
 def default_data_directory() -> Path:
@@ -96,6 +189,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
+    authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
 
     @classmethod
     def settings_customise_sources(

@@ -114,7 +114,7 @@ def check_inputs(inputs: Sequence[MemoryInput], limits: Limits, *, now_micros: i
     for position, item in enumerate(inputs):
         path = f"memories[{position}]"
         check_body(item.body, limits, f"{path}.body")
-        _check_text(f"{path}.name", item.name, MAX_NAME_BYTES)
+        check_text(f"{path}.name", item.name, MAX_NAME_BYTES)
         check_times(item.event_time_micros, item.event_time_end_micros, f"{path}.event_time")
         check_expiry(item.expire_time_micros, now_micros, f"{path}.expire_time")
         check_metadata(item.metadata, limits, f"{path}.metadata")
@@ -138,7 +138,7 @@ def check_update(changes: MemoryUpdate, limits: Limits, *, now_micros: int) -> N
     if "body" in changes.fields:
         check_body(changes.body, limits, "memory.body")
     if "name" in changes.fields:
-        _check_text("memory.name", changes.name, MAX_NAME_BYTES)
+        check_text("memory.name", changes.name, MAX_NAME_BYTES)
     if "event_time_micros" in changes.fields or "event_time_end_micros" in changes.fields:
         check_times(changes.event_time_micros, changes.event_time_end_micros, "memory.event_time")
     if "expire_time_micros" in changes.fields:
@@ -153,7 +153,8 @@ def check_update(changes: MemoryUpdate, limits: Limits, *, now_micros: int) -> N
         _check_fraction("memory.importance", changes.importance)
 
 
-def _check_text(field: str, value: str, limit: int) -> None:
+def check_text(field: str, value: str, limit: int) -> None:
+    """Refuses what is no text, too long, or holds a NUL character."""
     if not isinstance(value, str):
         raise invalid_field(field, f"must be text, not {type(value).__name__}")
     _check_size(field, value, limit)
@@ -167,7 +168,7 @@ def _check_labels(labels: Sequence[str], field: str, count: int, size: int) -> N
     if len(labels) > count:
         raise invalid_field(field, f"has {len(labels)} entries; at most {count} are accepted")
     for position, label in enumerate(labels):
-        _check_text(f"{field}[{position}]", label, size)
+        check_text(f"{field}[{position}]", label, size)
         if not label.strip():
             raise invalid_field(f"{field}[{position}]", "is empty")
 
@@ -201,7 +202,7 @@ def check_metadata(metadata: Metadata, limits: Limits, field: str) -> None:
     for key, value in metadata.items():
         if not isinstance(key, str) or not key:
             raise invalid_field(field, f"has the key {key!r}; keys are texts that are not empty")
-        _check_text(f"{field}[{key!r}]", key, MAX_KEY_BYTES)
+        check_text(f"{field}[{key!r}]", key, MAX_KEY_BYTES)
         _check_metadata_value(f"{field}[{key!r}]", value)
     size = len(metadata_to_json(metadata).encode())
     if size > limits.metadata_bytes:
@@ -212,7 +213,7 @@ def _check_metadata_value(field: str, value: object) -> None:
     if isinstance(value, bool):
         return
     if isinstance(value, str):
-        _check_text(field, value, 1 << 20)
+        check_text(field, value, 1 << 20)
     elif isinstance(value, int):
         if not -(1 << 63) <= value < 1 << 63:
             raise invalid_field(field, "is an integer of more than 64 bits")
@@ -221,7 +222,7 @@ def _check_metadata_value(field: str, value: object) -> None:
             raise invalid_field(field, f"is {value}; numbers must be finite")
     elif isinstance(value, tuple):
         for position, item in enumerate(value):
-            _check_text(f"{field}[{position}]", item, 1 << 20)
+            check_text(f"{field}[{position}]", item, 1 << 20)
     else:
         kinds = "text, integer, number, truth value or a tuple of texts"
         raise invalid_field(field, f"is a {type(value).__name__}; values are {kinds}")
@@ -266,7 +267,7 @@ def check_search(request: SearchRequest, limits: Limits) -> None:
     check_scope(request.scope, request.match)
     if not request.query.strip() and request.vector is None:
         raise invalid_field("query", "is empty and no vector is given; give at least one of them")
-    _check_text("query", request.query, limits.query_bytes)
+    check_text("query", request.query, limits.query_bytes)
     if isinstance(request.top_k, bool) or not isinstance(request.top_k, int) or not 1 <= request.top_k <= MAX_TOP_K:
         raise invalid_field("top_k", f"is {request.top_k}; 1 to {MAX_TOP_K} are accepted")
     _check_fraction("min_score", request.min_score)

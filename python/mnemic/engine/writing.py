@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ from mnemic import _core
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex, PartitionChange
+from mnemic.engine.replay import fingerprint_of, kept_answer, reused, same_contents
+from mnemic.engine.restriction import refuse_foreign_scope
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import (
     check_inputs,
@@ -75,6 +77,7 @@ class Writer:
         mode: AddMode,
         wait: WaitFor,
         request_id: str,
+        within: Scope,
         deadline: Deadline,
     ) -> AddResult:
         """Adds memories: all of them or none; see `mnemic.v1.MemoryService.AddMemories`."""
@@ -87,16 +90,17 @@ class Writer:
             )
         now = _now()
         check_scope(scope)
+        refuse_foreign_scope(scope, within)
         check_request_id(request_id)
         # A retry gets the first answer even if what it asks would be refused by now: a time passed, a source deleted.
-        fingerprint = _fingerprint("add", scope, tuple(inputs)) if request_id else ""
+        fingerprint = fingerprint_of("add", scope, tuple(inputs)) if request_id else ""
         kept = self._kept(tenant, "AddMemories", request_id)
         if kept is not None and kept.fingerprint == fingerprint:
             return _replayed_add(kept)
         check_inputs(inputs, self._limits, now_micros=now)
         if kept is not None:
-            raise _reused(kept)
-        self._require_sources(tenant, inputs)
+            raise reused(kept)
+        self._require_sources(tenant, inputs, within)
         vectors = self._vectors(inputs, deadline)
         deadline.check()
         memories = [
@@ -108,16 +112,17 @@ class Writer:
             tenant=tenant,
             inserts=[VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body)) for memory in memories],
             outbox=_embedding_work(memories),
-            request=_record(
+            request=kept_answer(
                 "AddMemories", request_id, fingerprint, [[item.memory_id, item.embedding_pending] for item in added]
             ),
+            quota=self._limits.quota(),
             now_micros=now,
         )
         change = PartitionChange(rows=[(memory, memory.vector) for memory in memories])
         try:
             revision = self._index.commit(batch, {scope.partition(tenant): change})
         except RequestIdTakenError as taken:
-            return _replayed_add(_same_contents(taken.record, fingerprint))
+            return _replayed_add(same_contents(taken.record, fingerprint))
         return AddResult(added, revision)
 
     def _vectors(self, inputs: Sequence[MemoryInput], deadline: Deadline) -> list[bytes | None]:
@@ -143,13 +148,14 @@ class Writer:
                 return [None] * len(texts)
             raise
 
-    def _require_sources(self, tenant: str, inputs: Sequence[MemoryInput]) -> None:
+    def _require_sources(self, tenant: str, inputs: Sequence[MemoryInput], within: Scope) -> None:
         wanted = {source for item in inputs for source in item.source_ids}
         if not wanted:
             return
         found = self._store.get(tenant, sorted(wanted))
-        for source in sorted(wanted - found.keys()):
-            raise memory_not_found(source)
+        for source in sorted(wanted):
+            if source not in found or not within.selects(found[source].scope, ScopeMatch.EXACT):
+                raise memory_not_found(source)
 
     def update(
         self,
@@ -160,6 +166,7 @@ class Writer:
         expected_version: int,
         request_id: str,
         scope: Scope | None,
+        within: Scope,
         deadline: Deadline,
     ) -> UpdateResult:
         """Writes a new version; see `mnemic.v1.MemoryService.UpdateMemory`."""
@@ -167,21 +174,21 @@ class Writer:
         memory_id = check_memory_id(memory_id, "memory.memory_id")
         _check_expected_version(expected_version)
         check_request_id(request_id)
-        fingerprint = _fingerprint("update", memory_id, changes, expected_version) if request_id else ""
+        fingerprint = fingerprint_of("update", memory_id, changes, expected_version) if request_id else ""
 
         def attempt() -> UpdateResult:
             kept = self._kept(tenant, "UpdateMemory", request_id)
             if kept is not None and kept.fingerprint == fingerprint:
-                return self._replayed_update(tenant, memory_id, kept)
+                return self._replayed_update(tenant, memory_id, kept, within)
             check_update(changes, self._limits, now_micros=now)
             if kept is not None:
-                raise _reused(kept)
-            old = self._current(tenant, memory_id, expected_version, scope)
+                raise reused(kept)
+            old = self._current(tenant, memory_id, expected_version, scope, within)
             new = self._changed(old, changes, deadline, max(_now(), old.update_time_micros + 1))
             try:
                 return self._commit_update(tenant, old, new, request_id, fingerprint)
             except RequestIdTakenError as taken:
-                return self._replayed_update(tenant, memory_id, _same_contents(taken.record, fingerprint))
+                return self._replayed_update(tenant, memory_id, same_contents(taken.record, fingerprint), within)
 
         return _until_won(attempt, expected_version)
 
@@ -211,7 +218,8 @@ class Writer:
             ends=[VersionEnd(old.memory_id, old.version, ended_at)],
             inserts=[VersionWrite(new, ChangeKind.UPDATED, content_hash(new.body))],
             outbox=_embedding_work([new]),
-            request=_record("UpdateMemory", request_id, fingerprint, new.version),
+            request=kept_answer("UpdateMemory", request_id, fingerprint, new.version),
+            quota=self._limits.quota(),
             now_micros=ended_at,
         )
         change = PartitionChange(rows=[(new, new.vector)], closes=[_core.Close(old.memory_id, old.version, ended_at)])
@@ -219,24 +227,32 @@ class Writer:
         return UpdateResult(replace(new, revision=revision, vector=None), revision)
 
     def delete(
-        self, tenant: str, memory_id: str, *, expected_version: int, request_id: str, scope: Scope | None
+        self,
+        tenant: str,
+        memory_id: str,
+        *,
+        expected_version: int,
+        request_id: str,
+        scope: Scope | None,
+        within: Scope,
     ) -> DeleteResult:
         """Takes a memory out of every search; see `mnemic.v1.MemoryService.DeleteMemory`."""
         memory_id = check_memory_id(memory_id)
         _check_expected_version(expected_version)
         check_request_id(request_id)
-        fingerprint = _fingerprint("delete", memory_id, expected_version) if request_id else ""
+        fingerprint = fingerprint_of("delete", memory_id, expected_version) if request_id else ""
 
         def attempt() -> DeleteResult:
             kept = self._kept(tenant, "DeleteMemory", request_id)
             if kept is not None:
-                return DeleteResult(_same_contents(kept, fingerprint).revision, replayed=True)
-            old = self._current(tenant, memory_id, expected_version, scope)
-            record = _record("DeleteMemory", request_id, fingerprint, None)
+                self._require_within(tenant, memory_id, within)
+                return DeleteResult(same_contents(kept, fingerprint).revision, replayed=True)
+            old = self._current(tenant, memory_id, expected_version, scope, within)
+            record = kept_answer("DeleteMemory", request_id, fingerprint, None)
             try:
                 return DeleteResult(self._commit_deletions(tenant, [old], record))
             except RequestIdTakenError as taken:
-                return DeleteResult(_same_contents(taken.record, fingerprint).revision, replayed=True)
+                return DeleteResult(same_contents(taken.record, fingerprint).revision, replayed=True)
 
         return _until_won(attempt, expected_version)
 
@@ -277,9 +293,13 @@ class Writer:
         ends = [VersionEnd(memory.memory_id, memory.version, now, deleted=True) for memory in memories]
         return self._index.commit(WriteBatch(tenant=tenant, ends=ends, request=record, now_micros=now), changes)
 
-    def _current(self, tenant: str, memory_id: str, expected_version: int, scope: Scope | None) -> Memory:
+    def _current(
+        self, tenant: str, memory_id: str, expected_version: int, scope: Scope | None, within: Scope
+    ) -> Memory:
         old = self._store.get(tenant, [memory_id], with_vectors=True).get(memory_id)
         if old is None or (scope is not None and not scope.selects(old.scope, ScopeMatch.EXACT)):
+            raise memory_not_found(memory_id)
+        if not within.selects(old.scope, ScopeMatch.EXACT):
             raise memory_not_found(memory_id)
         if expected_version and old.version != expected_version:
             raise MnemicError(
@@ -289,12 +309,22 @@ class Writer:
             )
         return old
 
-    def _replayed_update(self, tenant: str, memory_id: str, record: RequestRecord) -> UpdateResult:
+    def _replayed_update(self, tenant: str, memory_id: str, record: RequestRecord, within: Scope) -> UpdateResult:
         version = json.loads(record.response)
         for entry in self._store.history(tenant, memory_id):
+            if not within.selects(entry.memory.scope, ScopeMatch.EXACT):
+                break
             if entry.memory.version == version and entry.change is not ChangeKind.DELETED:
                 return UpdateResult(entry.memory, record.revision, replayed=True)
         raise memory_not_found(memory_id)
+
+    def _require_within(self, tenant: str, memory_id: str, within: Scope) -> None:
+        """A kept answer is the tenant's; what it is about may be outside of the credential's restriction."""
+        if within.is_empty:
+            return
+        entries = self._store.history(tenant, memory_id)
+        if not entries or not within.selects(entries[-1].memory.scope, ScopeMatch.EXACT):
+            raise memory_not_found(memory_id)
 
     def _kept(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
         return self._store.find_request(tenant, method, request_id) if request_id else None
@@ -356,42 +386,6 @@ def content_hash(body: str) -> str:
 def _embedding_work(memories: Sequence[Memory]) -> list[OutboxWrite]:
     pending = tuple(memory.memory_id for memory in memories if memory.vector is None)
     return [OutboxWrite(OutboxKind.EMBED, pending)] if pending else []
-
-
-def _fingerprint(*parts: object) -> str:
-    return hashlib.sha256(repr([_canonical(part) for part in parts]).encode()).hexdigest()
-
-
-def _canonical(value: object) -> object:
-    if isinstance(value, Mapping):
-        return sorted((key, _canonical(item)) for key, item in value.items())
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, tuple | list):
-        return [_canonical(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return [(name, _canonical(getattr(value, name))) for name in value.__dataclass_fields__]
-    return value
-
-
-def _record(method: str, request_id: str, fingerprint: str, response: object) -> RequestRecord | None:
-    if not request_id:
-        return None
-    return RequestRecord(method, request_id, fingerprint, json.dumps(response))
-
-
-def _same_contents(record: RequestRecord, fingerprint: str) -> RequestRecord:
-    if record.fingerprint != fingerprint:
-        raise _reused(record)
-    return record
-
-
-def _reused(record: RequestRecord) -> MnemicError:
-    return MnemicError(
-        Reason.REQUEST_ID_REUSED,
-        f"request_id: {record.request_id} was used before with other contents; make a new one per logical call",
-        metadata={"request_id": record.request_id},
-    )
 
 
 def _replayed_add(record: RequestRecord) -> AddResult:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStats:
-    """What the store holds; sizes in bytes."""
+    """What the store holds; sizes in bytes. `memories` are the current ones and `body_bytes` the size of their bodies;
+    `added` is how many came in the last 24 hours.
+    """
 
     tenants: int
     scopes: int
@@ -18,6 +20,8 @@ class StoreStats:
     outbox_failed: int
     revision: int
     bytes_on_disk: int
+    body_bytes: int = 0
+    added: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

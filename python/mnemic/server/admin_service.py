@@ -1,36 +1,126 @@
-"""AdminService: the part of it that works, the figures."""
+"""AdminService: what the contract says of it, over the engine. DeleteTenant comes with erasure."""
 
 from __future__ import annotations
 
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mnemic import __version__
+from mnemic import __version__, _core
+from mnemic.engine.authority import key_not_found
 from mnemic.engine.engine import Engine
+from mnemic.model.access import AccessRole
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.stats import NodeStats
+from mnemic.server import accounts
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
 
+CallCounts = Callable[[], Mapping[tuple[str, int], int]]
+
 
 class AdminService:
-    """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others."""
+    """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: What it administers.
+        call_counts: How often each method ended in each google.rpc.Code.
+    """
+
+    def __init__(self, engine: Engine, call_counts: CallCounts) -> None:
         self._engine = engine
+        self._authority = engine.authority
+        self._call_counts = call_counts
         self._started = Timestamp()
         self._started.GetCurrentTime()
 
+    def create_tenant(self, request: pb.CreateTenantRequest, call: Call) -> pb.CreateTenantResponse:
+        """Creates a tenant."""
+        made = self._authority.create_tenant(
+            accounts.new_tenant(request.tenant), caller=call.tenant, request_id=request.request_id
+        )
+        tenant = None if made.tenant is None else accounts.tenant_message(made.tenant)
+        return pb.CreateTenantResponse(tenant=tenant, replayed=made.replayed)
+
+    def get_tenant(self, request: pb.GetTenantRequest, call: Call) -> pb.GetTenantResponse:
+        """One tenant."""
+        tenant = self._authority.tenant(accounts.own_or_any(request.tenant_id, call))
+        return pb.GetTenantResponse(tenant=accounts.tenant_message(tenant))
+
+    def list_tenants(self, request: pb.ListTenantsRequest, _call: Call) -> pb.ListTenantsResponse:
+        """One page of all tenants."""
+        tenants, token = self._authority.tenants(size=request.page_size, token=request.page_token)
+        return pb.ListTenantsResponse(
+            tenants=[accounts.tenant_message(tenant) for tenant in tenants], next_page_token=token
+        )
+
+    def update_tenant(self, request: pb.UpdateTenantRequest, call: Call) -> pb.UpdateTenantResponse:
+        """Changes a tenant."""
+        if request.expected_version < 0:
+            raise invalid_field("expected_version", "is negative; give a version that was read, or 0 for any")
+        made = self._authority.update_tenant(
+            accounts.own_or_any(request.tenant.tenant_id, call),
+            accounts.tenant_change(request, call),
+            caller=call.tenant,
+            expected_version=request.expected_version,
+            request_id=request.request_id,
+            asked=(request.tenant.SerializeToString(deterministic=True), tuple(request.update_mask.paths)),
+        )
+        tenant = None if made.tenant is None else accounts.tenant_message(made.tenant)
+        return pb.UpdateTenantResponse(tenant=tenant, replayed=made.replayed)
+
+    def create_api_key(self, request: pb.CreateApiKeyRequest, call: Call) -> pb.CreateApiKeyResponse:
+        """Creates an API key."""
+        tenant_id = accounts.own_or_any(request.tenant_id, call)
+        made = self._authority.create_key(
+            accounts.new_key(request.api_key, tenant_id, call), caller=call.tenant, request_id=request.request_id
+        )
+        key = None if made.key is None else accounts.key_message(made.key)
+        return pb.CreateApiKeyResponse(api_key=key, secret=made.secret, replayed=made.replayed)
+
+    def list_api_keys(self, request: pb.ListApiKeysRequest, call: Call) -> pb.ListApiKeysResponse:
+        """One page of a tenant's API keys."""
+        keys, token = self._authority.keys(
+            accounts.own_or_any(request.tenant_id, call),
+            include_inactive=request.include_inactive,
+            size=request.page_size,
+            token=request.page_token,
+        )
+        return pb.ListApiKeysResponse(api_keys=[accounts.key_message(key) for key in keys], next_page_token=token)
+
+    def revoke_api_key(self, request: pb.RevokeApiKeyRequest, call: Call) -> pb.RevokeApiKeyResponse:
+        """Makes an API key worthless at once."""
+        key = self._authority.find_key(request.key_id)
+        is_operator = call.caller.role >= AccessRole.OPERATOR
+        if key is None or (key.tenant != call.tenant and not is_operator):
+            raise key_not_found(request.key_id)
+        if key.role > call.caller.role:
+            raise MnemicError(
+                Reason.PERMISSION_DENIED,
+                f"key_id: a key of the role {key.role.name} is revoked by no lesser role",
+                metadata={"field": "key_id", "role": key.role.name},
+            )
+        made = self._authority.revoke_key(key, caller=call.tenant, request_id=request.request_id)
+        message = None if made.key is None else accounts.key_message(made.key)
+        return pb.RevokeApiKeyResponse(api_key=message, replayed=made.replayed)
+
     def get_stats(self, request: pb.GetStatsRequest, call: Call) -> pb.GetStatsResponse:
-        """What the store and this node hold. Without authentication, every caller is an operator."""
+        """What the store and this node hold."""
         if request.all_tenants and request.tenant_id:
             raise invalid_field("tenant_id", "cannot be given together with all_tenants; give one of them")
-        if request.tenant_id not in ("", call.tenant):
+        if request.all_tenants and call.caller.role < AccessRole.OPERATOR:
             raise MnemicError(
-                Reason.RESOURCE_NOT_FOUND,
-                f"tenant_id: there is no tenant {request.tenant_id[:64]!r}",
-                metadata={"tenant_id": request.tenant_id},
+                Reason.PERMISSION_DENIED,
+                "all_tenants: the figures of all tenants are for operators; leave it out for your own",
+                metadata={"field": "all_tenants"},
             )
-        stats = self._engine.stats(None if request.all_tenants else call.tenant)
+        tenant_id = None if request.all_tenants else accounts.own_or_any(request.tenant_id, call)
+        if tenant_id is not None:
+            self._authority.tenant(tenant_id)
+        stats = self._engine.stats(tenant_id)
         return pb.GetStatsResponse(
             store=_store(stats), index=_index(stats), server=self._server(stats) if request.all_tenants else None
         )
@@ -41,7 +131,23 @@ class AdminService:
             start_time=self._started,
             embedding_model=stats.model,
             embedding_dimension=stats.dimension,
+            simd=_core.build_info()["simd"],
+            resident_bytes=_resident_bytes(),
+            calls=[
+                pb.CallCount(method=method, code=code, count=count)
+                for (method, code), count in sorted(self._call_counts().items())
+            ],
         )
+
+
+def _resident_bytes() -> int:
+    """What the process holds in memory; where the system does not say it, the most that it has held."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024
+    return pages * resource.getpagesize()
 
 
 def _store(stats: NodeStats) -> pb.StoreStats:
@@ -54,8 +160,10 @@ def _store(stats: NodeStats) -> pb.StoreStats:
         vector_count=store.vectors,
         pending_work_count=store.outbox_pending,
         dead_letter_count=store.outbox_failed,
+        body_bytes=store.body_bytes,
         disk_bytes=store.bytes_on_disk,
         revision=store.revision,
+        added_last_day_count=store.added,
     )
 
 

@@ -15,7 +15,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,8 +29,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.model.scope import DEFAULT_TENANT
+from mnemic.model.scope import Scope
 from mnemic.server.activity import Activity
+from mnemic.server.authentication import Caller, Gate
 from mnemic.server.status import grpc_status
 from mnemic.server.tracing import Tracing
 
@@ -52,16 +53,26 @@ class Call:
     Attributes:
         method: Its full name, such as `/mnemic.v1.MemoryService/AddMemories`.
         call_id: The caller's `x-request-id`, or a new id; in the log, and in the answer's trailing metadata.
-        tenant: Whose memories it is about.
+        caller: Who calls.
         deadline: Until when the caller waits.
         draining: Set once the server is shutting down.
     """
 
     method: str
     call_id: str
-    tenant: str
+    caller: Caller
     deadline: Deadline
     draining: threading.Event
+
+    @property
+    def tenant(self) -> str:
+        """Whose memories it is about: the credential's, never one that a request names."""
+        return self.caller.tenant
+
+    @property
+    def within(self) -> Scope:
+        """The ids that each memory it reads or writes must carry."""
+        return self.caller.within
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +80,18 @@ class CallLimits:
     """What all calls of a server share.
 
     Attributes:
+        gate: Says who is calling.
         streams: One permit for each stream that may be served at once.
         count: Told of each call that ended: its path, its code and how many seconds it took.
         tracing: Makes spans, if anything does.
         activity: The calls in flight.
     """
 
+    gate: Gate
     streams: threading.Semaphore
     count: Callable[[str, str, float], None]
     tracing: Tracing | None = None
     activity: Activity = field(default_factory=Activity)
-
-
-def tenant_of(context: grpc.ServicerContext) -> str:  # noqa: ARG001 (the credential will be read from it)
-    """The tenant that the credential of a call belongs to: without authentication, the default one."""
-    return DEFAULT_TENANT
 
 
 def parse(message_class: type[M], data: bytes) -> M:
@@ -191,17 +199,21 @@ def _stream_permit(limits: CallLimits) -> Generator[None]:
 def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) -> Generator[Call]:
     """The life of one call: whatever its body raises becomes a status, and one line of the log says how it ended."""
     started = time.perf_counter()
-    call = Call(path, _call_id(context), tenant_of(context), _deadline(context), limits.activity.draining)
-    context.set_trailing_metadata(((REQUEST_ID_HEADER, call.call_id),))
-    end_span = limits.tracing.begin(path, context.invocation_metadata()) if limits.tracing is not None else None
-    code = "OK"
+    metadata = context.invocation_metadata()
+    call_id = _call_id(metadata)
+    context.set_trailing_metadata(((REQUEST_ID_HEADER, call_id),))
+    end_span = limits.tracing.begin(path, metadata) if limits.tracing is not None else None
+    code, subject = "OK", ""
     try:
         with limits.activity.call():
+            caller = limits.gate.enter(path, metadata)
+            subject = caller.subject
+            call = Call(path, call_id, caller, _deadline(context), limits.activity.draining)
             call.deadline.check()
             yield call
     except MnemicError as error:
         code = error.code.value
-        _abort(context, error, call)
+        _abort(context, error, call_id)
     except GeneratorExit:
         code = "CANCELLED"
         raise
@@ -211,21 +223,23 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
             code = "CANCELLED"
             raise
         code = "INTERNAL"
-        _log.exception("unexpected error", method=path, call_id=call.call_id)
-        _abort(context, _internal(call), call, cause=error)
+        _log.exception("unexpected error", method=path, call_id=call_id)
+        _abort(context, _internal(call_id), call_id, cause=error)
     finally:
         seconds = time.perf_counter() - started
         limits.count(path, code, seconds)
         if end_span is not None:
             end_span(code)
-        _log.info("call", method=path, code=code, duration_ms=round(seconds * 1000, 3), call_id=call.call_id)
+        _log.info(
+            "call", method=path, code=code, duration_ms=round(seconds * 1000, 3), call_id=call_id, subject=subject
+        )
 
 
-def _internal(call: Call) -> MnemicError:
+def _internal(call_id: str) -> MnemicError:
     return MnemicError(
         Reason.INTERNAL,
-        f"internal error {call.call_id}; the server's log has the details under this id",
-        metadata={"call_id": call.call_id},
+        f"internal error {call_id}; the server's log has the details under this id",
+        metadata={"call_id": call_id},
     )
 
 
@@ -236,19 +250,19 @@ class _Status(grpc.Status):
     trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
-def _abort(context: grpc.ServicerContext, error: MnemicError, call: Call, *, cause: Exception | None = None) -> None:
+def _abort(context: grpc.ServicerContext, error: MnemicError, call_id: str, *, cause: Exception | None = None) -> None:
     """Ends the call with the error's status; always raises, since that is how grpcio aborts."""
     status = grpc_status(error)
     # Aborting replaces the trailing metadata that was set before.
-    trailing = (*(status.trailing_metadata or ()), (REQUEST_ID_HEADER, call.call_id))
+    trailing = (*(status.trailing_metadata or ()), (REQUEST_ID_HEADER, call_id))
     try:
         context.abort_with_status(_Status(status.code, status.details, trailing))
     except Exception as aborted:
         raise aborted from cause
 
 
-def _call_id(context: grpc.ServicerContext) -> str:
-    for key, value in context.invocation_metadata():
+def _call_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    for key, value in metadata:
         if key == REQUEST_ID_HEADER and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
             return value
     return secrets.token_hex(8)

@@ -31,6 +31,7 @@ class MemoryService:
             mode=from_proto.add_mode(request.mode),
             wait=from_proto.wait_for(request.wait_for),
             request_id=request.request_id,
+            within=call.within,
             deadline=call.deadline,
         )
         return to_proto.add_response(result)
@@ -54,7 +55,9 @@ class MemoryService:
     def search_memories(self, request: pb.SearchMemoriesRequest, call: Call) -> pb.SearchMemoriesResponse:
         """Finds what matters to a query within a scope."""
         parts = hit_parts(request.read_mask)
-        result = self._engine.search(call.tenant, from_proto.search_request(request), deadline=call.deadline)
+        result = self._engine.search(
+            call.tenant, from_proto.search_request(request), within=call.within, deadline=call.deadline
+        )
         return to_proto.search_response(result, parts)
 
     def batch_search_memories(
@@ -68,7 +71,7 @@ class MemoryService:
                 parts.append(hit_parts(search.read_mask))
             except MnemicError as error:
                 raise error.within(f"searches[{position}]") from error
-        results = self._engine.batch_search(call.tenant, searches, deadline=call.deadline)
+        results = self._engine.batch_search(call.tenant, searches, within=call.within, deadline=call.deadline)
         return pb.BatchSearchMemoriesResponse(
             results=[to_proto.search_response(result, asked) for result, asked in zip(results, parts, strict=True)]
         )
@@ -77,7 +80,9 @@ class MemoryService:
         """One memory by its id."""
         mask = read_mask(request.read_mask)
         scope = scope_from_proto(request.scope) if request.HasField("scope") else None
-        memory = self._engine.get(call.tenant, request.memory_id, scope=scope, with_vector=mask.with_vector)
+        memory = self._engine.get(
+            call.tenant, request.memory_id, scope=scope, within=call.within, with_vector=mask.with_vector
+        )
         return pb.GetMemoryResponse(memory=mask.apply(to_proto.memory(memory)))
 
     def batch_get_memories(self, request: pb.BatchGetMemoriesRequest, call: Call) -> pb.BatchGetMemoriesResponse:
@@ -85,7 +90,7 @@ class MemoryService:
         mask = read_mask(request.read_mask)
         scope = scope_from_proto(request.scope) if request.HasField("scope") else None
         memories, missing = self._engine.batch_get(
-            call.tenant, list(request.memory_ids), scope=scope, with_vectors=mask.with_vector
+            call.tenant, list(request.memory_ids), scope=scope, within=call.within, with_vectors=mask.with_vector
         )
         return pb.BatchGetMemoriesResponse(
             memories=[mask.apply(to_proto.memory(memory)) for memory in memories], missing_ids=missing
@@ -94,7 +99,7 @@ class MemoryService:
     def list_memories(self, request: pb.ListMemoriesRequest, call: Call) -> pb.ListMemoriesResponse:
         """One page of a scope's memories."""
         mask = read_mask(request.read_mask)
-        page = self._engine.list_memories(call.tenant, from_proto.list_request(request))
+        page = self._engine.list_memories(call.tenant, from_proto.list_request(request), within=call.within)
         return pb.ListMemoriesResponse(
             memories=[mask.apply(to_proto.memory(memory)) for memory in page.memories],
             next_page_token=page.next_page_token,
@@ -110,6 +115,7 @@ class MemoryService:
             expected_version=request.expected_version,
             request_id=request.request_id,
             scope=scope_from_proto(request.scope) if request.HasField("scope") else None,
+            within=call.within,
             deadline=call.deadline,
         )
         return pb.UpdateMemoryResponse(
@@ -124,13 +130,14 @@ class MemoryService:
             expected_version=request.expected_version,
             request_id=request.request_id,
             scope=scope_from_proto(request.scope) if request.HasField("scope") else None,
+            within=call.within,
         )
         return pb.DeleteMemoryResponse(revision=result.revision, replayed=result.replayed)
 
     def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
         """All versions of a memory."""
         scope = scope_from_proto(request.scope) if request.HasField("scope") else None
-        revisions = self._engine.history(call.tenant, request.memory_id, scope=scope)
+        revisions = self._engine.history(call.tenant, request.memory_id, scope=scope, within=call.within)
         return pb.GetMemoryHistoryResponse(revisions=[to_proto.memory_revision(entry) for entry in revisions])
 
     def list_scopes(self, request: pb.ListScopesRequest, call: Call) -> pb.ListScopesResponse:
@@ -138,6 +145,7 @@ class MemoryService:
         page = self._engine.list_scopes(
             call.tenant,
             scope_from_proto(request.scope),
+            within=call.within,
             page_size=request.page_size,
             page_token=request.page_token,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from google.rpc import code_pb2
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -84,10 +85,12 @@ class Metrics:
         )
         self._counts: dict[tuple[str, str], Counter] = {}
         self._times: dict[str, Histogram] = {}
+        self._front: Front | None = None
         self.registry.register(_EngineCollector(engine))
 
     def watch_front(self, front: Front) -> None:
         """Adds what a front counts."""
+        self._front = front
         self.registry.register(_FrontCollector(front))
 
     def count(self, method: str, code: str, seconds: float) -> None:
@@ -101,6 +104,18 @@ class Metrics:
             times = self._times[method] = self._durations.labels(method)
         counter.inc()
         times.observe(seconds)
+
+    def call_counts(self) -> dict[tuple[str, int], int]:
+        """How often each method ended in each google.rpc.Code, those that a front answered itself included."""
+        counts = {
+            (method, int(code_pb2.Code.Value(code))): int(counter._value.get())  # noqa: SLF001 (there is no other way to read one)
+            for (method, code), counter in list(self._counts.items())
+        }
+        if self._front is not None:
+            for (method, code, is_relayed), count in self._front.figures().calls.items():
+                if not is_relayed:
+                    counts[method, code] = counts.get((method, code), 0) + count
+        return counts
 
     def serve(self) -> None:
         """Serves the page, if an address was given.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Select, and_, distinct, false, func, or_, select, true
 
+from mnemic.store.accounts import byte_length
 from mnemic.store.tables import (
     embedding_models,
     embeddings,
@@ -12,6 +13,7 @@ from mnemic.store.tables import (
     pending_vectors,
     scopes,
     store_state,
+    tenants,
 )
 
 _VERSION = memory_versions.c
@@ -95,6 +97,26 @@ _CONTRADICTIONS: tuple[tuple[str, Select[str]], ...] = (
     ),
 )
 
+_HELD = (
+    select(
+        _VERSION.tenant,
+        func.count().label("memories"),
+        func.coalesce(func.sum(byte_length(_VERSION.body)), 0).label("body_bytes"),
+    )
+    .where(_VERSION.valid_to_micros.is_(None))
+    .group_by(_VERSION.tenant)
+    .subquery()
+)
+_MISCOUNTED = (
+    select(tenants.c.tenant)
+    .outerjoin(_HELD, _HELD.c.tenant == tenants.c.tenant)
+    .where(
+        or_(
+            tenants.c.memory_count != func.coalesce(_HELD.c.memories, 0),
+            tenants.c.body_bytes != func.coalesce(_HELD.c.body_bytes, 0),
+        )
+    )
+)
 _SHOWN = 5
 
 
@@ -113,6 +135,9 @@ def _check_counters(connection: Connection) -> list[str]:
         found.append(f"the revision counter is at {revision}, but rows carry {max(carried)}")
     if last_version_id < highest_id:
         found.append(f"the counter of version rows is at {last_version_id}, but there is a row {highest_id}")
+    miscounted = connection.execute(_MISCOUNTED.limit(_SHOWN)).scalars().all()
+    if miscounted:
+        found.append(f"the counters do not say what is held by the tenants {', '.join(miscounted)}")
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
@@ -152,6 +153,7 @@ class WriteBatch:
         inserts: Versions that begin.
         outbox: Work to do behind it.
         request: The answer to keep for replay.
+        quota: What the tenant may hold where its own settings say nothing.
         now_micros: The time of the write.
     """
 
@@ -159,6 +161,22 @@ class WriteBatch:
     inserts: Sequence[VersionWrite] = ()
     ends: Sequence[VersionEnd] = ()
     outbox: Sequence[OutboxWrite] = ()
+    request: RequestRecord | None = None
+    quota: Quota = field(default_factory=Quota)
+    now_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """What goes with a change of tenants or keys.
+
+    Attributes:
+        caller: The tenant in whose name the answer is kept for replay.
+        request: The answer, if it is to be kept.
+        now_micros: The time of the change.
+    """
+
+    caller: str
     request: RequestRecord | None = None
     now_micros: int
 
@@ -210,7 +228,7 @@ class Store(ABC):
         Raises:
             RequestIdTakenError: The batch's request id is there already.
             MnemicError: VERSION_CONFLICT when an end's version is not the current one; MEMORY_NOT_FOUND when the
-                memory is not the tenant's or is deleted.
+                memory is not the tenant's or is deleted; QUOTA_EXCEEDED when the tenant would hold more than it may.
         """
 
     @abstractmethod
@@ -368,8 +386,66 @@ class Store(ABC):
         """Removes an inactive model and its vectors."""
 
     @abstractmethod
-    def stats(self, tenant: str | None = None) -> StoreStats:
-        """Counts, of one tenant or of all."""
+    def tenants(self, *, limit: int, after: str = "") -> list[Tenant]:
+        """Tenants by id, those after the given one."""
+
+    @abstractmethod
+    def find_tenant(self, tenant_id: str) -> Tenant | None:
+        """One tenant."""
+
+    @abstractmethod
+    def create_tenant(self, tenant: Tenant, mutation: Mutation) -> None:
+        """Makes a tenant.
+
+        Raises:
+            RequestIdTakenError: The request id is there already.
+            MnemicError: INVALID_FIELD when the tenant is there already.
+        """
+
+    @abstractmethod
+    def replace_tenant(self, tenant: Tenant, mutation: Mutation) -> None:
+        """Puts a tenant in the place of its version before.
+
+        Raises:
+            RequestIdTakenError: The request id is there already.
+            MnemicError: VERSION_CONFLICT when that is not the current one.
+        """
+
+    @abstractmethod
+    def create_key(self, key: ApiKey, secret_hash: bytes, mutation: Mutation) -> None:
+        """Makes an API key of a tenant that is there.
+
+        Raises:
+            RequestIdTakenError: The request id is there already.
+        """
+
+    @abstractmethod
+    def keys(self, tenant: str, *, good_at_micros: int | None, limit: int, after: str = "") -> list[ApiKey]:
+        """A tenant's keys by creation, those after the given id; only those that are good then, if a time is given."""
+
+    @abstractmethod
+    def find_key(self, key_id: str) -> ApiKey | None:
+        """One key, of any tenant."""
+
+    @abstractmethod
+    def all_keys(self, *, good_at_micros: int) -> list[tuple[ApiKey, bytes]]:
+        """The keys of all tenants that are good at a time, with the hashes of their secrets."""
+
+    @abstractmethod
+    def revoke_key(self, key_id: str, mutation: Mutation) -> None:
+        """Marks a key as revoked; one that is stays so.
+
+        Raises:
+            RequestIdTakenError: The request id is there already.
+        """
+
+    @abstractmethod
+    def note_uses(self, uses: Sequence[tuple[str, int]]) -> None:
+        """Notes the times at which keys were last used."""
+
+    @abstractmethod
+    def stats(self, tenant: str | None = None, *, since_micros: int = 0) -> StoreStats:
+        """Counts, of one tenant or of all; additions are those since a time."""
 
     @abstractmethod
     def announce(self, address: str) -> None:

@@ -149,7 +149,7 @@ def all_partitions(connection: Connection) -> list[PartitionKey]:
     return [PartitionKey(tenant, OwnerKind(owner_kind), owner_id) for tenant, owner_kind, owner_id in rows]
 
 
-def stats(connection: Connection, tenant: str | None, bytes_on_disk: int) -> StoreStats:
+def stats(connection: Connection, tenant: str | None, bytes_on_disk: int, since_micros: int) -> StoreStats:
     """See `Store.stats`."""
 
     def count(table: Table, tenant_column: Column[str], *conditions: ColumnElement[bool]) -> int:
@@ -158,13 +158,24 @@ def stats(connection: Connection, tenant: str | None, bytes_on_disk: int) -> Sto
             statement = statement.where(tenant_column == tenant)
         return int(connection.execute(statement).scalar_one())
 
+    def total(column: Column[int]) -> int:
+        statement = select(func.coalesce(func.sum(column), 0))
+        if tenant is not None:
+            statement = statement.where(tenants.c.tenant == tenant)
+        return int(connection.execute(statement).scalar_one())
+
+    # Ids of memories begin with the millisecond in which they were added, and an index has them in order.
+    first_id = f"{max(since_micros, 0) // 1000:012x}"
+    since = f"{first_id[:8]}-{first_id[8:]}"
     vectors = select(func.count()).select_from(embeddings)
     if tenant is not None:
         vectors = vectors.join(memory_versions, _VERSION.id == embeddings.c.version_id).where(_VERSION.tenant == tenant)
     return StoreStats(
         tenants=count(tenants, tenants.c.tenant),
         scopes=count(scopes, scopes.c.tenant),
-        memories=count(memory_versions, _VERSION.tenant, _VERSION.valid_to_micros.is_(None)),
+        memories=total(tenants.c.memory_count),
+        body_bytes=total(tenants.c.body_bytes),
+        added=count(memory_versions, _VERSION.tenant, _VERSION.memory_id >= since, _VERSION.version == 1),
         versions=count(memory_versions, _VERSION.tenant),
         vectors=int(connection.execute(vectors).scalar_one()),
         outbox_pending=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_not(None)),

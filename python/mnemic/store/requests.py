@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from mnemic.store.interface import RequestRecord
+from mnemic.store.interface import RequestIdTakenError, RequestRecord
 from mnemic.store.tables import requests
 
 _FIND = select(
@@ -14,6 +14,7 @@ _FIND = select(
     requests.c.method == bindparam("method"),
     requests.c.request_id == bindparam("request_id"),
 )
+_KEEP = insert(requests)
 _FORGET = delete(requests).where(requests.c.create_time_micros < bindparam("before"))
 
 
@@ -21,6 +22,33 @@ def find_request(connection: Connection, tenant: str, method: str, request_id: s
     """See `Store.find_request`."""
     row = connection.execute(_FIND, {"tenant": tenant, "method": method, "request_id": request_id}).one_or_none()
     return None if row is None else RequestRecord(*row)
+
+
+def refuse_replay(connection: Connection, tenant: str, request: RequestRecord) -> None:
+    """Ends a write whose request id was used before.
+
+    Raises:
+        RequestIdTakenError: With the kept answer.
+    """
+    kept = find_request(connection, tenant, request.method, request.request_id)
+    if kept is not None:
+        raise RequestIdTakenError(kept)
+
+
+def keep_request(
+    connection: Connection, tenant: str, request: RequestRecord, *, revision: int, now_micros: int
+) -> None:
+    """Keeps the answer of a write for replay; the tenant must be there."""
+    values = {
+        "tenant": tenant,
+        "method": request.method,
+        "request_id": request.request_id,
+        "fingerprint": request.fingerprint,
+        "response": request.response,
+        "revision": revision,
+        "create_time_micros": now_micros,
+    }
+    connection.execute(_KEEP, values)
 
 
 def forget_requests(connection: Connection, before_micros: int) -> int:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
 
+from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
-from mnemic.store import checking, feed, listing, models, outbox, reading, requests, writing
+from mnemic.store import accounts, checking, feed, listing, models, outbox, reading, requests, writing
 from mnemic.store.database import Database
 from mnemic.store.interface import (
+    Mutation,
     OutboxItem,
     OutboxKind,
     PartitionChanges,
@@ -216,10 +218,63 @@ class SqlStore(Store):
                     models.forget_model(connection, model)
                     return
 
-    def stats(self, tenant: str | None = None) -> StoreStats:
+    def tenants(self, *, limit: int, after: str = "") -> list[Tenant]:
+        """See `Store.tenants`."""
+        with self._database.reading() as connection:
+            return accounts.list_tenants(connection, limit=max(limit, 0), after=after)
+
+    def find_tenant(self, tenant_id: str) -> Tenant | None:
+        """See `Store.find_tenant`."""
+        with self._database.reading() as connection:
+            return accounts.find_tenant(connection, tenant_id)
+
+    def create_tenant(self, tenant: Tenant, mutation: Mutation) -> None:
+        """See `Store.create_tenant`."""
+        with self._database.writing() as connection:
+            accounts.create_tenant(connection, tenant, mutation)
+
+    def replace_tenant(self, tenant: Tenant, mutation: Mutation) -> None:
+        """See `Store.replace_tenant`."""
+        with self._database.writing() as connection:
+            accounts.replace_tenant(connection, tenant, mutation)
+
+    def create_key(self, key: ApiKey, secret_hash: bytes, mutation: Mutation) -> None:
+        """See `Store.create_key`."""
+        with self._database.writing() as connection:
+            accounts.create_key(connection, key, secret_hash, mutation)
+
+    def keys(self, tenant: str, *, good_at_micros: int | None, limit: int, after: str = "") -> list[ApiKey]:
+        """See `Store.keys`."""
+        with self._database.reading() as connection:
+            return accounts.list_keys(
+                connection, tenant, good_at_micros=good_at_micros, limit=max(limit, 0), after=after
+            )
+
+    def find_key(self, key_id: str) -> ApiKey | None:
+        """See `Store.find_key`."""
+        with self._database.reading() as connection:
+            return accounts.find_key(connection, key_id)
+
+    def all_keys(self, *, good_at_micros: int) -> list[tuple[ApiKey, bytes]]:
+        """See `Store.all_keys`."""
+        with self._database.reading() as connection:
+            return accounts.all_keys(connection, good_at_micros=good_at_micros)
+
+    def revoke_key(self, key_id: str, mutation: Mutation) -> None:
+        """See `Store.revoke_key`."""
+        with self._database.writing() as connection:
+            accounts.revoke_key(connection, key_id, mutation)
+
+    def note_uses(self, uses: Sequence[tuple[str, int]]) -> None:
+        """See `Store.note_uses`."""
+        if uses:
+            with self._database.writing() as connection:
+                accounts.note_uses(connection, uses)
+
+    def stats(self, tenant: str | None = None, *, since_micros: int = 0) -> StoreStats:
         """See `Store.stats`; the size on disk is always that of the whole store."""
         with self._database.reading() as connection:
-            return reading.stats(connection, tenant, self._bytes_on_disk())
+            return reading.stats(connection, tenant, self._bytes_on_disk(), since_micros)
 
     def check(self) -> list[str]:
         """See `Store.check`."""

@@ -13,6 +13,8 @@ How it hangs together:
 - What an index of a partition must catch up with is found by revision: rows written since are the last ones by row id;
   of the others `changed_revision` and `renewed_revision` say. Both are null, and cost nothing, until something happens
   to the version after it was written. What they cannot express makes the partition's `rebuild_revision`.
+- A tenant's counters follow the versions that hold, in the transaction that makes or ends them, so that a quota costs
+  one update and no count. Tenants and keys are no part of the revision: no index is derived from them.
 - `pending_vectors` lists what has no vector of a model yet, so that finding the work left costs what the work left
   is, not what the store holds.
 """
@@ -70,6 +72,36 @@ tenants = Table(
     metadata,
     Column("tenant", Identifier, primary_key=True),
     Column("create_time_micros", BigInteger, nullable=False),
+    Column("display_name", Text, nullable=False, server_default=text("''")),
+    Column("max_memories", BigInteger),
+    Column("max_bytes", BigInteger),
+    Column("update_time_micros", BigInteger, nullable=False, server_default=text("0")),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("memory_count", BigInteger, nullable=False, server_default=text("0"), comment="How many versions hold"),
+    Column("body_bytes", BigInteger, nullable=False, server_default=text("0"), comment="The size of their bodies"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Identifier, primary_key=True),
+    Column("tenant", Identifier, ForeignKey("tenants.tenant"), nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("role", SmallInteger, nullable=False),
+    Column("user_id", Identifier, nullable=False),
+    Column("agent_id", Identifier, nullable=False),
+    Column("app_id", Identifier, nullable=False),
+    Column("session_id", Identifier, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False, comment="SHA-256 of the secret, which is not kept", unique=True),
+    Column("prefix", Text, nullable=False),
+    Column("create_time_micros", BigInteger, nullable=False),
+    Column("expire_time_micros", BigInteger),
+    Column("revoke_time_micros", BigInteger),
+    Column("last_use_time_micros", BigInteger),
+    Column("requests_per_second", Double),
+    Column("request_burst", Integer),
+    # Listing a tenant's keys by creation: ids sort so.
+    Index(None, "tenant", "key_id"),
 )
 
 partitions = Table(

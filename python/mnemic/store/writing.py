@@ -13,17 +13,16 @@ from sqlalchemy.exc import IntegrityError
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import ChangeKind
 from mnemic.model.scope import Scope
+from mnemic.store.accounts import Growth, byte_length, count_growth
 from mnemic.store.interface import (
     OutboxState,
     OutboxWrite,
-    RequestIdTakenError,
-    RequestRecord,
     VersionEnd,
     VersionWrite,
     WriteBatch,
 )
 from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
-from mnemic.store.requests import find_request
+from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import chunks, encode_texts, scope_values, version_values
 from mnemic.store.tables import (
     embedding_models,
@@ -32,7 +31,6 @@ from mnemic.store.tables import (
     outbox,
     partitions,
     pending_vectors,
-    requests,
     scopes,
     store_state,
     tenants,
@@ -55,6 +53,7 @@ _HEADS = select(
     _VERSION.version,
     _VERSION.valid_to_micros,
     _VERSION.is_deleted,
+    byte_length(_VERSION.body).label("body_bytes"),
 ).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
     _VERSION.version
@@ -127,7 +126,6 @@ _INSERT_SCOPE = insert(scopes)
 _INSERT_PARTITION = insert(partitions)
 _INSERT_TENANT = insert(tenants)
 _INSERT_WORK = insert(outbox)
-_INSERT_REQUEST = insert(requests)
 
 
 @dataclass(slots=True)
@@ -141,6 +139,7 @@ class _Head:
     version: int
     has_ended: bool
     is_deleted: bool
+    body_bytes: int
 
 
 def advance(connection: Connection, versions: int = 0) -> tuple[int, int]:
@@ -195,25 +194,25 @@ class _BatchWriter:
         self._batch = batch
         self._revision, self._first_row_id = advance(connection, len(batch.inserts))
         self._touched: set[int] = set()
+        self._growth = Growth()
         self._tenant_known = False
 
     def apply(self) -> int:
         batch = self._batch
         if batch.request is not None:
-            self._refuse_replay(batch.request)
+            refuse_replay(self._connection, batch.tenant, batch.request)
         heads = self._load_heads()
         self._end(batch.ends, heads)
         self._insert(batch.inserts, heads)
         touch_partitions(self._connection, self._touched, self._revision)
+        count_growth(self._connection, batch.tenant, self._growth, batch.quota)
         self._enqueue(batch.outbox)
         if batch.request is not None:
-            self._keep_request(batch.request)
+            self._make_tenant()
+            keep_request(
+                self._connection, batch.tenant, batch.request, revision=self._revision, now_micros=batch.now_micros
+            )
         return self._revision
-
-    def _refuse_replay(self, request: RequestRecord) -> None:
-        kept = find_request(self._connection, self._batch.tenant, request.method, request.request_id)
-        if kept is not None:
-            raise RequestIdTakenError(kept)
 
     def _load_heads(self) -> dict[str, _Head]:
         batch = self._batch
@@ -230,6 +229,7 @@ class _BatchWriter:
                     row.version,
                     row.valid_to_micros is not None,
                     row.is_deleted,
+                    row.body_bytes,
                 )
         return heads
 
@@ -246,6 +246,8 @@ class _BatchWriter:
             endings.append({"row": head.row_id, "ended": end.valid_to_micros, "commit": self._revision})
             if end.deleted:
                 deletions.append({"row": head.row_id, "deleted": self._batch.now_micros, "commit": self._revision})
+            if not head.has_ended:
+                self._growth.shrink(head.body_bytes)
             head.has_ended, head.is_deleted = True, end.deleted
             self._touched.add(head.partition_id)
         if endings:
@@ -279,7 +281,10 @@ class _BatchWriter:
                 version=write.memory.version,
                 has_ended=write.memory.valid_to_micros is not None,
                 is_deleted=False,
+                body_bytes=len(write.memory.body.encode()),
             )
+            if write.memory.valid_to_micros is None:
+                self._growth.grow(heads[write.memory.memory_id].body_bytes)
             self._touched.add(partition_id)
             rows.append(
                 version_values(write)
@@ -403,19 +408,6 @@ class _BatchWriter:
             for write in writes
         ]
         self._connection.execute(_INSERT_WORK, rows)
-
-    def _keep_request(self, request: RequestRecord) -> None:
-        self._make_tenant()
-        values = {
-            "tenant": self._batch.tenant,
-            "method": request.method,
-            "request_id": request.request_id,
-            "fingerprint": request.fingerprint,
-            "response": request.response,
-            "revision": self._revision,
-            "create_time_micros": self._batch.now_micros,
-        }
-        self._connection.execute(_INSERT_REQUEST, values)
 
 
 def _new_id(primary_key: Sequence[Any] | None) -> int:

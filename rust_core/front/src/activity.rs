@@ -140,7 +140,9 @@ impl CallGuard {
 
     /// The bytes are kept no longer.
     pub(crate) fn release_buffer(&mut self) {
-        self.activity.buffered.give(std::mem::take(&mut self.buffered));
+        self.activity
+            .buffered
+            .give(std::mem::take(&mut self.buffered));
     }
 }
 

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method as HttpMethod, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use mnemic_access::{Authenticator, Principal, Refusal as Denial};
+use mnemic_access::{Authenticator, Principal};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
@@ -76,7 +76,7 @@ pub(crate) async fn serve(
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(refused(&refusal, &call_id)),
     };
-    let call = Call {
+    let call = Admitted {
         shared,
         head,
         call_id,
@@ -91,17 +91,15 @@ pub(crate) async fn serve(
 }
 
 impl Shared {
-    /// Authenticates, then asks whether one more call is served.
+    /// Asks in the order of the Python server: whether more calls are served, who calls, how often, and what.
     fn let_in(&self, head: &Parts) -> Result<(Arc<Principal>, CallGuard), Refusal> {
+        let guard = self.activity.begin()?;
         let authorization = head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let now = micros_now();
-        let admit = || -> Result<Arc<Principal>, Denial> {
-            let principal = self.authenticator.authenticate(authorization, now)?;
-            self.authenticator.permit(&principal, head.uri.path())?;
-            self.authenticator.admit(&principal, now)?;
-            Ok(principal)
-        };
-        Ok((admit()?, self.activity.begin()?))
+        let principal = self.authenticator.authenticate(authorization, now)?;
+        self.authenticator.admit(&principal, now)?;
+        self.authenticator.permit(&principal, head.uri.path())?;
+        Ok((principal, guard))
     }
 
     async fn health_call(
@@ -134,7 +132,7 @@ impl Shared {
 }
 
 /// A call that was let in.
-struct Call {
+struct Admitted {
     shared: Arc<Shared>,
     head: Parts,
     call_id: HeaderValue,
@@ -148,12 +146,19 @@ enum Read {
     /// One plain message, all of the body.
     Message { message: Bytes, body: Bytes },
     /// Something else, or more than is read here: for Python.
-    Else { begun: Bytes, rest: Option<Incoming> },
+    Else {
+        begun: Bytes,
+        rest: Option<Incoming>,
+    },
 }
 
-impl Call {
+impl Admitted {
     /// Answers here if that can be, and else relays.
-    async fn answer(mut self, method: Method, body: Incoming) -> Result<Response<Reply>, h2::Error> {
+    async fn answer(
+        mut self,
+        method: Method,
+        body: Incoming,
+    ) -> Result<Response<Reply>, h2::Error> {
         let deadline = self.deadline;
         let read = match within(deadline, self.read(body)).await {
             Ok(Ok(read)) => read,
@@ -245,10 +250,7 @@ impl Call {
 }
 
 /// Waits no longer than the caller does.
-async fn within<T>(
-    deadline: Option<Instant>,
-    work: impl Future<Output = T>,
-) -> Result<T, Refusal> {
+async fn within<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Result<T, Refusal> {
     match deadline {
         None => Ok(work.await),
         Some(deadline) => tokio::time::timeout_at(deadline, work)
@@ -286,12 +288,18 @@ fn metadata_size(headers: &HeaderMap) -> usize {
 /// # Errors
 /// When that has passed already.
 fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Refusal> {
-    let timeout = headers.get(TIMEOUT).and_then(|value| parse_timeout(value.as_bytes()));
+    let timeout = headers
+        .get(TIMEOUT)
+        .and_then(|value| parse_timeout(value.as_bytes()));
     match timeout {
         Some(Duration::ZERO) => Err(Refusal::deadline_exceeded()),
         timeout => Ok(timeout.map(|timeout| Instant::now() + timeout)),
     }
 }
+
+/// What makes ids of calls differ between processes, and within one.
+static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The caller's name for the call, if it is one that a log can hold, or a new one; as python/mnemic/server/calls.py.
 fn call_id(headers: &HeaderMap) -> HeaderValue {
@@ -301,8 +309,6 @@ fn call_id(headers: &HeaderMap) -> HeaderValue {
             return given.clone();
         }
     }
-    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     let id = format!("{:016x}", SEED.hash_one(COUNT.fetch_add(1, Relaxed)));
     HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unnamed"))
 }
@@ -341,14 +347,22 @@ mod tests {
             ("application/grpc-web", false),
             ("application/json", false),
         ] {
-            assert_eq!(is_grpc(&headers("content-type", value)), expected, "{value}");
+            assert_eq!(
+                is_grpc(&headers("content-type", value)),
+                expected,
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn a_deadline_that_has_passed_is_refused_and_one_that_is_none_is_not() {
         assert!(deadline(&headers("grpc-timeout", "0m")).is_err());
-        assert!(deadline(&headers("grpc-timeout", "soon")).unwrap().is_none());
+        assert!(
+            deadline(&headers("grpc-timeout", "soon"))
+                .unwrap()
+                .is_none()
+        );
         assert!(deadline(&headers("grpc-timeout", "5S")).unwrap().is_some());
     }
 

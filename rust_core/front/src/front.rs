@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::tls::{TlsError, acceptor};
 
 /// The Python server listens when the front starts: it is there at once or there is a defect.
-const PYTHON_TIME: Duration = Duration::from_secs(10);
+const PYTHON_TIME: Duration = Duration::from_secs(5);
 /// After the last call, for what is still on its way and for clients to hang up.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 const UNIX: &str = "unix:";
@@ -84,8 +84,7 @@ impl Front {
         authenticator: Arc<Authenticator>,
         answers: Arc<dyn Answers>,
     ) -> Result<Self, StartError> {
-        let mut secret =
-            HeaderValue::from_str(&settings.secret).map_err(|_| StartError::Secret)?;
+        let mut secret = HeaderValue::from_str(&settings.secret).map_err(|_| StartError::Secret)?;
         secret.set_sensitive(true); // kept out of the compression's table
         let runtime = threads().map_err(StartError::Threads)?;
         let health = Arc::new(Health::new(&settings.services));

@@ -155,7 +155,10 @@ impl Connections {
 /// One listening socket.
 pub(crate) enum Listener {
     Tcp(TcpListener, Option<TlsAcceptor>),
-    Unix(UnixListener, OwnedSocketFile),
+    Unix {
+        listener: UnixListener,
+        _file: OwnedSocketFile,
+    },
 }
 
 enum Accepted {
@@ -172,7 +175,7 @@ impl Listener {
                 stream.set_nodelay(true)?;
                 Ok(Accepted::Tcp(stream, tls.clone()))
             }
-            Self::Unix(listener, _) => {
+            Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
                 Ok(Accepted::Unix(stream))
             }
@@ -239,7 +242,10 @@ pub(crate) fn listen_unix(path: &Path) -> io::Result<Listener> {
     let file = OwnedSocketFile(path.to_owned());
     // Nobody can connect before it listens: there is no moment at which others may.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(Listener::Unix(socket.listen(BACKLOG)?, file))
+    Ok(Listener::Unix {
+        listener: socket.listen(BACKLOG)?,
+        _file: file,
+    })
 }
 
 /// Removes the file of a socket in the end.

@@ -129,7 +129,9 @@ impl Relay {
     async fn sender(&self) -> Option<SendRequest<Bytes>> {
         let first = self.next.fetch_add(1, Relaxed);
         for offset in 0..CONNECTIONS {
-            let sender = self.connections[(first + offset) % CONNECTIONS].read().clone();
+            let sender = self.connections[(first + offset) % CONNECTIONS]
+                .read()
+                .clone();
             if let Some(sender) = sender
                 && let Ok(sender) = sender.ready().await
             {
@@ -225,7 +227,11 @@ fn relayed_uri(uri: Uri) -> Uri {
     Uri::from_parts(relayed).unwrap_or_default()
 }
 
-fn start_pump(begun: Bytes, rest: Option<Incoming>, mut stream: SendStream<Bytes>) -> Option<Pumping> {
+fn start_pump(
+    begun: Bytes,
+    rest: Option<Incoming>,
+    mut stream: SendStream<Bytes>,
+) -> Option<Pumping> {
     let Some(rest) = rest else {
         // An error means that the stream is reset already, which the answer tells.
         let _ = stream.send_data(begun, true);

@@ -22,7 +22,7 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    fn new(file: &'static str, why: impl ToString) -> Self {
+    fn new(file: &'static str, why: &impl ToString) -> Self {
         Self {
             file,
             why: why.to_string(),
@@ -37,11 +37,11 @@ impl TlsError {
 pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(&files.certificate, "certificate")?;
     let key = PrivateKeyDer::from_pem_slice(&files.key)
-        .map_err(|error| TlsError::new("key", format!("it holds no private key: {error}")))?;
+        .map_err(|error| TlsError::new("key", &format!("it holds no private key: {error}")))?;
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::new("certificate", error))?;
+        .map_err(|error| TlsError::new("certificate", &error))?;
     let builder = match &files.client_authorities {
         None => builder.with_no_client_auth(),
         Some(authorities) => {
@@ -49,17 +49,17 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
             for certificate in certificates(authorities, "client_authorities")? {
                 roots
                     .add(certificate)
-                    .map_err(|error| TlsError::new("client_authorities", error))?;
+                    .map_err(|error| TlsError::new("client_authorities", &error))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()
-                .map_err(|error| TlsError::new("client_authorities", error))?;
+                .map_err(|error| TlsError::new("client_authorities", &error))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
     let mut config = builder
         .with_single_cert(chain, key)
-        .map_err(|error| TlsError::new("key", error))?;
+        .map_err(|error| TlsError::new("key", &error))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -67,8 +67,8 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
 fn certificates(pem: &[u8], file: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
-        Err(error) => Err(TlsError::new(file, error)),
-        Ok(none) if none.is_empty() => Err(TlsError::new(file, "it holds no certificate")),
+        Err(error) => Err(TlsError::new(file, &error)),
+        Ok(none) if none.is_empty() => Err(TlsError::new(file, &"it holds no certificate")),
         Ok(certificates) => Ok(certificates),
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Every call that works for more than a moment lets go of the interpreter first.
 
+mod access;
 mod dataclass;
+mod embedding;
 mod filter;
+mod front;
 mod hit;
 mod index;
 mod memory;
@@ -76,7 +79,15 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::access::{
+        AccessError, Authenticator, Principal, TokenRules, hash_secret, method_roles,
+    };
+    #[pymodule_export]
+    use super::embedding::{EmbeddingModel, QueryEmbedder, VectorCache};
+    #[pymodule_export]
     use super::filter::Filter;
+    #[pymodule_export]
+    use super::front::Front;
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]

@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::base::Base;
 use super::base::build::{Plan, Renumbering};
 use super::segment::RowNumber;
-use super::view::{View, has_row, rows_of};
+use super::view::{BaseRef, View, has_row, rows_of};
 use super::writer::Writer;
 use crate::Error;
 use crate::vector::padded;
@@ -20,6 +19,16 @@ const LAST_ROUND: usize = 64;
 /// When writers are faster than this loop, they wait after so many rounds.
 const ROUNDS: usize = 8;
 
+/// A base of the live rows of a view.
+pub(super) fn base_of(
+    dimension: usize,
+    view: &Arc<View>,
+    tombstones: Vec<(u128, u32)>,
+) -> Result<BaseRef, Error> {
+    let base = Plan::new(view, padded(dimension), tombstones)?.build()?;
+    Ok(BaseRef::new(base, view.sequence))
+}
+
 /// A new state of a partition on its way.
 pub(super) struct Compaction {
     writer: Writer,
@@ -27,6 +36,8 @@ pub(super) struct Compaction {
     reached: Arc<View>,
     /// The view of which the base was made.
     origin: Arc<View>,
+    /// New numbers of the rows of that view.
+    renumbering: Renumbering,
     /// New numbers of rows that came since.
     adopted: HashMap<RowNumber, RowNumber>,
 }
@@ -38,18 +49,16 @@ impl Compaction {
         view: Arc<View>,
         tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
-        let base: Arc<Base> = Arc::new(Plan::new(&view, padded(dimension), tombstones)?.build()?);
+        let plan = Plan::new(&view, padded(dimension), tombstones)?;
+        let base = BaseRef::new(plan.build()?, view.sequence);
+        let renumbering = plan.into_renumbering();
         Ok(Self {
-            writer: Writer::over(dimension, &base, Arc::default(), view.sequence),
+            writer: Writer::over(dimension, &base),
             reached: Arc::clone(&view),
             origin: view,
+            renumbering,
             adopted: HashMap::new(),
         })
-    }
-
-    /// The writer of nothing but the base.
-    pub(super) fn into_writer(self) -> Writer {
-        self.writer
     }
 
     /// Makes up for what happened, until little is left or the writers are too fast.
@@ -66,17 +75,16 @@ impl Compaction {
 
     /// Whether a view is a later state of the one that it began with: a load makes another.
     pub(super) fn is_of(&self, view: &View) -> bool {
-        Arc::ptr_eq(&self.origin.storage, &view.storage)
+        self.origin.is_over_base_of(view)
     }
 
     /// Makes up for the difference to a later view.
     fn advance(&mut self, view: Arc<View>) {
         let before = Arc::clone(&self.reached);
         self.writer.begin(view.sequence);
-        let renumbering = Renumbering::new(&self.origin.live);
         let number_of = |adopted: &HashMap<_, _>, row| {
-            renumbering
-                .number_of(row)
+            let of_base = self.renumbering.number_of(row);
+            of_base
                 .filter(|_| row < self.origin.limit)
                 .or_else(|| adopted.get(&row).copied())
         };
@@ -87,7 +95,7 @@ impl Compaction {
                 self.writer.remove(number);
             }
         }
-        for segment in view.segments.iter() {
+        for segment in view.segments() {
             for place in segment.closed_between(before.sequence, view.sequence) {
                 let row = segment.base + place as u32;
                 let number = number_of(&self.adopted, row).filter(|_| has_row(&view.live, row));

@@ -1,17 +1,19 @@
 //! Makes a base of the live rows of a view, in memory or as the bytes of a file.
 
+use std::sync::Arc;
+
 use bytemuck::Pod;
 
 use super::directory::{buckets_for, ends_of, hash_of, order_of, tag_of};
 use super::image::Image;
 use super::keys::Keys;
-use super::layout::{Layout, LexiconSizes, Sizes};
+use super::layout::{Layout, Lexicon, LexiconSizes, Sizes};
 use super::units::Units;
 use super::{Base, CLOSED, HAS_VECTOR, scopes};
 use crate::Error;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::partition::view::{View, rows_of};
-use crate::vector::{Aligned, BitCodes};
+use crate::vector::{Aligned, AlignedBytes, BitCodes};
 
 /// Takes the bytes of an image, one after another.
 pub(crate) trait Sink {
@@ -41,41 +43,56 @@ pub(super) fn put_all<T: Pod>(
     out.put(bytemuck::cast_slice(&buffer[..filled]))
 }
 
-/// The numbers that the live rows of a view get in its base.
-pub(crate) struct Renumbering<'a> {
-    live: &'a [u64],
-    /// How many live rows there are before each word.
-    before: Vec<u32>,
+/// The numbers that the live rows of a view get in its base: those of one scope follow one another, in the order in which
+/// they were written, so that a search for a session reads one stretch.
+pub(crate) struct Renumbering {
+    /// By the number in the view.
+    numbers: Vec<RowNumber>,
+    keeps_order: bool,
 }
 
-impl<'a> Renumbering<'a> {
-    pub(crate) fn new(live: &'a [u64]) -> Self {
-        let before = live.iter().scan(0, |sum, word| {
-            let before = *sum;
-            *sum += word.count_ones();
-            Some(before)
+impl Renumbering {
+    /// The number of a row that is not live.
+    const NONE: RowNumber = RowNumber::MAX;
+
+    /// The rows in their new order, and the way to it.
+    fn of(view: &View) -> (Vec<RowNumber>, Self) {
+        let mut rows: Vec<RowNumber> = rows_of(&view.live).collect();
+        rows.sort_by_cached_key(|&row| {
+            let (segment, place) = view.locate(row);
+            segment.scope_slots()[place]
         });
-        Self {
-            live,
-            before: before.collect(),
+        let mut numbers = vec![Self::NONE; 64 * view.live.len()];
+        for (&row, number) in rows.iter().zip(0..) {
+            numbers[row as usize] = number;
         }
+        let keeps_order = rows.is_sorted();
+        let renumbering = Self {
+            numbers,
+            keeps_order,
+        };
+        (rows, renumbering)
+    }
+
+    /// Whether a row comes after another in the base if it does in the view.
+    pub(super) fn keeps_order(&self) -> bool {
+        self.keeps_order
     }
 
     /// None if the row is not live.
     #[inline]
     pub(crate) fn number_of(&self, row: RowNumber) -> Option<RowNumber> {
-        let word = *self.live.get(row as usize / 64)?;
-        let bit = 1 << (row % 64);
-        (word & bit != 0).then(|| self.before[row as usize / 64] + (word & (bit - 1)).count_ones())
+        let number = self.numbers.get(row as usize).copied();
+        number.filter(|&number| number != Self::NONE)
     }
 }
 
 /// A base to be written.
 pub(crate) struct Plan<'a> {
-    view: &'a View,
+    view: &'a Arc<View>,
     pub(crate) layout: Layout,
     rows: Vec<RowNumber>,
-    renumbering: Renumbering<'a>,
+    renumbering: Renumbering,
     lexicons: [Keys; 2],
     /// The hash of each row's memory id, in the order of the table.
     ids: Vec<(u64, RowNumber)>,
@@ -93,15 +110,14 @@ impl<'a> Plan<'a> {
     ///
     /// The partition is too large for one image.
     pub(crate) fn new(
-        view: &'a View,
+        view: &'a Arc<View>,
         stride: usize,
         mut tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
         tombstones.sort_unstable();
-        let rows: Vec<RowNumber> = rows_of(&view.live).collect();
-        let renumbering = Renumbering::new(&view.live);
-        let lexicons = [&view.storage.terms, &view.storage.entities]
-            .map(|dictionary| Keys::of(dictionary, &renumbering, view.limit));
+        let (rows, renumbering) = Renumbering::of(view);
+        let lexicons = [Lexicon::Terms, Lexicon::Names]
+            .map(|lexicon| Keys::of(&view.vocabulary(lexicon), &renumbering, view.limit));
         let records = rows.iter().map(|&row| view.record(row));
         let mut ids: Vec<(u64, RowNumber)> = records
             .clone()
@@ -141,17 +157,22 @@ impl<'a> Plan<'a> {
     /// None is known.
     pub(crate) fn build(&self) -> Result<Base, Error> {
         let mut image = HeapSink {
-            bytes: Aligned::zeroed(self.layout.end),
+            bytes: AlignedBytes::zeroed(self.layout.end()),
             length: 0,
         };
         self.put(&mut image)?;
-        Ok(Base::new(Image::Heap(image.bytes), self.layout, None))
+        Ok(Base::new(Image::Heap(image.bytes), self.layout))
+    }
+
+    /// The numbers that the rows have in it.
+    pub(crate) fn into_renumbering(self) -> Renumbering {
+        self.renumbering
     }
 
     /// Where each unit of the image ends, the last first.
     pub(crate) fn unit_ends(&self, units: &Units) -> Vec<usize> {
         let mut ends: Vec<usize> = units.ends_before_records().collect();
-        let mut end = self.layout.records;
+        let mut end = self.layout.records();
         for (row, &number) in self.rows.iter().enumerate() {
             end += self.view.record(number).as_bytes().len();
             if units.is_last_of_records(row) {
@@ -255,7 +276,7 @@ impl<'a> Plan<'a> {
     fn put_each<T: Pod>(
         &self,
         out: &mut impl Sink,
-        mut value: impl FnMut(&Segment, usize) -> T,
+        mut value: impl FnMut(Segment<'_>, usize) -> T,
     ) -> Result<(), Error> {
         put_all(
             out,
@@ -263,7 +284,7 @@ impl<'a> Plan<'a> {
         )
     }
 
-    fn places(&self) -> impl Iterator<Item = (&Segment, usize)> {
+    fn places(&self) -> impl Iterator<Item = (Segment<'_>, usize)> {
         self.rows.iter().map(|&row| self.view.locate(row))
     }
 }
@@ -281,7 +302,7 @@ fn used_scopes(view: &View, rows: &[RowNumber]) -> (Vec<u32>, Vec<u8>) {
         if slots[slot] == UNUSED {
             slots[slot] = used;
             used += 1;
-            scopes::pack(&view.scope(row), &mut packed);
+            scopes::pack(&view.scope(slot as u32), &mut packed);
         }
     }
     (slots, packed)
@@ -289,7 +310,7 @@ fn used_scopes(view: &View, rows: &[RowNumber]) -> (Vec<u32>, Vec<u8>) {
 
 /// A block of memory that is filled.
 struct HeapSink {
-    bytes: Aligned<u8>,
+    bytes: AlignedBytes,
     length: usize,
 }
 

@@ -1,0 +1,51 @@
+"""What tenants and keys may be. Every refusal names the field, says why and what would be accepted."""
+
+from __future__ import annotations
+
+import math
+
+from mnemic.engine.validation import check_scope, check_text, check_times
+from mnemic.model.access import MAX_DISPLAY_NAME_BYTES, AccessRole, ApiKey, Tenant, is_tenant_id
+from mnemic.model.errors import invalid_field
+
+_MOST_PER_SECOND = 1e6
+_MOST_BURST = 1_000_000
+_MOST_QUOTA = (1 << 63) - 1
+
+
+def check_tenant(tenant: Tenant) -> None:
+    """Refuses an id that is none, a long name, and quotas that are negative."""
+    if not is_tenant_id(tenant.tenant_id):
+        raise invalid_field(
+            "tenant.tenant_id",
+            f"is {tenant.tenant_id[:64]!r}; 1 to 64 of a-z, 0-9, - and _, beginning with a letter, are accepted",
+        )
+    check_text("tenant.display_name", tenant.display_name, MAX_DISPLAY_NAME_BYTES)
+    for name in ("max_memories", "max_bytes"):
+        value = getattr(tenant.quota, name)
+        if value is not None and not 0 <= value <= _MOST_QUOTA:
+            raise invalid_field(f"tenant.settings.{name}", f"is {value}; give 0 or more, or leave it out")
+
+
+def check_new_key(key: ApiKey, now_micros: int) -> None:
+    """Refuses a key that could do nothing, or that says what it may do in a way that means nothing."""
+    check_text("api_key.display_name", key.display_name, MAX_DISPLAY_NAME_BYTES)
+    if not key.scope.is_empty:
+        check_scope(key.scope, field="api_key.scope")
+        if key.role > AccessRole.WRITE:
+            raise invalid_field(
+                "api_key.scope",
+                f"cannot restrict a key of the role {key.role.name}: administering is not narrowed to a scope; give "
+                "the role READ or WRITE, or no scope",
+            )
+    expire = key.expire_time_micros
+    if expire is not None:
+        check_times(expire, None, "api_key.expire_time")
+        if expire <= now_micros:
+            raise invalid_field("api_key.expire_time", "lies in the past; give a time to come, or none")
+    rate = key.requests_per_second
+    if rate is not None and not (math.isfinite(rate) and 0 < rate <= _MOST_PER_SECOND):
+        raise invalid_field("api_key.requests_per_second", f"is {rate}; above 0 to 1,000,000 are accepted")
+    burst = key.request_burst
+    if burst is not None and not 1 <= burst <= _MOST_BURST:
+        raise invalid_field("api_key.request_burst", f"is {burst}; 1 to 1,000,000 are accepted")

@@ -1,0 +1,166 @@
+"""Tenants and API keys between the contract and the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mnemic.engine.authority import tenant_not_found
+from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.server.calls import Call
+from mnemic.server.from_proto import enum_value, micros, not_implemented
+from mnemic.v1 import admin_service_pb2 as pb
+from mnemic.wire.values import scope_from_proto, scope_to_proto, timestamp_from_micros
+
+_QUOTAS = ("max_memories", "max_bytes")
+_LATER = ("extraction", "secret_action", "personal_data_action", "default_trust")
+_SET_BY_SERVER = ("create_time", "update_time", "version")
+
+
+def own_or_any(tenant_id: str, call: Call) -> str:
+    """The tenant that a request means: the credential's own when it names none.
+
+    Raises:
+        MnemicError: RESOURCE_NOT_FOUND for another one, unless an operator asks.
+    """
+    if not tenant_id or tenant_id == call.tenant:
+        return call.tenant
+    if call.caller.role < AccessRole.OPERATOR:
+        raise tenant_not_found(tenant_id)
+    return tenant_id
+
+
+def new_tenant(message: pb.Tenant) -> Tenant:
+    """What CreateTenant brings."""
+    _refuse_later(message.settings)
+    return Tenant(message.tenant_id, message.display_name, _quota(message.settings))
+
+
+def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tenant], Tenant]:
+    """What UpdateTenant changes.
+
+    Raises:
+        MnemicError: INVALID_FIELD for what cannot be changed; PERMISSION_DENIED for quotas unless an operator asks.
+    """
+    paths = list(dict.fromkeys(request.update_mask.paths)) or _set_paths(request.tenant)
+    if not paths:
+        raise invalid_field("update_mask", "names nothing to change")
+    settings = request.tenant.settings
+    quota: dict[str, int | None] = {}
+    name: str | None = None
+    for path in paths:
+        leaf = path.removeprefix("settings.")
+        if path == "display_name":
+            name = request.tenant.display_name
+        elif path == "settings":
+            _refuse_later(settings)
+            quota |= {field: _optional(settings, field) for field in _QUOTAS}
+        elif path != leaf and leaf in _QUOTAS:
+            quota[leaf] = _optional(settings, leaf)
+        elif path != leaf and leaf in _LATER:
+            raise _later(leaf)
+        else:
+            accepted = ", ".join(["display_name", "settings", *(f"settings.{field}" for field in _QUOTAS)])
+            raise invalid_field("update_mask", f"{path[:64]!r} cannot be changed; accepted are {accepted}")
+
+    def change(old: Tenant) -> Tenant:
+        new = replace(old.quota, **quota)
+        if new != old.quota and call.caller.role < AccessRole.OPERATOR:
+            raise MnemicError(
+                Reason.PERMISSION_DENIED,
+                "settings: the quotas of a tenant are changed by operators; this credential has the role admin",
+                metadata={"field": "settings"},
+            )
+        return replace(old, display_name=old.display_name if name is None else name, quota=new)
+
+    return change
+
+
+def tenant_message(tenant: Tenant) -> pb.Tenant:
+    """The message of a tenant."""
+    return pb.Tenant(
+        tenant_id=tenant.tenant_id,
+        display_name=tenant.display_name,
+        settings=pb.TenantSettings(max_memories=tenant.quota.max_memories, max_bytes=tenant.quota.max_bytes),
+        create_time=timestamp_from_micros(tenant.create_time_micros),
+        update_time=timestamp_from_micros(tenant.update_time_micros),
+        version=tenant.version,
+    )
+
+
+def new_key(message: pb.ApiKey, tenant_id: str, call: Call) -> ApiKey:
+    """What CreateApiKey brings.
+
+    Raises:
+        MnemicError: INVALID_FIELD without a role; PERMISSION_DENIED for more than the caller has.
+    """
+    if not message.role:
+        raise invalid_field("api_key.role", "is missing; give READ, WRITE, ADMIN or OPERATOR")
+    role = enum_value(AccessRole, message.role, "api_key.role", unspecified=AccessRole.READ)
+    if role > call.caller.role:
+        raise MnemicError(
+            Reason.PERMISSION_DENIED,
+            f"api_key.role: a key may not exceed the role of who makes it, which is {call.caller.role.name}",
+            metadata={"field": "api_key.role", "role": call.caller.role.name},
+        )
+    expire = micros(message.expire_time, "api_key.expire_time") if message.HasField("expire_time") else None
+    return ApiKey(
+        key_id="",
+        tenant=tenant_id,
+        role=role,
+        display_name=message.display_name,
+        scope=scope_from_proto(message.scope),
+        expire_time_micros=expire,
+        requests_per_second=message.requests_per_second if message.HasField("requests_per_second") else None,
+        request_burst=message.request_burst if message.HasField("request_burst") else None,
+    )
+
+
+def key_message(key: ApiKey) -> pb.ApiKey:
+    """The message of a key."""
+    return pb.ApiKey(
+        key_id=key.key_id,
+        tenant_id=key.tenant,
+        display_name=key.display_name,
+        role=int(key.role),  # type: ignore[arg-type]  # the numbers are the contract's
+        scope=None if key.scope.is_empty else scope_to_proto(key.scope),
+        prefix=key.prefix,
+        create_time=timestamp_from_micros(key.create_time_micros),
+        expire_time=_moment(key.expire_time_micros),
+        revoke_time=_moment(key.revoke_time_micros),
+        last_use_time=_moment(key.last_use_time_micros),
+        requests_per_second=key.requests_per_second,
+        request_burst=key.request_burst,
+    )
+
+
+def _moment(value: int | None) -> Timestamp | None:
+    return None if value is None else timestamp_from_micros(value)
+
+
+def _quota(settings: pb.TenantSettings) -> Quota:
+    return Quota(*(_optional(settings, field) for field in _QUOTAS))
+
+
+def _optional(settings: pb.TenantSettings, field: str) -> int | None:
+    return getattr(settings, field) if settings.HasField(field) else None  # type: ignore[arg-type]  # a name of `_QUOTAS`
+
+
+def _refuse_later(settings: pb.TenantSettings) -> None:
+    for field, _ in settings.ListFields():
+        if field.name in _LATER:
+            raise _later(field.name)
+
+
+def _later(field: str) -> MnemicError:
+    return not_implemented(f"tenant.settings.{field}", "this version does not carry it out; leave it out")
+
+
+def _set_paths(tenant: pb.Tenant) -> list[str]:
+    """Without a mask: what is set, settings one by one. What only the server sets may come back as it was read."""
+    paths = [field.name for field, _ in tenant.ListFields()]
+    known = [path for path in paths if path not in ("tenant_id", "settings", *_SET_BY_SERVER)]
+    return known + [f"settings.{field.name}" for field, _ in tenant.settings.ListFields()]
