@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use tonic::Code;
 
 use crate::answers::Method;
+use crate::health::{CHECK, WATCH};
 
 pub use histogram::{Distribution, Histogram};
 pub use log::LogFormat;
@@ -31,7 +32,7 @@ const WRITE_EVERY: Duration = Duration::from_millis(100);
 pub enum Subject {
     /// A method that may be answered here.
     Native(Method),
-    /// A question about health.
+    /// A question about health; one that waits for changes counts when it ends.
     Health,
     /// Any other: its path is the caller's to choose, so it is no name for a figure.
     Other,
@@ -55,6 +56,14 @@ impl Subject {
             Self::Native(Method::BatchGet) => 3,
             Self::Health => 4,
             Self::Other => 5,
+        }
+    }
+
+    /// What a path is about.
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            CHECK | WATCH => Self::Health,
+            _ => Method::of(path).map_or(Self::Other, Self::Native),
         }
     }
 
@@ -111,14 +120,16 @@ pub struct Note {
     pub trace: Option<Trace>,
 }
 
-/// A call that goes on.
+/// A call that goes on; dropped without an end, it counts as cancelled.
 #[derive(Debug)]
-pub struct Watched {
+pub(crate) struct Watched {
     watch: Arc<Watch>,
     subject: Subject,
+    call_id: HeaderValue,
     began: Instant,
     trace: Option<Trace>,
     is_relayed: bool,
+    code: Code,
 }
 
 impl Watch {
@@ -149,14 +160,21 @@ impl Watch {
     }
 
     /// A call begins.
-    pub fn begin(self: &Arc<Self>, subject: Subject, headers: &HeaderMap) -> Watched {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        subject: Subject,
+        headers: &HeaderMap,
+        call_id: HeaderValue,
+    ) -> Watched {
         let ratio = self.settings.trace_ratio;
         Watched {
             watch: Arc::clone(self),
             subject,
+            call_id,
             began: Instant::now(),
             trace: ratio.and_then(|ratio| Trace::of(headers, ratio)),
             is_relayed: false,
+            code: Code::Cancelled,
         }
     }
 
@@ -241,17 +259,24 @@ impl Watch {
 
 impl Watched {
     /// The call goes to Python, which logs and traces it itself; its span becomes the parent of Python's.
-    pub fn relay(&mut self, headers: &mut HeaderMap) {
+    pub(crate) fn relay(&mut self, headers: &mut HeaderMap) {
         self.is_relayed = true;
         if let Some(trace) = self.trace {
             headers.insert(TRACEPARENT, trace.header());
         }
     }
 
-    /// The call has ended.
-    pub fn end(self, code: Code, call_id: &HeaderValue) {
+    /// The status that the caller was told.
+    pub(crate) fn told(&mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
         let (watch, subject) = (&self.watch, self.subject.index());
-        watch.calls[subject][usize::from(self.is_relayed)][code as usize].fetch_add(1, Relaxed);
+        let calls = &watch.calls[subject][usize::from(self.is_relayed)];
+        calls[self.code as usize].fetch_add(1, Relaxed);
         let duration = self.began.elapsed();
         if !self.is_relayed {
             watch.durations[subject].count(duration);
@@ -263,10 +288,10 @@ impl Watched {
         }
         let note = Note {
             method: self.subject.name(),
-            code: name_of(code),
+            code: name_of(self.code),
             began: SystemTime::now() - duration,
             duration,
-            call_id: call_id.clone(),
+            call_id: self.call_id.clone(),
             trace: self.trace,
         };
         if self.trace.is_some() {
