@@ -151,6 +151,9 @@ class MnemicServer:
             front.stop(0)
             raise
         self._front = front
+        self.metrics.watch_front(front)
+        if self.tracing is not None:
+            self.tracing.drain(front)
 
     def _listen(self, tls: TlsFiles | None) -> str:
         asked = self._settings.address
