@@ -19,6 +19,7 @@ __all__ = [
     "CoreError",
     "EmbeddingModel",
     "Filter",
+    "Front",
     "Hit",
     "Index",
     "PartitionStats",
@@ -185,6 +186,73 @@ class Snapshot:
         Raises:
             CoreError: INTERNAL: the file cannot be written; what was there before still is. SNAPSHOT_UNUSABLE: the
                 partition was itself opened from a file that is damaged.
+        """
+
+@final
+class Front:
+    """The native listener of a server, on threads of its own that never take the interpreter's lock.
+
+    It serves from its making until `stop`. In a forked child its methods raise CoreError: start another there.
+    """
+
+    def __new__(
+        cls,
+        address: str,
+        python_socket: str | PathLike[str],
+        *,
+        secret: str,
+        authenticator: Authenticator,
+        services: list[str],
+        max_message_bytes: int,
+        max_metadata_bytes: int,
+        max_connections: int,
+        max_calls: int,
+        max_relayed_calls: int,
+        unix_socket: str | PathLike[str] | None = None,
+        tls_certificate: bytes | None = None,
+        tls_key: bytes | None = None,
+        tls_client_authorities: bytes | None = None,
+    ) -> Front:
+        """Listens and serves.
+
+        Args:
+            address: `host:port` (port 0 takes a free one) or `unix:path`.
+            python_socket: The unix socket on which the Python server listens already.
+            secret: Sent with every relayed call as `x-mnemic-front`.
+            authenticator: Asked of every call but those for health.
+            services: Those whose health is told, besides the empty name for all.
+            max_message_bytes: The largest message that is read.
+            max_metadata_bytes: The metadata of one call: names, values and 32 bytes for each.
+            max_connections: More are closed when they come.
+            max_calls: In flight at once; more are refused.
+            max_relayed_calls: Of these, at the Python server.
+            unix_socket: One more address, which only the same user reaches.
+            tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
+            tls_key: PEM.
+            tls_client_authorities: PEM; only clients with a certificate of these may connect.
+
+        Raises:
+            CoreError: INVALID_FIELD: `address` cannot be listened on, or one of `certificate`, `key` and
+                `client_authorities` is unusable. STORE_UNAVAILABLE: the Python server does not answer.
+        """
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that was taken."""
+
+    def load(self) -> dict[str, int]:
+        """How many there are of what is bounded: connections, calls, relayed_calls, buffered_bytes.
+
+        `python_here` is 1 while the Python server is there.
+        """
+
+    def drain(self) -> None:
+        """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
+
+    def stop(self, grace_seconds: float) -> bool:
+        """Stops listening, waits for the calls in flight and ends its threads; whether all ended by themselves.
+
+        The second time there is nothing to do.
         """
 
 @final

@@ -76,7 +76,7 @@ class MnemicClient:
         self.address = address
         self._timeout = timeout
         self._metadata = call_metadata(api_key, metadata)
-        arguments = channel_options(options)
+        arguments = channel_options(address, options)
         self._channel = (
             grpc.insecure_channel(address, arguments)
             if credentials is None

@@ -6,6 +6,7 @@ mod access;
 mod dataclass;
 mod embedding;
 mod filter;
+mod front;
 mod hit;
 mod index;
 mod memory;
@@ -85,6 +86,8 @@ mod _core {
     use super::embedding::{EmbeddingModel, QueryEmbedder, VectorCache};
     #[pymodule_export]
     use super::filter::Filter;
+    #[pymodule_export]
+    use super::front::Front;
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
