@@ -1,5 +1,5 @@
-"""The Rust core: the index, the embedding models, and who may ask. Bindings only; the crates of `rust_core` have the
-logic.
+"""The Rust core: the index, the embedding models, who may ask and the answers to them. Bindings only; the crates of
+`rust_core` have the logic.
 
 Every call releases the GIL while it works, and a search never waits for a write. Nothing here is part of the public
 API: use `mnemic.Memory` or a client.
@@ -22,6 +22,7 @@ __all__ = [
     "Front",
     "Hit",
     "Index",
+    "NativeAnswers",
     "PartitionStats",
     "Principal",
     "QueryEmbedder",
@@ -187,6 +188,53 @@ class Snapshot:
             CoreError: INTERNAL: the file cannot be written; what was there before still is. SNAPSHOT_UNUSABLE: the
                 partition was itself opened from a file that is damaged.
         """
+
+@final
+class NativeAnswers:
+    """Searches and reads by id answered from an index that `LiveIndex` keeps, protobuf to protobuf.
+
+    It answers what it is certain that the Python server would answer the same way, and nothing else.
+    """
+
+    def __new__(
+        cls,
+        index: Index,
+        *,
+        profiles: Mapping[str, tuple[float, float, float, float]],
+        default_profile: str,
+        default_top_k: int,
+        most_top_k: int,
+        query_bytes: int,
+        id_bytes: int,
+        searches_per_batch: int,
+        ids_per_batch: int,
+        embedder: QueryEmbedder | None = None,
+    ) -> NativeAnswers:
+        """Answers by these rules.
+
+        Args:
+            index: Where; it is shared, not copied.
+            profiles: The weights of vector, words, names and recency, by the profile's name.
+            default_profile: The profile of a search that names none.
+            default_top_k: How many hits a search gives that says nothing.
+            most_top_k: How many it may ask for.
+            query_bytes: The longest query.
+            id_bytes: The longest id of a scope.
+            searches_per_batch: The most searches of one call.
+            ids_per_batch: The most ids of one call.
+            embedder: Where the vectors of texts come from.
+        """
+
+    def answer(self, principal: Principal, method: str, request: bytes) -> bytes | None:
+        """What the front would answer to a message of a method such as `SearchMemories`; None where it would relay.
+
+        Raises:
+            CoreError: It would refuse the call.
+            ValueError: The method is always relayed.
+        """
+
+    def learn(self, principal: Principal, method: str, response: bytes) -> None:
+        """Shows the message of a relayed answer to `GetMemory` or `BatchGetMemories`, to learn where memories are."""
 
 @final
 class Front:
@@ -364,6 +412,21 @@ class Index:
 
     def contains(self, key: PartitionKey) -> bool:
         """Whether the partition is in memory."""
+
+    def set_resident(self, key: PartitionKey) -> None:
+        """Lets the front search the partition: it has every row that was committed, until it is dropped."""
+
+    def note_empty(self, key: PartitionKey) -> None:
+        """Notes that an owner has no memories, so that the front need not ask; of very many, some are forgotten."""
+
+    def forget_empty(self, key: PartitionKey) -> None:
+        """Says that an owner may have memories: before its first write is answered."""
+
+    def set_revision(self, revision: int) -> None:
+        """Says that everything up to a commit was applied: before the commit is answered."""
+
+    def take_used(self, key: PartitionKey) -> bool:
+        """Whether the front used the partition since the last call."""
 
     def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
         """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""

@@ -17,6 +17,7 @@ mod front;
 mod health;
 mod learning;
 mod listener;
+pub mod native;
 mod preface;
 mod pump;
 mod refusal;
