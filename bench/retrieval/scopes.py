@@ -49,6 +49,9 @@ def race_shares(run: Run, data: Data) -> None:
     as_session = _core.Index(rows.shape[1])
     sessions = [Scope(user_id="all", session_id=str(owner)) for owner in owners]
     fill(as_session, range(count), texts, sessions.__getitem__, rows)
+    # As the engine does it: the rows that came after the load go into a base, where those of a session lie together.
+    while as_session.upkeep(sessions[0].partition("default")):
+        pass
     filters = _peer_filters(run, rows, owners, queries)
     for share in SHARES:
         owner = str(share)

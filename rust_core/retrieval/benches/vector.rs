@@ -135,7 +135,7 @@ fn plans(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("int8", segments * SEGMENT), |bencher| {
             bencher.iter(|| {
                 let query = Query::new(next());
-                list.reset(50, 0.02);
+                list.reset(path, 50, 0.02);
                 scan(path, &codes, &scales, STRIDE, None, 0, &query, &mut list);
                 list.pruned().1.len()
             });
@@ -145,13 +145,13 @@ fn plans(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let unit = next();
                 let (query, bit_query) = (Query::new(unit), BitQuery::new(unit, DIMENSION));
-                best.reset(500, 0.0);
+                best.reset(path, 500, 0.0);
                 for (segment, bits) in bits.iter().enumerate() {
                     let base = (segment * SEGMENT) as u32;
                     bits.as_ref()
                         .scan(path, &mask, base, unit, &bit_query, &mut best);
                 }
-                list.reset(50, 0.02);
+                list.reset(path, 50, 0.02);
                 let mut rest = best.pruned().1;
                 for base in (0..segments * SEGMENT).step_by(SEGMENT) {
                     let end = (base + SEGMENT) as u32;

@@ -209,6 +209,23 @@ fn rows_without_a_vector_have_no_part_in_the_mean_and_are_not_needed() {
     );
 }
 
+/// Offers up to 64 rows, one by one or those that reach the threshold together.
+fn push_rows(list: &mut Shortlist, scores: &[f32], first_row: u32, in_blocks: bool) {
+    if !in_blocks {
+        for (row, &score) in (first_row..).zip(scores) {
+            list.push(score, row);
+            list.push(f32::NAN, row);
+        }
+        return;
+    }
+    let (mut block, mut reaching) = ([f32::NAN; 64], 0);
+    block[..scores.len()].copy_from_slice(scores);
+    for (row, score) in block.iter().enumerate() {
+        reaching |= u64::from(*score >= list.threshold()) << row;
+    }
+    list.push_block(&block, reaching, first_row);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -261,29 +278,31 @@ proptest! {
         count in 1_usize..80,
         margin in 0.0_f32..0.2,
         used_before: bool,
+        in_blocks: bool,
     ) {
-        let mut list = Shortlist::default();
-        if used_before {
-            list.reset(3, 2.0);
-            list.push(9.0, 9);
-        }
-        list.reset(count, margin);
-        for (row, &score) in scores.iter().enumerate() {
-            list.push(score, row as u32);
-            list.push(f32::NAN, row as u32);
-        }
-        let (kept, rows) = list.pruned();
-        prop_assert!(rows.is_sorted());
-        for (score, &row) in kept.iter().zip(rows) {
-            prop_assert_eq!(score.to_bits(), scores[row as usize].to_bits());
-        }
-        let mut sorted = scores.clone();
-        sorted.sort_by(|one, other| other.total_cmp(one));
-        let worst = sorted.get(count - 1).copied().unwrap_or(f32::NEG_INFINITY);
-        let wanted = scores.iter().filter(|&&score| score >= worst - margin).count();
-        prop_assert!(rows.len() >= wanted);
-        for (row, score) in scores.iter().enumerate() {
-            prop_assert!(*score < worst - margin || rows.binary_search(&(row as u32)).is_ok());
+        for path in SimdPath::available() {
+            let mut list = Shortlist::default();
+            if used_before {
+                list.reset(path, 3, 2.0);
+                list.push(9.0, 9);
+            }
+            list.reset(path, count, margin);
+            for (block, rows) in scores.chunks(64).enumerate() {
+                push_rows(&mut list, rows, 64 * block as u32, in_blocks);
+            }
+            let (kept, rows) = list.pruned();
+            prop_assert!(rows.is_sorted());
+            for (score, &row) in kept.iter().zip(rows) {
+                prop_assert_eq!(score.to_bits(), scores[row as usize].to_bits());
+            }
+            let mut sorted = scores.clone();
+            sorted.sort_by(|one, other| other.total_cmp(one));
+            let worst = sorted.get(count - 1).copied().unwrap_or(f32::NEG_INFINITY);
+            let wanted = scores.iter().filter(|&&score| score >= worst - margin).count();
+            prop_assert!(rows.len() >= wanted);
+            for (row, score) in scores.iter().enumerate() {
+                prop_assert!(*score < worst - margin || rows.binary_search(&(row as u32)).is_ok());
+            }
         }
     }
 }

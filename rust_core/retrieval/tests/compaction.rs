@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{bytes, message, partition, search, user};
 use mnemic_retrieval::vector::SimdPath;
-use mnemic_retrieval::{Close, Index, Memory, Row, SearchRequest};
+use mnemic_retrieval::{Close, Index, Memory, Row, ScopeIds, ScopeMatch, SearchRequest};
 
 const WORDS: [&str; 7] = [
     "tulip", "river", "Berlin", "garden", "violin", "market", "Caroline",
@@ -102,6 +102,71 @@ fn dead_rows_go_and_answers_stay() {
     assert_eq!((after.2.dead, after.2.rows), (0, before.2.rows));
     assert!(after.2.bytes < before.2.bytes * 3 / 4);
     assert!(!index.upkeep(&key).expect("it is small"), "nothing is left");
+}
+
+/// A compaction puts the rows of a session together, with gaps where some were deleted later.
+#[test]
+fn a_session_is_found_alike_wherever_its_rows_lie() {
+    const SESSIONS: [&str; 4] = ["one", "two", "three", "four"];
+    let index = Index::new(4, SimdPath::best()).expect("a valid dimension");
+    let key = [partition("u")];
+    let scope = |session: &str| ScopeIds {
+        session_id: Some(session.to_owned()),
+        ..user("u")
+    };
+    let mixed = |ids: std::ops::RangeInclusive<u128>| {
+        let mut rows = rows(ids);
+        for row in &mut rows {
+            // Of each sixteen rows one, three and five are of a session, and the others of no session or of the fourth.
+            let place = (row.memory.memory_id * 11 % 16) as usize;
+            row.memory.scope = match place {
+                0 => scope(SESSIONS[0]),
+                1..=3 => scope(SESSIONS[1]),
+                4..=8 => scope(SESSIONS[2]),
+                9..=12 => scope(SESSIONS[3]),
+                _ => user("u"),
+            };
+        }
+        rows
+    };
+    let found = || -> Vec<_> {
+        let vector = bytes(&[1.0, 40.0, 60.0, 3.0]);
+        let searches = SESSIONS.into_iter().flat_map(|session| {
+            [ScopeMatch::Exact, ScopeMatch::Visible]
+                .map(|scope_match| (scope(session), scope_match))
+        });
+        searches
+            .map(|(scope, scope_match)| {
+                let request = SearchRequest {
+                    scope_match,
+                    text: "tulip in the garden",
+                    vector: Some(&vector),
+                    top_k: 40,
+                    ..search(&key, &scope)
+                };
+                let outcome = index.search(&request).expect("a valid request");
+                let hits = outcome.hits.iter();
+                let hits: Vec<_> = hits
+                    .map(|hit| (hit.record.memory_id(), hit.score))
+                    .collect();
+                (outcome.considered, hits)
+            })
+            .collect()
+    };
+    index
+        .apply(&key[0], &mixed(1..=9_000), &[])
+        .expect("valid rows");
+    let scattered = found();
+    index.compact(&key[0]).expect("it is small");
+    assert_eq!(found(), scattered);
+    let closes: Vec<Close> = (1..=9_000).step_by(13).map(|id| close(id, None)).collect();
+    index
+        .apply(&key[0], &mixed(9_001..=9_100), &closes)
+        .expect("valid rows");
+    let with_gaps = found();
+    assert_ne!(with_gaps, scattered);
+    index.compact(&key[0]).expect("it is small");
+    assert_eq!(found(), with_gaps);
 }
 
 #[test]

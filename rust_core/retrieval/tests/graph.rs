@@ -1,6 +1,7 @@
 //! The graph finds what the exact scan finds, only among what was selected, while it is built and on every SIMD path.
 
 use mnemic_retrieval::vector::graph::{CodeRows, Graph, Reach, Scratch};
+use mnemic_retrieval::vector::plan::{GRAPH_FROM_ROWS, GraphPlan, GraphUse};
 use mnemic_retrieval::vector::{
     Aligned, Query, SimdPath, TopK, normalize, padded, quantize, scan, score_codes,
 };
@@ -358,4 +359,25 @@ proptest! {
             prop_assert!(found.len() <= selected.min(width).min(10));
         }
     }
+}
+
+/// Widths as they were calibrated on real and harder sentences (decision 6).
+#[test]
+fn a_graph_is_searched_from_as_many_rows_on_as_it_is_built() {
+    let plan = |width, selected, rows| {
+        GraphPlan::of(GraphUse::WhereFaster, Some(width), selected, rows, 384, 50)
+    };
+    assert_eq!(plan(256, 70_000, 70_000), None);
+    assert_eq!(plan(320, 150_000, 150_000), None);
+    let widths = [(GRAPH_FROM_ROWS, 384), (1_000_000, 768)];
+    for (rows, width) in widths {
+        assert_eq!(plan(width, rows, rows).map(|plan| plan.width), Some(width));
+        assert_eq!(
+            plan(width, rows / 10, rows),
+            None,
+            "a filter leaves a tenth"
+        );
+    }
+    let unknown = GraphPlan::of(GraphUse::WhereFaster, None, 1_000_000, 1_000_000, 384, 50);
+    assert_eq!(unknown, None);
 }

@@ -117,7 +117,9 @@ fn answers(index: &Index) -> Result<Vec<String>, Error> {
             ));
         }
     }
-    found.push(format!("{:?}", index.versions(&key[0])));
+    let mut versions = index.versions(&key[0]);
+    versions.sort_unstable_by_key(|held| (held.memory_id, held.version));
+    found.push(format!("{versions:?}"));
     Ok(found)
 }
 

@@ -232,7 +232,7 @@ impl Index {
         self.shard(key).read().contains_key(key)
     }
 
-    /// The versions that the partition holds, in the order of writing; none if it is not in memory.
+    /// The versions that the partition holds, in no particular order; none if it is not in memory.
     pub fn versions(&self, key: &PartitionKey) -> Vec<HeldVersion> {
         self.partition(key)
             .map(|partition| partition.versions())

@@ -16,6 +16,10 @@ use crate::vector::{
 /// How many rows ahead of the one in hand are asked for.
 const ROWS_AHEAD: usize = 4;
 
+/// From so many rows side by side on, they are scanned as a block, though one in so many be missing.
+const STRETCH: usize = 128;
+const STRETCH_GAPS: usize = 4;
+
 /// What the product of two floats and their sum may add to a bound, relative to 1.
 const ROUNDING: f32 = 4.0 * f32::EPSILON;
 
@@ -70,7 +74,8 @@ impl VectorSignal {
         let scales = sources.iter().map(|source| source.view.extremes.scale);
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
         // Twice the error: see `Shortlist`.
-        scratch.by_codes.reset(count, 2.0 * error + ROUNDING);
+        let margin = 2.0 * error + ROUNDING;
+        scratch.by_codes.reset(self.path, count, margin);
         let begins = self.through_graphs(sources, count, &mut scratch.by_codes);
         let narrowed = Narrowed { narrowed, begins };
         match self.plan(sources, &narrowed, count) {
@@ -178,7 +183,7 @@ impl VectorSignal {
         scratch: &mut Scratch,
     ) {
         let query = BitQuery::new(self.query.row(), self.dimension);
-        scratch.by_bits.reset(candidates, 0.0);
+        scratch.by_bits.reset(self.path, candidates, 0.0);
         for part in parts(sources, narrowed, Form::Mask) {
             if let (Some(bits), Rows::Mask(mask)) = (part.bits(), part.rows) {
                 let (unit, list) = (self.query.row(), &mut scratch.by_bits);
@@ -352,11 +357,16 @@ fn parts_of<'a>(
     let segments = view.segments.iter();
     let segments = segments.filter(move |segment| end_of(segment) > begin);
     segments.filter_map(move |segment| {
-        let skipped = begin.saturating_sub(segment.base) as usize;
+        let mut skipped = begin.saturating_sub(segment.base) as usize;
         let rows = if let Some(rows) = &mut rest {
             let (here, later) = rows.split_at(rows.partition_point(|&row| row < end_of(segment)));
             *rows = later;
-            (!here.is_empty()).then_some(Rows::List(here))
+            if let Some((first, words)) = words_of_stretch(here) {
+                skipped = 64 * first - segment.base as usize;
+                Some(Rows::Mask(&selected[first..][..words]))
+            } else {
+                (!here.is_empty()).then_some(Rows::List(here))
+            }
         } else {
             let first = (segment.base as usize / 64).max(begin as usize / 64);
             let words = segment
@@ -375,6 +385,16 @@ fn parts_of<'a>(
             base: source.offset + segment.base,
         })
     })
+}
+
+/// Of many rows that lie side by side, but for some, the first word of their bitmap and the number of words: a dense scan
+/// of them is faster than one of a list.
+fn words_of_stretch(rows: &[RowNumber]) -> Option<(usize, usize)> {
+    let (&first, &last) = (rows.first()?, rows.last()?);
+    let between = (last - first) as usize + 1;
+    let is_stretch = rows.len() >= STRETCH && between - rows.len() <= rows.len() / STRETCH_GAPS;
+    let (first, last) = (first as usize / 64, last as usize / 64);
+    is_stretch.then_some((first, last + 1 - first))
 }
 
 /// For each source with rows that have no vector, the selected rows that have one; nothing if there is no such source.

@@ -34,7 +34,8 @@ struct Scratch {
     candidates: Candidates,
     columns: Columns,
     scores: Vec<f64>,
-    order: Vec<usize>,
+    /// Scores with the places of their candidates.
+    order: Vec<(f64, usize)>,
     seen: HashSet<u128, RandomState>,
 }
 
@@ -295,15 +296,16 @@ impl<'a> Retrieved<'a> {
         self.columns(request, candidates, columns);
         let fusion = columns.fuse(&request.weights, rows.len(), scores);
         let newer = |a: usize, b: usize| self.sources.newer_first(rows[a], rows[b]);
-        let better = |&a: &usize, &b: &usize| {
-            let by_score = scores[b].total_cmp(&scores[a]);
+        let better = |&(of_a, a): &(f64, usize), &(of_b, b): &(f64, usize)| {
+            let by_score = of_b.total_cmp(&of_a);
             // Cosines that the normalisation takes for equal are still told apart.
             by_score
                 .then_with(|| columns.raw(VECTOR, b).total_cmp(&columns.raw(VECTOR, a)))
                 .then_with(|| newer(a, b))
         };
         order.clear();
-        order.extend((0..rows.len()).filter(|&place| scores[place] >= request.min_score));
+        let scored = scores.iter().copied().zip(0..rows.len());
+        order.extend(scored.filter(|&(score, _)| score >= request.min_score));
         // Only as many are put in order as are asked for; the others only if versions of one memory take their places.
         let (mut sorted, mut wanted) = (0, request.top_k);
         seen.clear();
@@ -321,14 +323,14 @@ impl<'a> Retrieved<'a> {
             let count = wanted.min(rest.len());
             let best = &mut rest[..count];
             best.sort_unstable_by(better);
-            for &candidate in &*best {
+            for &(_, candidate) in &*best {
                 self.sources.prefetch_record(rows[candidate]);
             }
-            for &candidate in &*best {
+            for &(score, candidate) in &*best {
                 if hits.len() < request.top_k {
                     let parts = ranks.as_ref();
                     let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
-                    hits.extend(self.hit(rows[candidate], scores[candidate], parts, seen));
+                    hits.extend(self.hit(rows[candidate], score, parts, seen));
                 }
             }
             sorted += best.len();

@@ -170,9 +170,17 @@ impl Questions<'_> {
         for segment in self.view.segments.iter() {
             let range = self.words_of(segment);
             let by_slot = segment.by_slot();
-            let few = by_slot.filter(|by_slot| {
+            let held = by_slot.map(|by_slot| {
                 let held = slots.iter().map(|&slot| by_slot.places(slot).len());
-                held.sum::<usize>() * FEW_IN_SEGMENT <= 64 * range.len()
+                held.sum::<usize>()
+            });
+            if held == Some(0) {
+                continue;
+            }
+            let few = by_slot.filter(|by_slot| {
+                let is_stretch = |&slot: &u32| by_slot.is_stretch(slot);
+                held.is_some_and(|held| held * FEW_IN_SEGMENT <= 64 * range.len())
+                    || self.are_none() && slots.iter().all(is_stretch)
             });
             if let (Some(by_slot), None) = (few, self.filter) {
                 self.pick(segment, slots, by_slot, &mut words, &mut rows);
@@ -225,18 +233,61 @@ impl Questions<'_> {
         rows: &mut Option<Vec<RowNumber>>,
     ) {
         let known = rows.as_ref().map_or(0, Vec::len);
-        for &place in slots.iter().flat_map(|&slot| by_slot.places(slot)) {
-            let row = segment.base + RowNumber::from(place);
-            // A full segment may have rows that the view does not show yet; they are not in the base.
-            if has_row(self.base, row) && self.holds(segment, usize::from(place)) {
-                words[row as usize / 64] |= 1 << (row % 64);
-                if let Some(rows) = rows {
-                    rows.push(row);
+        for &slot in slots {
+            let places = by_slot.places(slot);
+            if self.are_none() && by_slot.is_stretch(slot) {
+                self.take(segment, places, words, rows);
+                continue;
+            }
+            for &place in places {
+                let row = segment.base + RowNumber::from(place);
+                // A full segment may have rows that the view does not show yet; they are not in the base.
+                if has_row(self.base, row) && self.holds(segment, usize::from(place)) {
+                    words[row as usize / 64] |= 1 << (row % 64);
+                    if let Some(rows) = rows {
+                        rows.push(row);
+                    }
                 }
             }
         }
         if let (Some(rows), true) = (rows, slots.len() > 1) {
             rows[known..].sort_unstable();
+        }
+    }
+
+    /// Adds the rows of a segment at places side by side, word by word.
+    fn take(
+        &self,
+        segment: &Segment,
+        places: &[u16],
+        words: &mut [u64],
+        rows: &mut Option<Vec<RowNumber>>,
+    ) {
+        let (Some(&first), Some(&last)) = (places.first(), places.last()) else {
+            return;
+        };
+        let (first, last) = (
+            segment.base + u32::from(first),
+            segment.base + u32::from(last),
+        );
+        for word in first / 64..=last / 64 {
+            let mut taken = self.base.get(word as usize).copied().unwrap_or(0);
+            if word == first / 64 {
+                taken &= u64::MAX << (first % 64);
+            }
+            if word == last / 64 {
+                taken &= u64::MAX >> (63 - last % 64);
+            }
+            if taken == 0 {
+                continue;
+            }
+            words[word as usize] |= taken;
+            let Some(rows) = rows else { continue };
+            if taken == u64::MAX {
+                rows.extend(64 * word..64 * (word + 1));
+            } else {
+                rows.extend(rows_of(&[taken]).map(|bit| 64 * word + bit));
+            }
         }
     }
 

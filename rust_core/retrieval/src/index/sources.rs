@@ -128,7 +128,16 @@ impl Sources {
     /// Drops all but the best `count` rows by score, the newer first among equals; those are left in no order.
     pub(super) fn cut(&self, scored: &mut Vec<(f32, SourceRow)>, count: usize) {
         if scored.len() > count && count > 0 {
-            scored.select_nth_unstable_by(count - 1, |&a, &b| self.order(a, b));
+            let last = count - 1;
+            // Which are newer is asked only where scores are equal at the border, which they seldom are.
+            let (_, &mut (least, _), beyond) =
+                scored.select_nth_unstable_by(last, |(a, _), (b, _)| b.total_cmp(a));
+            if beyond
+                .iter()
+                .any(|(score, _)| score.total_cmp(&least).is_ge())
+            {
+                scored.select_nth_unstable_by(last, |&a, &b| self.order(a, b));
+            }
         }
         scored.truncate(count);
     }

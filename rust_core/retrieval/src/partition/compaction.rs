@@ -27,6 +27,8 @@ pub(super) struct Compaction {
     reached: Arc<View>,
     /// The view of which the base was made.
     origin: Arc<View>,
+    /// New numbers of the rows of that view.
+    renumbering: Renumbering,
     /// New numbers of rows that came since.
     adopted: HashMap<RowNumber, RowNumber>,
 }
@@ -38,11 +40,14 @@ impl Compaction {
         view: Arc<View>,
         tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
-        let base: Arc<Base> = Arc::new(Plan::new(&view, padded(dimension), tombstones)?.build()?);
+        let plan = Plan::new(&view, padded(dimension), tombstones)?;
+        let base: Arc<Base> = Arc::new(plan.build()?);
+        let renumbering = plan.into_renumbering();
         Ok(Self {
             writer: Writer::over(dimension, &base, Arc::default(), view.sequence),
             reached: Arc::clone(&view),
             origin: view,
+            renumbering,
             adopted: HashMap::new(),
         })
     }
@@ -73,10 +78,9 @@ impl Compaction {
     fn advance(&mut self, view: Arc<View>) {
         let before = Arc::clone(&self.reached);
         self.writer.begin(view.sequence);
-        let renumbering = Renumbering::new(&self.origin.live);
         let number_of = |adopted: &HashMap<_, _>, row| {
-            renumbering
-                .number_of(row)
+            let of_base = self.renumbering.number_of(row);
+            of_base
                 .filter(|_| row < self.origin.limit)
                 .or_else(|| adopted.get(&row).copied())
         };

@@ -12,7 +12,7 @@ use super::segment::RowNumber;
 use super::view::{View, has_row};
 use crate::vector::SimdPath;
 use crate::vector::graph::{CodeRows, Graph};
-use crate::vector::plan::{GRAPH_FROM_BYTES, GraphUse};
+use crate::vector::plan::{GRAPH_FROM_ROWS, GraphUse};
 
 /// A step adds rows for so long.
 const STEP: Duration = Duration::from_millis(100);
@@ -187,8 +187,8 @@ impl GraphSlot {
         let serving = if let Some(serving) = self.serving() {
             serving
         } else {
-            let bytes = view.counts.current as usize * stride;
-            if graph_use == GraphUse::WhereFaster && bytes < GRAPH_FROM_BYTES {
+            let rows = view.counts.current as usize;
+            if graph_use == GraphUse::WhereFaster && rows < GRAPH_FROM_ROWS {
                 return false;
             }
             let first = fresh();

@@ -231,7 +231,7 @@ impl Partition {
             || graph.step(&view, path, stride, graph_use))
     }
 
-    /// The versions that it holds, in the order of writing.
+    /// The versions that it holds, in no particular order.
     pub(crate) fn versions(&self) -> Vec<HeldVersion> {
         let view = self.view();
         let held = |row| {

@@ -216,6 +216,14 @@ impl RowsBySlot {
         &self.places[start as usize..self.ends[found] as usize]
     }
 
+    /// Whether they lie side by side, if there are some.
+    pub(crate) fn is_stretch(&self, slot: u32) -> bool {
+        let places = self.places(slot);
+        let between = |(first, last): (&u16, &u16)| usize::from(last - first) + 1;
+        let ends = places.first().zip(places.last());
+        ends.map_or(0, between) == places.len()
+    }
+
     /// How many bytes it takes beyond its own size.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&self.slots[..]) + size_of_val(&self.ends[..]) + size_of_val(&self.places[..])

@@ -6,7 +6,7 @@
 //! `<q, v> ≈ <q, c> + |r|₂² / |r|₁ · <q, s>`, which is exact for `q = r`. The query is rounded to four bits an element, so
 //! that `<q, s>` is four counts of common bits.
 
-use super::kernels::{self, BLOCK, Estimate, ROWS_ABREAST};
+use super::kernels::{self, BLOCK, BitBlocks, Estimate, ROWS_ABREAST};
 use super::scan::assert_runs;
 use super::{Aligned, Collector, LANE, SimdPath, padded};
 
@@ -180,38 +180,31 @@ impl<'a> BitCodesRef<'a> {
             words * 64,
             self.mean.len()
         );
-        let base = super::dot(path, unit, self.mean);
-        let (mut sums, mut estimates) = ([0; BLOCK], [0.0; BLOCK]);
-        let blocks = self.codes.chunks_exact(words * BLOCK);
-        let factors = self.factors.as_chunks::<BLOCK>().0;
-        let counted = self.counted_factors.as_chunks::<BLOCK>().0;
-        for (block, (((codes, factors), counted_factors), &selected)) in
-            blocks.zip(factors).zip(counted).zip(mask).enumerate()
-        {
-            if selected == 0 {
-                continue;
-            }
-            // SAFETY: the path runs here; a block of codes has 64 words for each word of a row, of which the planes are.
-            unsafe { kernels::bit_sums(path, codes, &query.planes, &mut sums) };
-            let estimate = Estimate {
-                base,
-                step: query.step,
-                offset: query.sum,
-                lowest: query.lowest,
-                factors,
-                counted_factors,
-            };
-            let threshold = best.threshold();
+        let estimate = Estimate {
+            planes: &query.planes,
+            base: super::dot(path, unit, self.mean),
+            step: query.step,
+            offset: query.sum,
+            lowest: query.lowest,
+        };
+        let blocks = BitBlocks {
+            codes: self.codes,
+            factors: self.factors.as_chunks().0,
+            counted_factors: self.counted_factors.as_chunks().0,
+            selected: mask,
+        };
+        let (mut done, mut estimates) = (0, [0.0; BLOCK]);
+        loop {
+            let (rest, threshold) = (blocks.after(done, words), best.threshold());
             // SAFETY: the path runs here.
-            let mut reaching =
-                unsafe { kernels::estimates(path, &sums, estimate, threshold, &mut estimates) };
-            reaching &= selected;
-            let first = base_row + (block * BLOCK) as u32;
-            while reaching != 0 {
-                let row = reaching.trailing_zeros();
-                best.push(estimates[row as usize], first + row);
-                reaching &= reaching - 1;
-            }
+            let next =
+                unsafe { kernels::next_estimates(path, rest, estimate, threshold, &mut estimates) };
+            let Some((block, reaching)) = next else {
+                break;
+            };
+            done += block;
+            best.push_block(&estimates, reaching, base_row + (done * BLOCK) as u32);
+            done += 1;
         }
     }
 }

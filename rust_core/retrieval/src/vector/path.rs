@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// A set of instructions that a kernel is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SimdPath {
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
@@ -12,6 +12,7 @@ pub enum SimdPath {
     /// 64-bit Arm.
     Neon,
     /// No more than the target that the crate was compiled for.
+    #[default]
     Portable,
 }
 

@@ -56,13 +56,14 @@ const fn at_least(number: usize, least: usize) -> usize {
     if number < least { least } else { number }
 }
 
-/// From so many bytes of int8 codes on, the rows of a partition get a graph: 52,000 rows of 384.
-pub const GRAPH_FROM_BYTES: usize = 20_000_000;
+/// From so many rows on, a partition gets a graph: fewer take longer through a graph that finds as much as the scan of the
+/// 1-bit codes. Rows and not bytes, because a row that is twice as long takes both twice as long.
+pub const GRAPH_FROM_ROWS: usize = 200_000;
 
 /// How many rows are looked at for each of the width, without a filter.
 const LOOKS: usize = 18;
-/// A row that is looked at on the way through a graph, somewhere in memory, counts as so many in a scan of the 1-bit codes.
-/// It takes as long as 20; but what a graph finds is less certain than what a scan does, and that is worth something.
+/// A row that is looked at on the way through a graph, somewhere in memory, takes as long as so many in a scan of the 1-bit
+/// codes.
 const ROWS_OF_A_LOOK: usize = 30;
 /// A search that looks at so many times the expected rows gives up: the selected ones lie apart from the query.
 const PATIENCE: usize = 4;

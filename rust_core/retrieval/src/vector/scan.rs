@@ -254,6 +254,12 @@ impl BlockScores {
             kernels::scores(path, dots, scales, query.scale(), threshold, scores)
         };
         reaching &= first_bits(picks.len());
+        if picks.last().map_or(0, |&last| usize::from(last) + 1) == picks.len() {
+            if reaching != 0 {
+                best.push_block(&self.scores, reaching, first);
+            }
+            return;
+        }
         while reaching != 0 {
             let place = reaching.trailing_zeros() as usize;
             best.push(self.scores[place], first + u32::from(picks[place]));

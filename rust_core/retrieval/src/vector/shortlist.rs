@@ -1,13 +1,13 @@
 //! Which rows to look at again, from scores that are a little off.
 
-use super::Collector;
+use super::kernels::{BLOCK, lists};
+use super::scan::assert_runs;
+use super::{Collector, SimdPath};
 
 /// How many rows are collected beyond twice those kept before the worse ones are dropped.
 const SLACK: usize = 128;
 /// A list that one search has made longer than this is not kept for the next one.
 const MOST_KEPT: usize = 1 << 16;
-/// How many partial results a reduction keeps side by side.
-const LANES: usize = 16;
 /// So many halvings bring the search for the best `count`'s worst score to 1/1,024 of the range of scores.
 const HALVINGS: usize = 10;
 
@@ -20,12 +20,16 @@ const HALVINGS: usize = 10;
 /// halving an interval and counting, which a CPU does for many scores at once.
 #[derive(Clone, Debug, Default)]
 pub struct Shortlist {
+    /// The CPU can run it.
+    path: SimdPath,
     count: usize,
     margin: f32,
     /// At least `count` of the scores reach it, if there are so many and they have been pruned.
     floor: f32,
     threshold: f32,
-    /// At this length the list is pruned.
+    /// How many rows are in the list; behind them is room.
+    held: usize,
+    /// At this length the list is pruned. There is room for a block more.
     full: usize,
     scores: Vec<f32>,
     rows: Vec<u32>,
@@ -33,7 +37,13 @@ pub struct Shortlist {
 
 impl Shortlist {
     /// Empties the list for another use, keeping its memory.
-    pub fn reset(&mut self, count: usize, margin: f32) {
+    ///
+    /// # Panics
+    ///
+    /// If the CPU cannot run `path`.
+    pub fn reset(&mut self, path: SimdPath, count: usize, margin: f32) {
+        assert_runs(path);
+        self.path = path;
         self.count = count;
         self.margin = margin;
         self.floor = f32::NEG_INFINITY;
@@ -42,28 +52,23 @@ impl Shortlist {
         } else {
             f32::NEG_INFINITY
         };
-        if self.scores.capacity() > MOST_KEPT {
-            *self = Self {
-                scores: Vec::new(),
-                rows: Vec::new(),
-                ..*self
-            };
+        self.held = 0;
+        if self.scores.len() > MOST_KEPT {
+            (self.scores, self.rows) = (Vec::new(), Vec::new());
         }
-        self.scores.clear();
-        self.rows.clear();
         self.make_room();
     }
 
     /// Drops the rows that are certainly not wanted and gives the others.
     pub fn pruned(&mut self) -> (&[f32], &[u32]) {
         self.prune();
-        (&self.scores, &self.rows)
+        (&self.scores[..self.held], &self.rows[..self.held])
     }
 
     /// After [`Shortlist::pruned`]: a score that at least `count` rows reach, and few more than that; negative infinity
     /// if there are no more rows than `count`.
     pub fn floor(&self) -> f32 {
-        if self.scores.len() > self.count {
+        if self.held > self.count {
             self.floor
         } else {
             f32::NEG_INFINITY
@@ -72,16 +77,16 @@ impl Shortlist {
 
     /// How many rows are in the list, pruned or not.
     pub(crate) fn held(&self) -> usize {
-        self.rows.len()
+        self.held
     }
 
     /// Makes `list` the rows of this one whose score passes a test, in the order in which they came.
     pub(crate) fn rows_whose(&self, passes: impl Fn(f32) -> bool, list: &mut Vec<u32>) {
         list.clear();
-        list.resize(self.rows.len(), 0);
+        list.resize(self.held, 0);
         let mut kept = 0;
         // Without a branch, because which rows pass is a matter of chance.
-        for (&score, &row) in self.scores.iter().zip(&self.rows) {
+        for (&score, &row) in self.scores[..self.held].iter().zip(&self.rows) {
             list[kept] = row;
             kept += usize::from(passes(score));
         }
@@ -90,28 +95,23 @@ impl Shortlist {
 
     #[inline(never)]
     fn prune(&mut self) {
-        if self.scores.len() > self.count {
-            self.floor = floor_of_best(&self.scores, self.count);
+        if self.held > self.count {
+            let (scores, rows) = (&mut self.scores[..self.held], &mut self.rows[..self.held]);
+            self.floor = floor_of_best(self.path, scores, self.count);
             self.threshold = self.floor - self.margin;
-            let mut kept = 0;
-            // Without a branch, because which rows stay is a matter of chance.
-            for place in 0..self.scores.len().min(self.rows.len()) {
-                let score = self.scores[place];
-                self.scores[kept] = score;
-                self.rows[kept] = self.rows[place];
-                kept += usize::from(score >= self.threshold);
-            }
-            self.scores.truncate(kept);
-            self.rows.truncate(kept);
+            // SAFETY: the path runs here, as `reset` has asserted, or is that of every CPU; the lists are of one length.
+            self.held = unsafe { lists::keep(self.path, scores, rows, self.threshold) };
         }
         self.make_room();
     }
 
     fn make_room(&mut self) {
-        self.full = 2 * self.scores.len().max(self.count) + SLACK;
-        let room = self.full - self.scores.len();
-        self.scores.reserve(room);
-        self.rows.reserve(room);
+        self.full = 2 * self.held.max(self.count) + SLACK;
+        let room = self.full + BLOCK;
+        if self.scores.len() < room {
+            self.scores.resize(room, 0.0);
+            self.rows.resize(room, 0);
+        }
     }
 }
 
@@ -124,11 +124,24 @@ impl Collector for Shortlist {
     #[inline]
     fn push(&mut self, score: f32, row: u32) {
         if score >= self.threshold {
-            self.scores.push(score);
-            self.rows.push(row);
-            if self.scores.len() == self.full {
+            self.scores[self.held] = score;
+            self.rows[self.held] = row;
+            self.held += 1;
+            if self.held == self.full {
                 self.prune();
             }
+        }
+    }
+
+    fn push_block(&mut self, scores: &[f32; BLOCK], reaching: u64, first_row: u32) {
+        let room = (
+            &mut self.scores[self.held..][..BLOCK],
+            &mut self.rows[self.held..][..BLOCK],
+        );
+        // SAFETY: the path runs here, as for `prune`, and there is room for a block.
+        self.held += unsafe { lists::append(self.path, scores, reaching, first_row, room) };
+        if self.held >= self.full {
+            self.prune();
         }
     }
 }
@@ -137,21 +150,20 @@ impl Collector for Shortlist {
 ///
 /// # Panics
 ///
-/// If there are fewer than `count` scores, or `count` is 0.
-fn floor_of_best(scores: &[f32], count: usize) -> f32 {
+/// If there are fewer than `count` scores, `count` is 0, or the CPU cannot run `path`.
+fn floor_of_best(path: SimdPath, scores: &[f32], count: usize) -> f32 {
     assert!(
         (1..=scores.len()).contains(&count),
         "the best {count} of {} scores",
         scores.len()
     );
-    let reaching = |floor: f32| -> usize {
-        let reaches = scores.iter().map(|&score| u32::from(score >= floor));
-        reaches.sum::<u32>() as usize
-    };
-    let (mut low, mut high) = range_of(scores);
+    assert_runs(path);
+    // SAFETY: the path runs here.
+    let (mut low, mut high) = unsafe { lists::range(path, scores) };
     for _ in 0..HALVINGS {
         let middle = 0.5 * (low + high);
-        let reached = reaching(middle);
+        // SAFETY: the path runs here.
+        let reached = unsafe { lists::count(path, scores, middle) };
         if reached < count {
             high = middle;
         } else {
@@ -162,22 +174,4 @@ fn floor_of_best(scores: &[f32], count: usize) -> f32 {
         }
     }
     low
-}
-
-/// The least and the greatest of some numbers.
-fn range_of(scores: &[f32]) -> (f32, f32) {
-    // Side by side and by comparison: `min` and `max` one after another wait for each other and look for NaN.
-    let mut least = [f32::INFINITY; LANES];
-    let mut greatest = [f32::NEG_INFINITY; LANES];
-    let (chunks, rest) = scores.as_chunks::<LANES>();
-    for chunk in chunks.iter().map(<[f32; LANES]>::as_slice).chain([rest]) {
-        for ((least, greatest), &score) in least.iter_mut().zip(&mut greatest).zip(chunk) {
-            *least = if score < *least { score } else { *least };
-            *greatest = if score > *greatest { score } else { *greatest };
-        }
-    }
-    (
-        least.into_iter().fold(f32::INFINITY, f32::min),
-        greatest.into_iter().fold(f32::NEG_INFINITY, f32::max),
-    )
 }

@@ -7,6 +7,16 @@ pub trait Collector {
 
     /// Offers a row. NaN is not kept.
     fn push(&mut self, score: f32, row: u32);
+
+    /// Offers those of 64 rows whose bit is set, row `i` as `first_row + i`. Each of them reaches the threshold.
+    fn push_block(&mut self, scores: &[f32; 64], reaching: u64, first_row: u32) {
+        let mut rest = reaching;
+        while rest != 0 {
+            let place = rest.trailing_zeros();
+            self.push(scores[place as usize], first_row + place);
+            rest &= rest - 1;
+        }
+    }
 }
 
 /// A row and its score.

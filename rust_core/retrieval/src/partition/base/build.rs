@@ -41,32 +41,47 @@ pub(super) fn put_all<T: Pod>(
     out.put(bytemuck::cast_slice(&buffer[..filled]))
 }
 
-/// The numbers that the live rows of a view get in its base.
-pub(crate) struct Renumbering<'a> {
-    live: &'a [u64],
-    /// How many live rows there are before each word.
-    before: Vec<u32>,
+/// The numbers that the live rows of a view get in its base: those of one scope follow one another, in the order in which
+/// they were written, so that a search for a session reads one stretch.
+pub(crate) struct Renumbering {
+    /// By the number in the view.
+    numbers: Vec<RowNumber>,
+    keeps_order: bool,
 }
 
-impl<'a> Renumbering<'a> {
-    pub(crate) fn new(live: &'a [u64]) -> Self {
-        let before = live.iter().scan(0, |sum, word| {
-            let before = *sum;
-            *sum += word.count_ones();
-            Some(before)
+impl Renumbering {
+    /// The number of a row that is not live.
+    const NONE: RowNumber = RowNumber::MAX;
+
+    /// The rows in their new order, and the way to it.
+    fn of(view: &View) -> (Vec<RowNumber>, Self) {
+        let mut rows: Vec<RowNumber> = rows_of(&view.live).collect();
+        rows.sort_by_cached_key(|&row| {
+            let (segment, place) = view.locate(row);
+            segment.scope_slots()[place]
         });
-        Self {
-            live,
-            before: before.collect(),
+        let mut numbers = vec![Self::NONE; 64 * view.live.len()];
+        for (&row, number) in rows.iter().zip(0..) {
+            numbers[row as usize] = number;
         }
+        let keeps_order = rows.is_sorted();
+        let renumbering = Self {
+            numbers,
+            keeps_order,
+        };
+        (rows, renumbering)
+    }
+
+    /// Whether a row comes after another in the base if it does in the view.
+    pub(super) fn keeps_order(&self) -> bool {
+        self.keeps_order
     }
 
     /// None if the row is not live.
     #[inline]
     pub(crate) fn number_of(&self, row: RowNumber) -> Option<RowNumber> {
-        let word = *self.live.get(row as usize / 64)?;
-        let bit = 1 << (row % 64);
-        (word & bit != 0).then(|| self.before[row as usize / 64] + (word & (bit - 1)).count_ones())
+        let number = self.numbers.get(row as usize).copied();
+        number.filter(|&number| number != Self::NONE)
     }
 }
 
@@ -75,7 +90,7 @@ pub(crate) struct Plan<'a> {
     view: &'a View,
     pub(crate) layout: Layout,
     rows: Vec<RowNumber>,
-    renumbering: Renumbering<'a>,
+    renumbering: Renumbering,
     lexicons: [Keys; 2],
     /// The hash of each row's memory id, in the order of the table.
     ids: Vec<(u64, RowNumber)>,
@@ -98,8 +113,7 @@ impl<'a> Plan<'a> {
         mut tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
         tombstones.sort_unstable();
-        let rows: Vec<RowNumber> = rows_of(&view.live).collect();
-        let renumbering = Renumbering::new(&view.live);
+        let (rows, renumbering) = Renumbering::of(view);
         let lexicons = [&view.storage.terms, &view.storage.entities]
             .map(|dictionary| Keys::of(dictionary, &renumbering, view.limit));
         let records = rows.iter().map(|&row| view.record(row));
@@ -146,6 +160,11 @@ impl<'a> Plan<'a> {
         };
         self.put(&mut image)?;
         Ok(Base::new(Image::Heap(image.bytes), self.layout, None))
+    }
+
+    /// The numbers that the rows have in it.
+    pub(crate) fn into_renumbering(self) -> Renumbering {
+        self.renumbering
     }
 
     /// Where each unit of the image ends, the last first.

@@ -25,11 +25,7 @@ struct Key {
 
 impl Keys {
     /// Those of a dictionary with a live row below a limit.
-    pub(super) fn of(
-        dictionary: &Dictionary,
-        renumbering: &Renumbering<'_>,
-        limit: RowNumber,
-    ) -> Self {
+    pub(super) fn of(dictionary: &Dictionary, renumbering: &Renumbering, limit: RowNumber) -> Self {
         let mut sizes = LexiconSizes::default();
         let mut keys = Vec::new();
         for (text, postings) in dictionary.all() {
@@ -96,18 +92,24 @@ impl Keys {
     pub(super) fn put_postings(
         &self,
         out: &mut impl Sink,
-        renumbering: &Renumbering<'_>,
+        renumbering: &Renumbering,
         limit: RowNumber,
     ) -> Result<(), Error> {
+        let mut sorted = Vec::new();
         for key in &self.keys {
             let postings = key.postings.slices(limit).flatten();
-            put_all(
-                out,
-                postings.filter_map(|posting| {
-                    let row = renumbering.number_of(posting.row)?;
-                    Some(Posting { row, ..*posting })
-                }),
-            )?;
+            let renumbered = postings.filter_map(|posting| {
+                let row = renumbering.number_of(posting.row)?;
+                Some(Posting { row, ..*posting })
+            });
+            if renumbering.keeps_order() {
+                put_all(out, renumbered)?;
+            } else {
+                sorted.clear();
+                sorted.extend(renumbered);
+                sorted.sort_unstable_by_key(|posting| posting.row);
+                out.put(bytemuck::cast_slice(&sorted))?;
+            }
         }
         Ok(())
     }

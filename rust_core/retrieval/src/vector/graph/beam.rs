@@ -95,12 +95,6 @@ impl Beam {
         Some(node_of(entries[place]))
     }
 
-    /// What is likely to be expanded next.
-    #[inline]
-    pub(super) fn peek(&self) -> Option<u32> {
-        self.entries.get(self.next).copied().map(node_of)
-    }
-
     /// The selected nodes with their scores, best first.
     pub(super) fn selected(&self) -> impl Iterator<Item = (f32, u32)> {
         let selected = self.entries.iter().filter(|&&entry| entry & SELECTED != 0);

@@ -36,6 +36,10 @@ impl<'a> Batch<'a> {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Adds a node and asks for its row.
     ///
     /// # Panics
@@ -111,32 +115,41 @@ pub(super) fn explore<const SLOTS: usize, R: CodeRows>(
     most: usize,
     may_find: impl Fn(u32) -> bool,
 ) -> bool {
-    let mut batch = Batch::new(scorer.factor.codes.len());
+    let stride = scorer.factor.codes.len();
+    let mut batches = [Batch::new(stride), Batch::new(stride)];
+    let [mut batch, mut coming] = batches.each_mut();
     visited.reset(nodes.limit());
     visited.meet(from);
     let row_of = |node| nodes.row(node).and_then(|row| scorer.rows.get(row));
     if let Some(row) = row_of(from) {
         batch.push(from, row);
     }
+    let mut expanding = None;
     loop {
-        scorer.score(&mut batch, |node, score| {
+        // Three steps at once, so that memory has time: the links of one node are asked for, the rows behind those of the
+        // node before it too, and those of the one before that are scored.
+        let next = beam.expand();
+        if let Some(next) = next {
+            prefetch(nodes.memory(next));
+        }
+        if let Some(node) = expanding {
+            for linked in nodes.links(node) {
+                if visited.meet(linked)
+                    && let Some(row) = row_of(linked)
+                {
+                    coming.push(linked, row);
+                }
+            }
+        } else if next.is_none() && batch.is_empty() {
+            return true;
+        }
+        expanding = next;
+        scorer.score(batch, |node, score| {
             beam.offer(score, node, may_find(node));
         });
         if visited.count() > most {
             return false;
         }
-        let Some(node) = beam.expand() else {
-            return true;
-        };
-        if let Some(next) = beam.peek() {
-            prefetch(nodes.memory(next));
-        }
-        for linked in nodes.links(node) {
-            if visited.meet(linked)
-                && let Some(row) = row_of(linked)
-            {
-                batch.push(linked, row);
-            }
-        }
+        (batch, coming) = (coming, batch);
     }
 }

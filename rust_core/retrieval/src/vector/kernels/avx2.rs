@@ -13,7 +13,7 @@ use std::arch::x86_64::{
     _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64,
 };
 
-use super::{BLOCK, Estimate, Factor, GROUP, Picked, ROWS_ABREAST};
+use super::{BLOCK, BitBlocks, Estimate, Factor, GROUP, Picked, ROWS_ABREAST};
 use crate::vector::LANE;
 use crate::vector::bits::PLANES;
 
@@ -98,9 +98,9 @@ const WORDS_IN_A_BYTE: usize = 31;
 
 /// # Safety
 ///
-/// As [`super::bit_sums`] says.
+/// The CPU has AVX2 and FMA; `codes` has [`BLOCK`] words for each [`PLANES`] words of `planes`, and there are whole ones.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
     const ROWS: usize = 4;
     let words = planes.len() / PLANES;
     for first in (0..BLOCK).step_by(ROWS) {
@@ -175,16 +175,21 @@ pub(super) unsafe fn scores(
 
 /// # Safety
 ///
-/// As [`super::estimates`] says.
+/// As [`super::next_estimates`] says.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn estimates(
-    sums: &[u32; BLOCK],
+pub(super) unsafe fn next_estimates(
+    blocks: BitBlocks<'_>,
     estimate: Estimate<'_>,
     threshold: f32,
     out: &mut [f32; BLOCK],
-) -> u64 {
-    super::estimates_of(sums, estimate, out);
-    reaching(out, threshold)
+) -> Option<(usize, u64)> {
+    let mut sums = [0; BLOCK];
+    blocks.next(estimate.words(), |codes, factors, counted_factors| {
+        // SAFETY: a block has `BLOCK` words of codes for each `PLANES` words of planes.
+        unsafe { bit_sums(codes, estimate.planes, &mut sums) };
+        super::estimates_of(&sums, estimate, factors, counted_factors, out);
+        reaching(out, threshold)
+    })
 }
 
 /// A bit for each score that reaches the threshold.
@@ -198,4 +203,20 @@ fn reaching(scores: &[f32; BLOCK], threshold: f32) -> u64 {
         let reaching = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(scores, threshold));
         bits | u64::from(reaching.cast_unsigned()) << (8 * part)
     })
+}
+
+/// # Safety
+///
+/// As [`super::lists::count`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn count(scores: &[f32], floor: f32) -> usize {
+    super::lists::count_of(scores, floor)
+}
+
+/// # Safety
+///
+/// As [`super::lists::range`] says.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn range(scores: &[f32]) -> (f32, f32) {
+    super::lists::range_of(scores)
 }

@@ -6,14 +6,19 @@ use std::arch::x86_64::{
     _mm256_extracti128_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_epi64,
     _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cmp_ps_mask,
     _mm512_cvtepi64_epi32, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_popcnt_epi64, _mm512_reduce_add_ps,
-    _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi64,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_maskz_compress_epi32, _mm512_maskz_compress_ps,
+    _mm512_popcnt_epi64, _mm512_reduce_add_ps, _mm512_set1_epi32, _mm512_set1_epi64,
+    _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi64,
+    _mm512_storeu_ps, _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use super::{BLOCK, Estimate, Factor, GROUP, PREFETCH_BYTES, Picked, ROWS_ABREAST};
+use super::{BLOCK, BitBlocks, Estimate, Factor, GROUP, PREFETCH_BYTES, Picked, ROWS_ABREAST};
 use crate::vector::LANE;
 use crate::vector::bits::PLANES;
+
+/// How far ahead the factors of 1-bit codes are asked for: those of the next block but one.
+const PREFETCH_FACTORS: usize = 2 * BLOCK * size_of::<f32>();
 
 /// # Safety
 ///
@@ -53,11 +58,13 @@ unsafe fn integer_dots_of<const LANES: usize>(
     let codes = query.codes.as_ptr();
     rows.for_each_group(lanes * LANE, |place, rows, ahead| {
         let mut sums = [_mm512_setzero_si512(); GROUP];
-        for offset in (0..lanes).map(|lane| lane * LANE) {
-            // SAFETY: the query has `lanes * LANE` codes, and so has each row, all within the slices.
-            unsafe {
-                let query = _mm512_loadu_si512(codes.add(offset).cast());
-                for member in 0..GROUP {
+        // A row after the other, as they lie: the processor fetches what follows one another ahead of the loads, and reads
+        // across four rows at once would hide from it that they do. The query stays in registers all the while.
+        for member in 0..GROUP {
+            for offset in (0..lanes).map(|lane| lane * LANE) {
+                // SAFETY: the query has `lanes * LANE` codes, and so has each row, all within the slices.
+                unsafe {
+                    let query = _mm512_loadu_si512(codes.add(offset).cast());
                     _mm_prefetch::<_MM_HINT_T0>(ahead[member].wrapping_add(offset).cast());
                     let row = _mm512_loadu_si512(rows[member].add(offset).cast());
                     sums[member] = _mm512_dpbusd_epi32(sums[member], row, query);
@@ -111,15 +118,21 @@ pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// # Safety
 ///
-/// As [`super::bit_sums`] says.
+/// As [`super::next_estimates`] says, and the CPU counts bits in registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")]
-pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+pub(super) unsafe fn next_estimates(
+    blocks: BitBlocks<'_>,
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> Option<(usize, u64)> {
     // The number of words as a constant lets the compiler keep the planes in registers.
     // SAFETY: as the caller vouches.
     unsafe {
-        match planes.len() / PLANES {
-            6 => bit_sums_of::<6>(codes, planes, out),
-            _ => bit_sums_of::<0>(codes, planes, out),
+        match estimate.planes.len() / PLANES {
+            6 => next_estimates_of::<6>(blocks, estimate, threshold, out),
+            12 => next_estimates_of::<12>(blocks, estimate, threshold, out),
+            _ => next_estimates_of::<0>(blocks, estimate, threshold, out),
         }
     }
 }
@@ -128,32 +141,52 @@ pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLO
 ///
 /// # Safety
 ///
-/// As [`super::bit_sums`] says.
+/// As [`next_estimates`] says.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")]
-unsafe fn bit_sums_of<const WORDS: usize>(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
-    let words = if WORDS == 0 {
-        planes.len() / PLANES
-    } else {
-        WORDS
-    };
+unsafe fn next_estimates_of<const WORDS: usize>(
+    blocks: BitBlocks<'_>,
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> Option<(usize, u64)> {
+    let words = if WORDS == 0 { estimate.words() } else { WORDS };
+    let mut sums = [0; BLOCK];
+    blocks.next(words, |codes, factors, counted_factors| {
+        // SAFETY: a block has `BLOCK` words of codes and `PLANES` words of planes for each of the `words`; a prefetch reads
+        // nothing.
+        unsafe {
+            for factors in [factors, counted_factors] {
+                for line in (0..size_of_val(factors)).step_by(64) {
+                    let ahead = factors.as_ptr().cast::<i8>();
+                    _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(PREFETCH_FACTORS + line));
+                }
+            }
+            bit_sums(codes, words, estimate.planes, &mut sums);
+        }
+        super::estimates_of(&sums, estimate, factors, counted_factors, out);
+        reaching(out, threshold)
+    })
+}
+
+/// # Safety
+///
+/// The CPU counts bits in registers; there are [`BLOCK`] words of codes and [`PLANES`] words of planes for each of the
+/// `words`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")]
+unsafe fn bit_sums(codes: &[u64], words: usize, planes: &[u64], out: &mut [u32; BLOCK]) {
     for group in 0..BLOCK / ROWS_ABREAST {
         let mut sums = [_mm512_setzero_si512(); PLANES];
         for word in 0..words {
-            // SAFETY: there are `BLOCK` words of codes and `PLANES` words of planes for each of the `words`.
+            // SAFETY: as the caller vouches; a prefetch reads nothing.
             unsafe {
                 let rows = codes.as_ptr().add((group * words + word) * ROWS_ABREAST);
                 _mm_prefetch::<_MM_HINT_T0>(rows.cast::<i8>().wrapping_add(PREFETCH_BYTES));
                 let rows = _mm512_loadu_si512(rows.cast());
                 for (plane, sum) in sums.iter_mut().enumerate() {
-                    let plane = _mm512_set1_epi64(
-                        planes
-                            .as_ptr()
-                            .add(word * PLANES + plane)
-                            .read()
-                            .cast_signed(),
-                    );
-                    *sum =
-                        _mm512_add_epi64(*sum, _mm512_popcnt_epi64(_mm512_and_si512(rows, plane)));
+                    let plane = planes.as_ptr().add(word * PLANES + plane).read();
+                    let shared = _mm512_and_si512(rows, _mm512_set1_epi64(plane.cast_signed()));
+                    *sum = _mm512_add_epi64(*sum, _mm512_popcnt_epi64(shared));
                 }
             }
         }
@@ -184,20 +217,6 @@ pub(super) unsafe fn scores(
     reaching(out, threshold)
 }
 
-/// # Safety
-///
-/// As [`super::estimates`] says.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn estimates(
-    sums: &[u32; BLOCK],
-    estimate: Estimate<'_>,
-    threshold: f32,
-    out: &mut [f32; BLOCK],
-) -> u64 {
-    super::estimates_of(sums, estimate, out);
-    reaching(out, threshold)
-}
-
 /// A bit for each score that reaches the threshold.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn reaching(scores: &[f32; BLOCK], threshold: f32) -> u64 {
@@ -209,4 +228,77 @@ fn reaching(scores: &[f32; BLOCK], threshold: f32) -> u64 {
         let reaching = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(scores, threshold);
         bits | u64::from(reaching) << (16 * part)
     })
+}
+
+/// # Safety
+///
+/// As [`super::lists::append`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn append(
+    scores: &[f32; BLOCK],
+    reaching: u64,
+    first_row: u32,
+    (to_scores, to_rows): (&mut [f32], &mut [u32]),
+) -> usize {
+    let mut rows = _mm512_add_epi32(
+        _mm512_set1_epi32(first_row.cast_signed()),
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    );
+    let mut count = 0;
+    for (part, scores) in scores.as_chunks::<16>().0.iter().enumerate() {
+        let reaching = (reaching >> (16 * part)) as u16;
+        // SAFETY: a register holds sixteen values; when as many have been looked at for each of the parts before, at
+        // most as many have been appended, so that sixteen more fit where there is room for a block.
+        unsafe {
+            let scores = _mm512_maskz_compress_ps(reaching, _mm512_loadu_ps(scores.as_ptr()));
+            _mm512_storeu_ps(to_scores.as_mut_ptr().add(count), scores);
+            let rows = _mm512_maskz_compress_epi32(reaching, rows);
+            _mm512_storeu_si512(to_rows.as_mut_ptr().add(count).cast(), rows);
+        }
+        count += reaching.count_ones() as usize;
+        rows = _mm512_add_epi32(rows, _mm512_set1_epi32(16));
+    }
+    count
+}
+
+/// # Safety
+///
+/// As [`super::lists::keep`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn keep(scores: &mut [f32], rows: &mut [u32], floor: f32) -> usize {
+    let least = _mm512_set1_ps(floor);
+    let whole = scores.len() / 16 * 16;
+    let mut kept = 0;
+    for place in (0..whole).step_by(16) {
+        // SAFETY: sixteen values from `place` lie within both lists, and no more have been kept than were looked at.
+        unsafe {
+            let (some, of_rows) = (
+                _mm512_loadu_ps(scores.as_ptr().add(place)),
+                _mm512_loadu_si512(rows.as_ptr().add(place).cast()),
+            );
+            let reaching = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(some, least);
+            let some = _mm512_maskz_compress_ps(reaching, some);
+            let of_rows = _mm512_maskz_compress_epi32(reaching, of_rows);
+            _mm512_storeu_ps(scores.as_mut_ptr().add(kept), some);
+            _mm512_storeu_si512(rows.as_mut_ptr().add(kept).cast(), of_rows);
+            kept += reaching.count_ones() as usize;
+        }
+    }
+    super::lists::keep_from(scores, rows, floor, whole, kept)
+}
+
+/// # Safety
+///
+/// As [`super::lists::count`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn count(scores: &[f32], floor: f32) -> usize {
+    super::lists::count_of(scores, floor)
+}
+
+/// # Safety
+///
+/// As [`super::lists::range`] says.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn range(scores: &[f32]) -> (f32, f32) {
+    super::lists::range_of(scores)
 }

@@ -6,6 +6,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub(super) mod lists;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -281,9 +282,65 @@ pub(super) fn score_of(dot: i32, scale: f32, query_scale: f32) -> f32 {
     dot as f32 * query_scale * scale
 }
 
+/// How many rows lie side by side in a block of 1-bit codes: those whose words fill an AVX-512 register.
+pub(super) const ROWS_ABREAST: usize = 8;
+
+/// 1-bit codes, a block of [`BLOCK`] rows for each element.
+#[derive(Clone, Copy)]
+pub(super) struct BitBlocks<'a> {
+    /// Groups of [`ROWS_ABREAST`] rows: the first word of each row, the second word of each, and so on.
+    pub(super) codes: &'a [u64],
+    pub(super) factors: &'a [[f32; BLOCK]],
+    /// The same times the ones in each row's code.
+    pub(super) counted_factors: &'a [[f32; BLOCK]],
+    /// A bit for each row that takes part.
+    pub(super) selected: &'a [u64],
+}
+
+impl BitBlocks<'_> {
+    /// The first block of rows of so many words in which one that takes part reaches the threshold, and a bit for each
+    /// such row; `estimate` writes a block's estimates and says which reach it.
+    #[expect(
+        clippy::inline_always,
+        reason = "it must become part of a function with the SIMD features"
+    )]
+    #[inline(always)]
+    fn next(
+        self,
+        words: usize,
+        mut estimate: impl FnMut(&[u64], &[f32; BLOCK], &[f32; BLOCK]) -> u64,
+    ) -> Option<(usize, u64)> {
+        let codes = self.codes.chunks_exact(words * BLOCK);
+        let factors = self.factors.iter().zip(self.counted_factors);
+        let blocks = codes.zip(factors).zip(self.selected).enumerate();
+        for (block, ((codes, (factors, counted_factors)), &selected)) in blocks {
+            if selected == 0 {
+                continue;
+            }
+            let reaching = estimate(codes, factors, counted_factors) & selected;
+            if reaching != 0 {
+                return Some((block, reaching));
+            }
+        }
+        None
+    }
+
+    /// Without the first `count` blocks of rows of so many words.
+    pub(super) fn after(self, count: usize, words: usize) -> Self {
+        Self {
+            codes: &self.codes[count * words * BLOCK..],
+            factors: &self.factors[count..],
+            counted_factors: &self.counted_factors[count..],
+            selected: &self.selected[count..],
+        }
+    }
+}
+
 /// What turns the bits that a row shares with a query into an estimate of their product.
 #[derive(Clone, Copy)]
 pub(super) struct Estimate<'a> {
+    /// [`PLANES`] words for each word of a row, that of the lowest plane first.
+    pub(super) planes: &'a [u64],
     /// The query's product with the mean of the rows.
     pub(super) base: f32,
     /// What one unit of a sum stands for.
@@ -292,36 +349,46 @@ pub(super) struct Estimate<'a> {
     pub(super) offset: f32,
     /// What each one in a code adds.
     pub(super) lowest: f32,
-    /// Of each row.
-    pub(super) factors: &'a [f32; BLOCK],
-    /// The same times the ones in each row's code.
-    pub(super) counted_factors: &'a [f32; BLOCK],
 }
 
-/// Turns the sums of [`bit_sums`] into estimates; a bit for each says whether it reaches the threshold.
+impl Estimate<'_> {
+    /// How many words a row has.
+    pub(super) fn words(&self) -> usize {
+        self.planes.len() / PLANES
+    }
+}
+
+/// Sums over the query's planes `p` `2^p` times the number of bits that a row shares with the plane, and estimates the
+/// row's product with the query from that, for one block after another until a row that takes part reaches the threshold.
+///
+/// Returns the block, whose estimates are in `out` then, and a bit for each such row.
 ///
 /// # Safety
 ///
 /// The CPU can run `path`.
-pub(super) unsafe fn estimates(
+pub(super) unsafe fn next_estimates(
     path: SimdPath,
-    sums: &[u32; BLOCK],
+    blocks: BitBlocks<'_>,
     estimate: Estimate<'_>,
     threshold: f32,
     out: &mut [f32; BLOCK],
-) -> u64 {
+) -> Option<(usize, u64)> {
     debug_assert!(path.is_available());
     match path {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller vouches for the instructions.
-        SimdPath::Avx512Vnni => unsafe { avx512::estimates(sums, estimate, threshold, out) },
+        // SAFETY: the caller vouches for AVX-512 but for the instruction that is asked for here.
+        SimdPath::Avx512Vnni if is_x86_feature_detected!("avx512vpopcntdq") => unsafe {
+            avx512::next_estimates(blocks, estimate, threshold, out)
+        },
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above; a CPU with AVX-512 has AVX2.
+        SimdPath::Avx512Vnni | SimdPath::Avx2 => unsafe {
+            avx2::next_estimates(blocks, estimate, threshold, out)
+        },
+        #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
-        SimdPath::Avx2 => unsafe { avx2::estimates(sums, estimate, threshold, out) },
-        _ => {
-            estimates_of(sums, estimate, out);
-            portable::reaching(out, threshold)
-        }
+        SimdPath::Neon => unsafe { neon::next_estimates(blocks, estimate, threshold, out) },
+        _ => portable::next_estimates(blocks, estimate, threshold, out),
     }
 }
 
@@ -331,47 +398,18 @@ pub(super) unsafe fn estimates(
     reason = "it must become part of a function with the SIMD features"
 )]
 #[inline(always)]
-fn estimates_of(sums: &[u32; BLOCK], estimate: Estimate<'_>, out: &mut [f32; BLOCK]) {
-    let factors = estimate.factors.iter().zip(estimate.counted_factors);
+fn estimates_of(
+    sums: &[u32; BLOCK],
+    estimate: Estimate<'_>,
+    factors: &[f32; BLOCK],
+    counted_factors: &[f32; BLOCK],
+    out: &mut [f32; BLOCK],
+) {
+    let factors = factors.iter().zip(counted_factors);
     for ((out, sum), (factor, counted)) in out.iter_mut().zip(sums).zip(factors) {
         // Sums are far below 2^24, so that a signed conversion, of which there is a vector instruction, is exact.
         let product = sum.cast_signed() as f32 * estimate.step - estimate.offset;
         *out = estimate.base + (factor * product + counted * estimate.lowest);
-    }
-}
-
-/// How many rows lie side by side in a block of 1-bit codes: those whose words fill an AVX-512 register.
-pub(super) const ROWS_ABREAST: usize = 8;
-
-/// Writes the sum over the query's planes `p` of `2^p` times the number of bits that a row shares with the plane, for
-/// each of [`BLOCK`] rows.
-///
-/// `codes` are groups of [`ROWS_ABREAST`] rows: the first word of each row, the second word of each, and so on. `planes`
-/// has [`PLANES`] words, the lowest plane's first, for each word of a row.
-///
-/// # Safety
-///
-/// The CPU can run `path`; `codes` has [`BLOCK`] words for each [`PLANES`] words of `planes`, and there are whole ones.
-pub(super) unsafe fn bit_sums(
-    path: SimdPath,
-    codes: &[u64],
-    planes: &[u64],
-    out: &mut [u32; BLOCK],
-) {
-    debug_assert!(path.is_available() && codes.len() * PLANES == planes.len() * BLOCK);
-    match path {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller vouches for the lengths, and for AVX-512 but for the instruction that is asked for here.
-        SimdPath::Avx512Vnni if is_x86_feature_detected!("avx512vpopcntdq") => unsafe {
-            avx512::bit_sums(codes, planes, out);
-        },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above; a CPU with AVX-512 has AVX2.
-        SimdPath::Avx512Vnni | SimdPath::Avx2 => unsafe { avx2::bit_sums(codes, planes, out) },
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
-        SimdPath::Neon => unsafe { neon::bit_sums(codes, planes, out) },
-        _ => portable::bit_sums(codes, planes, out),
     }
 }
 

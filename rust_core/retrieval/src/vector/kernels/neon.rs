@@ -10,7 +10,7 @@ use std::arch::aarch64::{
     vst1q_u64,
 };
 
-use super::{BLOCK, Factor, GROUP, Picked, ROWS_ABREAST};
+use super::{BLOCK, BitBlocks, Estimate, Factor, GROUP, Picked, ROWS_ABREAST, portable};
 use crate::vector::bits::PLANES;
 use crate::vector::{LANE, ZERO_CODE};
 
@@ -88,9 +88,28 @@ pub(super) unsafe fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// # Safety
 ///
-/// As [`super::bit_sums`] says.
+/// As [`super::next_estimates`] says.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+pub(super) unsafe fn next_estimates(
+    blocks: BitBlocks<'_>,
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> Option<(usize, u64)> {
+    let mut sums = [0; BLOCK];
+    blocks.next(estimate.words(), |codes, factors, counted_factors| {
+        // SAFETY: a block has `BLOCK` words of codes for each `PLANES` words of planes.
+        unsafe { bit_sums(codes, estimate.planes, &mut sums) };
+        super::estimates_of(&sums, estimate, factors, counted_factors, out);
+        portable::reaching(out, threshold)
+    })
+}
+
+/// # Safety
+///
+/// The CPU has NEON; `codes` has [`BLOCK`] words for each [`PLANES`] words of `planes`, and there are whole ones.
+#[target_feature(enable = "neon")]
+unsafe fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
     const ROWS: usize = 2;
     let words = planes.len() / PLANES;
     for first in (0..BLOCK).step_by(ROWS) {

@@ -1,6 +1,6 @@
 //! Plain loops that the compiler can vectorise for any target.
 
-use super::{BLOCK, Factor, Picked, ROWS_ABREAST};
+use super::{BLOCK, BitBlocks, Estimate, Factor, Picked, ROWS_ABREAST};
 use crate::vector::bits::PLANES;
 
 pub(super) fn integer_dots(rows: impl Picked, query: Factor<'_>, out: &mut [i32; BLOCK]) {
@@ -28,7 +28,21 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-pub(super) fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
+pub(super) fn next_estimates(
+    blocks: BitBlocks<'_>,
+    estimate: Estimate<'_>,
+    threshold: f32,
+    out: &mut [f32; BLOCK],
+) -> Option<(usize, u64)> {
+    let mut sums = [0; BLOCK];
+    blocks.next(estimate.words(), |codes, factors, counted_factors| {
+        bit_sums(codes, estimate.planes, &mut sums);
+        super::estimates_of(&sums, estimate, factors, counted_factors, out);
+        reaching(out, threshold)
+    })
+}
+
+fn bit_sums(codes: &[u64], planes: &[u64], out: &mut [u32; BLOCK]) {
     let planes = planes.as_chunks::<PLANES>().0;
     let groups = codes.chunks(planes.len() * ROWS_ABREAST);
     for (codes, sums) in groups.zip(out.as_chunks_mut::<ROWS_ABREAST>().0) {
