@@ -13,7 +13,7 @@ help: ## List the tasks
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Mnemic needs Python 3.11 or newer (set PYTHON=...)" if sys.version_info < (3, 11) else 0)'
-	@command -v cargo >/dev/null || { echo "Mnemic needs a Rust toolchain to build from source: install cargo and rustc 1.89 or newer"; exit 1; }
+	@command -v cargo >/dev/null || { echo "Mnemic needs a Rust toolchain to build from source: install cargo and rustc 1.92 or newer"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --group dev --group bench

@@ -1,5 +1,5 @@
-"""The Rust core: one in-memory index per process, and who may ask it. Bindings only; `rust_core/retrieval` and
-`rust_core/access` have the logic.
+"""The Rust core: the index, the embedding models, and who may ask. Bindings only; the crates of `rust_core` have the
+logic.
 
 Every call releases the GIL while it works, and a search never waits for a write. Nothing here is part of the public
 API: use `mnemic.Memory` or a client.
@@ -17,15 +17,19 @@ __all__ = [
     "Authenticator",
     "Close",
     "CoreError",
+    "EmbeddingModel",
     "Filter",
+    "Front",
     "Hit",
     "Index",
     "PartitionStats",
     "Principal",
+    "QueryEmbedder",
     "SearchOutcome",
     "SignalScore",
     "Snapshot",
     "TokenRules",
+    "VectorCache",
     "Weights",
     "__version__",
     "build_info",
@@ -185,6 +189,73 @@ class Snapshot:
         """
 
 @final
+class Front:
+    """The native listener of a server, on threads of its own that never take the interpreter's lock.
+
+    It serves from its making until `stop`. In a forked child its methods raise CoreError: start another there.
+    """
+
+    def __new__(
+        cls,
+        address: str,
+        python_socket: str | PathLike[str],
+        *,
+        secret: str,
+        authenticator: Authenticator,
+        services: list[str],
+        max_message_bytes: int,
+        max_metadata_bytes: int,
+        max_connections: int,
+        max_calls: int,
+        max_relayed_calls: int,
+        unix_socket: str | PathLike[str] | None = None,
+        tls_certificate: bytes | None = None,
+        tls_key: bytes | None = None,
+        tls_client_authorities: bytes | None = None,
+    ) -> Front:
+        """Listens and serves.
+
+        Args:
+            address: `host:port` (port 0 takes a free one) or `unix:path`.
+            python_socket: The unix socket on which the Python server listens already.
+            secret: Sent with every relayed call as `x-mnemic-front`.
+            authenticator: Asked of every call but those for health.
+            services: Those whose health is told, besides the empty name for all.
+            max_message_bytes: The largest message that is read.
+            max_metadata_bytes: The metadata of one call: names, values and 32 bytes for each.
+            max_connections: More are closed when they come.
+            max_calls: In flight at once; more are refused.
+            max_relayed_calls: Of these, at the Python server.
+            unix_socket: One more address, which only the same user reaches.
+            tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
+            tls_key: PEM.
+            tls_client_authorities: PEM; only clients with a certificate of these may connect.
+
+        Raises:
+            CoreError: INVALID_FIELD: `address` cannot be listened on, or one of `certificate`, `key` and
+                `client_authorities` is unusable. STORE_UNAVAILABLE: the Python server does not answer.
+        """
+
+    @property
+    def address(self) -> str:
+        """Where it listens, with the port that was taken."""
+
+    def load(self) -> dict[str, int]:
+        """How many there are of what is bounded: connections, calls, relayed_calls, buffered_bytes.
+
+        `python_here` is 1 while the Python server is there.
+        """
+
+    def drain(self) -> None:
+        """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
+
+    def stop(self, grace_seconds: float) -> bool:
+        """Stops listening, waits for the calls in flight and ends its threads; whether all ended by themselves.
+
+        The second time there is nothing to do.
+        """
+
+@final
 class Index:
     """All partitions of a node that are in memory."""
 
@@ -315,6 +386,85 @@ class Index:
 
     def stats(self, key: PartitionKey | None = None) -> PartitionStats:
         """Of one partition, or of all."""
+
+@final
+class EmbeddingModel:
+    """A local model. Its vectors are unit vectors; it may be used from many threads at once."""
+
+    @staticmethod
+    def open_static(identity: str, *, table: str | PathLike[str], tokenizer: str | PathLike[str]) -> EmbeddingModel:
+        """A table of token vectors (safetensors, float16) and its tokenizer."""
+
+    @staticmethod
+    def open_onnx(
+        identity: str,
+        *,
+        library: str | PathLike[str],
+        model: str | PathLike[str],
+        tokenizer: str | PathLike[str],
+        max_tokens: int,
+        threads: int,
+        pooling: str,
+        title: str,
+    ) -> EmbeddingModel:
+        """A sentence encoder; `library` is the file of onnxruntime's library: a process loads the first one only."""
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    def embed(self, texts: Sequence[str], timeout_seconds: float | None) -> bytearray:
+        """The vectors of the texts, one after another, as little-endian float32."""
+
+@final
+class VectorCache:
+    """The vectors of recent texts of one model, least recently used out first; Python and the front share it.
+
+    Texts are UTF-8 with surrogates passed through.
+    """
+
+    def __new__(cls, identity: str, dimension: int, entries: int) -> VectorCache: ...
+    def look_up(self, texts: Sequence[bytes]) -> tuple[bytearray, list[int]]:
+        """The vectors of the texts, one after another, as little-endian float32; the positions of the unknown ones."""
+
+    def keep(self, texts: Sequence[bytes], vectors: bytes) -> None:
+        """Keeps the vectors of the texts, given one after another as little-endian float32."""
+
+    def clear(self) -> None:
+        """Forgets all vectors."""
+
+    @property
+    def hits(self) -> int:
+        """Texts answered from memory."""
+
+    @property
+    def misses(self) -> int:
+        """Texts given to the model."""
+
+    def __len__(self) -> int: ...
+
+@final
+class QueryEmbedder:
+    """Embeds single texts for the native front: known ones from the cache, fresh ones on threads of its own."""
+
+    def __new__(
+        cls, cache: VectorCache, model: EmbeddingModel | None, *, threads: int, queue: int
+    ) -> QueryEmbedder: ...
+    @property
+    def runs_model(self) -> bool:
+        """Whether it can embed a text that the cache does not hold."""
+
+    def cached(self, text: str) -> bytes | None:
+        """The vector of a known text as little-endian float32."""
+
+    def embed(self, text: str, timeout_seconds: float | None = None) -> bytes:
+        """Embeds a text and waits for its vector, as little-endian float32."""
+
+    def counters(self) -> dict[str, int]:
+        """What it did and is doing: `hits`, `misses`, `joined`, `waiting`, `running`."""
+
+    def close(self) -> None:
+        """Refuses what waits and what comes, and waits for the runs that have begun."""
 
 class AccessError(Exception):
     """A caller was turned away. `args` are (reason, message, metadata, retry_after_micros): a `Reason`, words,

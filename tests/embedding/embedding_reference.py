@@ -1,9 +1,10 @@
-"""The original model in float64: a forward pass from the BERT paper that shares no code with the one that ships."""
+"""What the models that ship are held to: the original one, and the libraries' own Python interfaces."""
 
 import math
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
@@ -16,7 +17,10 @@ def erf(x: np.ndarray) -> np.ndarray:
 
 
 class ReferenceMiniLm:
-    """all-MiniLM-L6-v2: 6 layers, 12 heads of 32, exact GELU, mean pooling, length 1."""
+    """all-MiniLM-L6-v2 in float64: a forward pass from the BERT paper.
+
+    6 layers, 12 heads of 32, exact GELU, mean pooling, length 1.
+    """
 
     def __init__(self, published: Path) -> None:
         self.weights = {
@@ -58,3 +62,46 @@ class ReferenceMiniLm:
         return (x - x.mean(axis=1, keepdims=True)) / deviation * self.weights[f"{name}.weight"] + self.weights[
             f"{name}.bias"
         ]
+
+
+class PythonOnnx:
+    """An ONNX encoder through the Python modules of onnxruntime and tokenizers, one text at a time."""
+
+    def __init__(self, model: Path, tokenizer: Path, *, max_tokens: int, pooling: str = "mean") -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(max_tokens)
+        self.pooling = pooling
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        return np.stack([self._embed_one(self.tokenizer.encode(text).ids) for text in texts])
+
+    def _embed_one(self, ids: list[int]) -> np.ndarray:
+        values = np.array([ids or [0]], np.int64)
+        mask = np.full_like(values, bool(ids))
+        feeds = {"input_ids": values, "attention_mask": mask, "token_type_ids": np.zeros_like(values)}
+        output = self.session.run(None, {item.name: feeds[item.name] for item in self.session.get_inputs()})[0][0]
+        if output.ndim == 2:
+            output = output[0] if self.pooling == "cls" else output.mean(axis=0)
+        return unit(output)
+
+
+class PythonStatic:
+    """A table of token vectors through the Python modules of safetensors and tokenizers."""
+
+    def __init__(self, table: Path, tokenizer: Path) -> None:
+        self.table = load_file(table)["embedding.weight"]
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        ids = [self.tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return np.stack([unit(self.table[row].sum(axis=0, dtype=np.float32)) for row in ids])
+
+
+def unit(row: np.ndarray) -> np.ndarray:
+    wide = row.astype(np.float64)
+    length = np.linalg.norm(wide)
+    return (wide / length if length else np.eye(1, len(wide))[0]).astype(np.float32)

@@ -1,5 +1,10 @@
 """Sentences as agents hear them; none of them took part in the calibration of the model."""
 
+import json
+from pathlib import Path
+
+_CONVERSATION = Path(__file__).parents[2] / "examples" / "conversation" / "conversation.jsonl"
+
 SENTENCES = [
     "She moved to Porto two years ago and still misses the snow.",
     "Can you remind me which medication my father takes for his blood pressure?",
@@ -32,3 +37,37 @@ SENTENCES = [
     "As a child I spent every summer on my uncle's farm, where I learnt to swim, to milk a cow and to be bored.",
     "Thanks, that makes sense to me now.",
 ]
+
+# What people type and paste, and what tokenizers trip over.
+ODD_TEXTS = [
+    "",
+    " ",
+    "\n\t",
+    "\0",
+    "?",
+    "no",
+    "x = 1; y = 2  # done",
+    "東京タワーへ行きました。",
+    "Ελλάδα, Україна, ישראל, العربية, हिन्दी, ภาษาไทย",
+    "naïve café coöperate Zoë",
+    "nai\u0308ve cafe\u0301",
+    "👍🏽👨‍👩‍👧‍👦 great!",
+    "ﬁne ①②③ ½ ㎏ Ⅻ",
+    "\ufeffwith a mark at the start",
+    "zero\u200bwidth and soft\u00adhyphen",
+    "[CLS] [SEP] [MASK] [PAD] [UNK]",
+    "<s> </s> <unk> <0x41>",
+    "a" * 300,
+    "https://example.org/a/b?c=d&e=f#g",
+    "error 0x80070005 in module kernel32.dll at 12/05/2023 23:59:59.999",
+    "word " * 2000,
+    "tree " * 254,
+    "tree " * 255,
+    "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \U0010ffff \U000e0001",
+]
+
+
+def conversation() -> list[str]:
+    """398 messages of the conversation that comes as an example."""
+    lines = _CONVERSATION.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["body"] for line in lines]

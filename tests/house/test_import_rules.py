@@ -16,7 +16,7 @@ ALLOWED = {
     "v1": set(),
     "store": {"model"},
     "extraction": {"model"},
-    "embedding": {"model"},
+    "embedding": {"model", "_core"},  # the local models run in the core, and the cache is shared with the front
     "engine": {"model", "store", "extraction", "embedding", "_core"},
     "wire": {"model", "v1"},
     "server": {"model", "engine", "wire", "v1", "_core"},

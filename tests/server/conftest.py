@@ -71,9 +71,17 @@ def refusal_of() -> Callable[[grpc.RpcError], Refusal]:
     return read_refusal
 
 
+@pytest.fixture(params=[True, False], ids=["front", "python"])
+def front(request) -> bool:
+    """Whether the native front listens: what is true of the server is true through both."""
+    return request.param
+
+
 @pytest.fixture
-def server_settings() -> ServerSettings:
-    return ServerSettings(address="127.0.0.1:0", max_workers=4, max_concurrent_streams=2, drain_seconds=2.0)
+def server_settings(front) -> ServerSettings:
+    return ServerSettings(
+        address="127.0.0.1:0", front=front, max_workers=4, max_concurrent_streams=2, drain_seconds=2.0
+    )
 
 
 @pytest.fixture

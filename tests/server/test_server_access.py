@@ -117,6 +117,7 @@ def test_a_credential_that_comes_too_often_is_told_when_to_come_again(engine, ch
     assert status_of(channel, path, make_key(engine, AccessRole.READ).metadata) is grpc.StatusCode.OK
 
 
+@pytest.mark.parametrize("front", [False], ids=["python"])
 def test_only_the_front_of_this_process_has_counted_a_call_already(engine, server, channel, refused):
     key = make_key(engine, AccessRole.READ, requests_per_second=0.1, request_burst=1)
     path = "/mnemic.v1.MemoryService/ListScopes"
@@ -129,6 +130,16 @@ def test_only_the_front_of_this_process_has_counted_a_call_already(engine, serve
     )
     without = ((FRONT_HEADER, server.gate.front_secret),)
     assert refused_with(refused, channel, path, metadata=without).reason == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("front", [True], ids=["front"])
+def test_a_call_through_the_front_is_counted_once_whatever_it_says_of_itself(engine, server, channel, refused):
+    key = make_key(engine, AccessRole.READ, requests_per_second=0.1, request_burst=3)
+    path = "/mnemic.v1.MemoryService/ListScopes"
+    metadata = (*key.metadata, (FRONT_HEADER, server.gate.front_secret))
+    for _ in range(3):
+        call(channel, path, b"", metadata)
+    assert refused_with(refused, channel, path, metadata=metadata).reason == "QUOTA_EXCEEDED"
 
 
 def test_uses_are_noted_to_the_minute(settings):

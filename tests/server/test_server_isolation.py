@@ -71,8 +71,8 @@ def carries(scope: Scope, ids: Scope) -> bool:
     return all(wanted is None or wanted == has for wanted, has in pairs)
 
 
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory):
+@pytest.fixture(scope="module", params=[True, False], ids=["front", "python"])
+def serving(request, tmp_path_factory):
     chosen = load_settings(
         data_directory=tmp_path_factory.mktemp("isolation") / "data",
         embedding={"provider": "static"},
@@ -83,7 +83,7 @@ def serving(tmp_path_factory):
     )
     with (
         Engine.open(chosen, pull_missing_model=True) as engine,
-        MnemicServer(engine, ServerSettings(address="127.0.0.1:0")) as server,
+        MnemicServer(engine, ServerSettings(address="127.0.0.1:0", front=request.param)) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         yield engine, memory_service_pb2_grpc.MemoryServiceStub(channel)

@@ -104,9 +104,9 @@ def test_a_drain_finishes_the_calls_in_flight_and_refuses_others(busy, refused):
     stopping.join()
 
 
-def test_a_call_whose_deadline_passed_while_it_waited_is_not_begun(engine):
+def test_a_call_whose_deadline_passed_while_it_waited_is_not_begun(engine, front):
     slow = BusyEngine(engine)
-    settings = ServerSettings(address="127.0.0.1:0", max_workers=1, drain_seconds=2.0)
+    settings = ServerSettings(address="127.0.0.1:0", front=front, max_workers=1, drain_seconds=2.0)
     with (
         MnemicServer(slow, settings) as server,
         grpc.insecure_channel(server.address) as channel,
@@ -124,8 +124,8 @@ def test_a_call_whose_deadline_passed_while_it_waited_is_not_begun(engine):
     assert {entry["code"] for entry in logs if entry["event"] == "call"} <= {"OK", "DEADLINE_EXCEEDED"}
 
 
-def test_calls_beyond_what_may_wait_are_refused(engine):
-    settings = ServerSettings(address="127.0.0.1:0", max_workers=2, max_pending_calls=1, drain_seconds=2.0)
+def test_calls_beyond_what_may_wait_are_refused(engine, front):
+    settings = ServerSettings(address="127.0.0.1:0", front=front, max_workers=2, max_pending_calls=1, drain_seconds=2.0)
     slow = BusyEngine(engine)
     with MnemicServer(slow, settings) as server:
         # Several connections: one alone holds back what the server would refuse.
@@ -161,9 +161,9 @@ def test_reflection_lists_the_services_and_describes_them(channel):
     assert "mnemic/v1/memory_service.proto" in names
 
 
-def test_reflection_can_be_switched_off(engine):
+def test_reflection_can_be_switched_off(engine, front):
     with (
-        MnemicServer(engine, ServerSettings(address="127.0.0.1:0", reflection=False)) as server,
+        MnemicServer(engine, ServerSettings(address="127.0.0.1:0", front=front, reflection=False)) as server,
         grpc.insecure_channel(server.address) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
@@ -260,11 +260,11 @@ def test_a_port_that_another_program_has_is_refused(engine):
             MnemicServer(engine, ServerSettings(address=address)).start()
 
 
-def test_a_unix_socket(engine, tmp_path):
+def test_a_unix_socket(engine, tmp_path, front):
     address = f"unix:{tmp_path / 's'}"
-    with MnemicServer(engine, ServerSettings(address=address)) as server:
+    with MnemicServer(engine, ServerSettings(address=address, front=front)) as server:
         assert server.address == address
-        with grpc.insecure_channel(address) as channel:
+        with grpc.insecure_channel(address, [("grpc.default_authority", "localhost")]) as channel:
             assert status_of(channel, "") == SERVING
 
 

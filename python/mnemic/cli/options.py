@@ -119,7 +119,7 @@ class TargetOptions(DirectoryOptions):
     authority: Annotated[
         Path | None,
         typer.Option(
-            "--tls-authority",
+            "--tls-ca",
             metavar="FILE",
             help="TLS, and whose certificates the server may have, as PEM.",
             rich_help_panel=_TARGET_PANEL,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +21,21 @@ def serve(
     *,
     address: Annotated[
         str | None, typer.Option("--address", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = None,
+    front: Annotated[
+        Literal["on", "off"] | None,
+        typer.Option("--front", help="off: the Python server listens itself, without the native front."),
+    ] = None,
+    unix_socket: Annotated[
+        Path | None, typer.Option("--unix-socket", metavar="PATH", help="One more address, for you alone.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option("--tls-certificate", metavar="FILE", help="PEM, with the chain: listen with TLS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="PEM, its private key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option("--tls-client-ca", metavar="FILE", help="PEM: only clients with a certificate of these."),
     ] = None,
     directory: DirectoryOptions,
     log_level: Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")] = None,
@@ -39,8 +55,19 @@ def serve(
 
     Example: mnemic serve --address 127.0.0.1:50551 --data-directory ./memories
     """
-    settings = directory_settings(directory, address=address, log_level=log_level, log_format=log_format)
-    _require_authentication(settings, allowed=insecure_public)
+    settings = directory_settings(
+        directory,
+        address=address,
+        front=front,
+        unix_socket=unix_socket,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    # Whoever has a certificate of the right authority was let in on purpose.
+    _require_authentication(settings, allowed=insecure_public or settings.server.tls_client_ca is not None)
     _serve(settings, pull=pull)
 
 

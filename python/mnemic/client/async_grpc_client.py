@@ -67,7 +67,7 @@ class AsyncMnemicClient:
         self._timeout = timeout
         self._metadata = call_metadata(api_key, metadata)
         self._credentials = credentials
-        self._options = channel_options(options)
+        self._options = channel_options(address, options)
         self._channel: grpc.aio.Channel | None = None
         self._stub: memory_service_pb2_grpc.MemoryServiceAsyncStub | None = None
         self._closed = False

@@ -43,9 +43,12 @@ _SERVICE_CONFIG = json.dumps(
 ChannelOptions = Sequence[tuple[str, str | int]]
 
 
-def channel_options(own: ChannelOptions) -> list[tuple[str, str | int]]:
-    """The options of a channel; the caller's come last and win."""
+def channel_options(address: str, own: ChannelOptions) -> list[tuple[str, str | int]]:
+    """The options of a channel to an address; the caller's come last and win."""
+    # grpcio would name a unix socket by its path, percent-encoded, which HTTP/2 servers refuse as no authority.
+    authority = [("grpc.default_authority", "localhost")] if address.startswith("unix:") else []
     return [
+        *authority,
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.enable_retries", 1),
         # A page of a thousand long memories is larger than grpcio's 4 MiB; the server bounds what it sends.
@@ -89,7 +92,7 @@ def tls_credentials(
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None, own: ChannelOptions) -> grpc.Channel:
     """A channel that connects at its first call; plaintext without credentials."""
-    arguments = channel_options(own)
+    arguments = channel_options(address, own)
     if credentials is None:
         return grpc.insecure_channel(address, arguments)
     return grpc.secure_channel(address, credentials, arguments)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+from mnemic import _core
 from mnemic.embedding.cache import CachedProvider
+from mnemic.embedding.local import LocalProvider
 from mnemic.embedding.minilm import MiniLmProvider
 from mnemic.embedding.onnx_directory import OnnxDirectoryProvider
 from mnemic.embedding.provider import EmbeddingProvider
@@ -29,6 +33,22 @@ def open_provider(settings: EmbeddingSettings, *, progress: Progress | None = No
     provider = _open(settings)
     report(step, 1.0)
     return CachedProvider(provider, settings.cache_entries) if settings.cache_entries else provider
+
+
+def native_embedder(provider: EmbeddingProvider, *, queue: int) -> _core.QueryEmbedder:
+    """The provider for callers that do without Python: the same model and the same cached vectors.
+
+    A remote provider's fresh texts are Python's to embed (`runs_model` is False); what it embedded before is known.
+
+    Args:
+        provider: From `open_provider`. Close the embedder before it.
+        queue: Requests that may wait for the model beside those that run, one on each core.
+    """
+    inner, cache = provider, _core.VectorCache(provider.identity, provider.dimension, 0)
+    if isinstance(provider, CachedProvider):
+        inner, cache = provider.inner, provider.cache
+    model = inner.model if isinstance(inner, LocalProvider) else None
+    return _core.QueryEmbedder(cache, model, threads=os.cpu_count() or 1, queue=queue)
 
 
 def _open(settings: EmbeddingSettings) -> EmbeddingProvider:

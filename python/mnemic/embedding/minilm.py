@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from mnemic import _core
 from mnemic.embedding.install import find_model
-from mnemic.embedding.onnx_encoder import OnnxEncoder
-from mnemic.embedding.provider import Vectors
+from mnemic.embedding.local import LocalProvider, onnxruntime_library
 
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
@@ -15,8 +14,8 @@ TOKENIZER_FILE = "tokenizer.json"
 MAX_TOKENS = 256
 
 
-class MiniLmProvider:
-    """all-MiniLM-L6-v2, as `pull_model` installed it. Safe to use from many threads.
+class MiniLmProvider(LocalProvider):
+    """all-MiniLM-L6-v2, as `pull_model` installed it.
 
     Args:
         models_directory: Where models are kept; None for the default place.
@@ -26,24 +25,18 @@ class MiniLmProvider:
         MnemicError: MODEL_NOT_INSTALLED, CORRUPT_DATA; both say what to run.
     """
 
-    is_local = True
-
     def __init__(self, models_directory: Path | None = None, *, threads: int = 1) -> None:
         installed = find_model("minilm", models_directory=models_directory)
-        self.identity = installed.identity
-        self._encoder = OnnxEncoder(
-            installed.directory / MODEL_FILE,
-            installed.directory / TOKENIZER_FILE,
-            max_tokens=MAX_TOKENS,
-            threads=threads,
-            pooling="mean",
+        super().__init__(
+            lambda: _core.EmbeddingModel.open_onnx(
+                installed.identity,
+                library=onnxruntime_library(),
+                model=installed.directory / MODEL_FILE,
+                tokenizer=installed.directory / TOKENIZER_FILE,
+                max_tokens=MAX_TOKENS,
+                threads=threads,
+                pooling="mean",
+                title="minilm",
+            ),
             title="minilm",
         )
-        self.dimension = self._encoder.dimension
-
-    def embed(self, texts: Sequence[str], *, timeout_seconds: float | None = None) -> Vectors:
-        """See `EmbeddingProvider.embed`."""
-        return self._encoder.embed(texts, timeout_seconds=timeout_seconds)
-
-    def close(self) -> None:
-        """Nothing to free: the model goes with the object."""

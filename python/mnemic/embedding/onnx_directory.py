@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
+from mnemic import _core
 from mnemic.embedding.install import sha256_of
-from mnemic.embedding.onnx_encoder import OnnxEncoder
-from mnemic.embedding.provider import Vectors
+from mnemic.embedding.local import LocalProvider, onnxruntime_library
 from mnemic.embedding.settings import OnnxSettings
 from mnemic.model.errors import invalid_field
 
@@ -17,8 +16,12 @@ _MODEL_FILE = "model.onnx"
 _TOKENIZER_FILE = "tokenizer.json"
 
 
-class OnnxDirectoryProvider:
-    """Runs `model.onnx` with `tokenizer.json` of one directory; see `OnnxEncoder` for what the model may look like.
+class OnnxDirectoryProvider(LocalProvider):
+    """Runs `model.onnx` with `tokenizer.json` of one directory.
+
+    Inputs of the model: `input_ids`, and perhaps `attention_mask` and `token_type_ids` (int64, shape (batch, tokens)).
+    Output: `sentence_embedding` or else the first one (any float type), of shape (batch, dimension), or
+    (batch, tokens, dimension) to be pooled.
 
     The identity is the digest of the files (external weights `model.onnx*` included) and of the settings that change
     the vectors, so that another model in the same directory is noticed.
@@ -27,8 +30,6 @@ class OnnxDirectoryProvider:
         MnemicError: INVALID_FIELD when the directory is not named or lacks a file; CORRUPT_DATA when one cannot be
             read.
     """
-
-    is_local = True
 
     def __init__(self, settings: OnnxSettings, *, threads: int = 1) -> None:
         directory = settings.directory
@@ -41,23 +42,20 @@ class OnnxDirectoryProvider:
                     f"{directory} has no {name}; needed are {_MODEL_FILE} and {_TOKENIZER_FILE}",
                     directory=directory,
                 )
-        self.identity = _identity(directory, settings)
-        self._encoder = OnnxEncoder(
-            directory / _MODEL_FILE,
-            directory / _TOKENIZER_FILE,
-            max_tokens=settings.max_tokens,
-            threads=threads,
-            pooling=settings.pooling,
-            title=f"the model in {directory}",
+        identity, title = _identity(directory, settings), f"the model in {directory}"
+        super().__init__(
+            lambda: _core.EmbeddingModel.open_onnx(
+                identity,
+                library=onnxruntime_library(),
+                model=directory / _MODEL_FILE,
+                tokenizer=directory / _TOKENIZER_FILE,
+                max_tokens=settings.max_tokens,
+                threads=threads,
+                pooling=settings.pooling,
+                title=title,
+            ),
+            title=title,
         )
-        self.dimension = self._encoder.dimension
-
-    def embed(self, texts: Sequence[str], *, timeout_seconds: float | None = None) -> Vectors:
-        """See `EmbeddingProvider.embed`."""
-        return self._encoder.embed(texts, timeout_seconds=timeout_seconds)
-
-    def close(self) -> None:
-        """Nothing to free: the model goes with the object."""
 
 
 def _identity(directory: Path, settings: OnnxSettings) -> str:

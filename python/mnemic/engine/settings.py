@@ -79,6 +79,12 @@ class ServerSettings(_Section):
     """Where and how the server listens."""
 
     address: str = Field("127.0.0.1:50551", description="host:port; port 0 takes a free one")
+    unix_socket: Path | None = Field(None, description="one more address, for callers of the same user; unset: none")
+    front: bool = Field(default=True, description="the native front owns the address; else the Python server does")
+    tls_certificate: Path | None = Field(None, description="PEM, with the chain; unset: no TLS on host:port")
+    tls_key: Path | None = Field(None, description="PEM, the certificate's private key")
+    tls_client_ca: Path | None = Field(None, description="PEM; only clients with a certificate of these may connect")
+    max_connections: int = Field(1024, ge=1, le=100_000, description="connections to the front at once")
     max_workers: int = Field(8, ge=1, le=256, description="threads that serve calls")
     max_concurrent_streams: int = Field(4, ge=1, le=256, description="bulk streams served at once; below max_workers")
     max_pending_calls: int = Field(256, ge=1, le=100_000, description="calls that may wait for a thread")

@@ -7,8 +7,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -25,9 +27,11 @@ from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
 from mnemic.server.authentication import Gate
 from mnemic.server.calls import Call, CallLimits, bind_service, parse
+from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
 from mnemic.server.metrics import Metrics
+from mnemic.server.tls import TlsFiles, read_tls
 from mnemic.server.tracing import Tracing
 from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_pb2
 
@@ -38,6 +42,8 @@ _FLUSH_SECONDS = 2.0
 
 class MnemicServer:
     """One listening server. Start it, or use it as a context manager; the engine stays the caller's to close.
+
+    Unless the settings say otherwise the native front listens, and the Python server behind it, on a private socket.
 
     Attributes:
         address: Where it listens, with the port that was taken; empty before `start`.
@@ -60,8 +66,9 @@ class MnemicServer:
         self._server = grpc.server(
             self._workers,
             options=_options(self._settings),
-            maximum_concurrent_rpcs=self._settings.max_workers + self._settings.max_pending_calls,
+            maximum_concurrent_rpcs=_concurrent_calls(self._settings),
         )
+        self._front: Front | None = None
         services: dict[ServiceDescriptor, object] = {
             memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: MemoryService(engine),
             lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
@@ -117,18 +124,56 @@ class MnemicServer:
         asked = self._settings.address
         if self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
-        try:
-            port = self._server.add_insecure_port(asked)
-        except RuntimeError as error:
-            description = f"cannot listen on {asked}: it is in use, not this machine's, or not permitted"
-            raise invalid_field("server.address", description) from error
+        tls = read_tls(self._settings)
+        if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
+            _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
         self.metrics.serve()
-        self._server.start()
-        self.address = asked if asked.startswith("unix:") else f"{asked.rpartition(':')[0]}:{port}"
+        try:
+            if self._settings.front:
+                self._start_behind_front(tls)
+            else:
+                self.address = self._listen(tls)
+                self._server.start()
+        except BaseException:
+            self.metrics.close()
+            raise
         for name in ("", *self._names):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self.address
+
+    def _start_behind_front(self, tls: TlsFiles | None) -> None:
+        front = Front(self._settings, self.gate.front_secret, self._authority.authenticator)
+        try:
+            self._server.add_insecure_port(front.python_address)
+            self._server.start()
+            self.address = front.start(self._names, tls)
+        except BaseException:
+            self._server.stop(None).wait()
+            front.stop(0)
+            raise
+        self._front = front
+
+    def _listen(self, tls: TlsFiles | None) -> str:
+        asked = self._settings.address
+        try:
+            if tls is None or asked.startswith("unix:"):
+                port = self._server.add_insecure_port(asked)
+            else:
+                port = self._server.add_secure_port(asked, tls.credentials())
+        except RuntimeError as error:
+            description = f"cannot listen on {asked}: it is in use, not this machine's, or not permitted"
+            raise invalid_field("server.address", description) from error
+        if self._settings.unix_socket is not None:
+            self._listen_privately(self._settings.unix_socket)
+        return asked if asked.startswith("unix:") else f"{asked.rpartition(':')[0]}:{port}"
+
+    def _listen_privately(self, path: Path) -> None:
+        try:
+            self._server.add_insecure_port(f"unix:{path}")
+            path.chmod(0o600)
+        except (OSError, RuntimeError) as error:
+            raise invalid_field("server.unix_socket", f"cannot listen on unix:{path}") from error
 
     def stop(self, drain_seconds: float | None = None) -> None:
         """Refuses new calls, lets those in flight finish, and returns when none is left and nothing listens.
@@ -136,11 +181,17 @@ class MnemicServer:
         Args:
             drain_seconds: After this, calls in flight are cancelled; the settings' value when None.
         """
+        if self._front:
+            self._front.drain()
         self._health.enter_graceful_shutdown()
         grace = self._settings.drain_seconds if drain_seconds is None else drain_seconds
+        started = time.monotonic()
         ended = self._limits.activity.drain(grace, linger_seconds=_LINGER_SECONDS)
         # What has ended may still have its answer on the way.
         self._server.stop(_FLUSH_SECONDS if ended else None).wait()
+        if self._front:
+            # What it answers itself may still be waiting for the model.
+            self._front.stop(max(_FLUSH_SECONDS, grace - (time.monotonic() - started)))
         # A cancelled call's thread may still be at work: the engine must outlive it.
         self._workers.shutdown(wait=True)
         self._health_workers.shutdown(wait=True)
@@ -187,16 +238,22 @@ def _stream_count(settings: ServerSettings) -> int:
     return max(1, min(settings.max_concurrent_streams, settings.max_workers - 1))
 
 
+def _concurrent_calls(settings: ServerSettings) -> int:
+    """How many calls grpcio takes. The front counts them itself, and lets go of one that was cancelled at once."""
+    return relayed_calls(settings) * (2 if settings.front else 1)
+
+
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    metadata_bytes = settings.max_metadata_bytes + (FRONT_METADATA_BYTES if settings.front else 0)
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         # What a caller asks for may be larger than what it may send: a thousand memories of the longest kind.
         ("grpc.max_send_message_length", -1),
-        ("grpc.max_metadata_size", settings.max_metadata_bytes),
-        ("grpc.absolute_max_metadata_size", settings.max_metadata_bytes),
+        ("grpc.max_metadata_size", metadata_bytes),
+        ("grpc.absolute_max_metadata_size", metadata_bytes),
         # A second server on a port must fail rather than take half of its calls.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_concurrent_streams", settings.max_workers + settings.max_pending_calls),
+        ("grpc.max_concurrent_streams", _concurrent_calls(settings)),
         # Finds connections whose other end is gone, and allows clients to do the same, but not more often.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

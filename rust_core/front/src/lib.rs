@@ -1,8 +1,31 @@
 //! The native gRPC listener: answers searches itself, relays everything else to the Python server.
+//!
+//! ```text
+//! client ─TCP/TLS/unix─► listener ─► dispatch ─► health
+//!                                       ├─► answers   (native: Search, BatchSearch, Get, BatchGet)
+//!                                       └─► relay     (everything else, and what answers leaves) ─unix─► Python
+//! ```
+//!
+//! Nothing here knows Python: a call that is answered here never waits for the interpreter.
 
+mod activity;
 pub mod answers;
 pub mod contract;
+mod dispatch;
 pub mod framing;
+mod front;
+mod health;
+mod learning;
+mod listener;
+mod preface;
+mod pump;
 mod refusal;
+mod relay;
+mod reply;
+mod settings;
+mod tls;
 
+pub use front::{Front, Load, StartError};
 pub use refusal::{Reason, Refusal};
+pub use settings::{Settings, TlsFiles};
+pub use tls::TlsError;

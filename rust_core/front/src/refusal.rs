@@ -122,6 +122,14 @@ impl Refusal {
         .retry_after(Duration::from_secs(1))
     }
 
+    /// What a call hears that Python had begun when it went away.
+    pub fn python_lost() -> Self {
+        Self::new(
+            Reason::StoreUnavailable,
+            "the part of the server that was at work on this went away; whether it was done is not known",
+        )
+    }
+
     /// What a call hears whose deadline has passed.
     pub fn deadline_exceeded() -> Self {
         Self::new(

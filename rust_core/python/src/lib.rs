@@ -4,7 +4,9 @@
 
 mod access;
 mod dataclass;
+mod embedding;
 mod filter;
+mod front;
 mod hit;
 mod index;
 mod memory;
@@ -81,7 +83,11 @@ mod _core {
         AccessError, Authenticator, Principal, TokenRules, hash_secret, method_roles,
     };
     #[pymodule_export]
+    use super::embedding::{EmbeddingModel, QueryEmbedder, VectorCache};
+    #[pymodule_export]
     use super::filter::Filter;
+    #[pymodule_export]
+    use super::front::Front;
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]

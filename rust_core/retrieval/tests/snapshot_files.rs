@@ -296,6 +296,8 @@ impl Damage {
                 let end = file.len().min(at + with.len());
                 file[at..end].copy_from_slice(&with[..end - at]);
             }
+            // A damage before this one may have left less than a block.
+            Self::Swap(..) if file.len() < 64 => {}
             Self::Swap(one, other) => {
                 let blocks = file.len() / 64;
                 let (one, other) = (64 * one.index(blocks), 64 * other.index(blocks));

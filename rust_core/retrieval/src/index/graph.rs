@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::nearest::VectorSignal;
 use super::sources::{Source, Sources};
-use crate::partition::graph::ViewRows;
+use crate::partition::graph::{GraphSlot, ViewRows};
 use crate::partition::segment::RowNumber;
 use crate::vector::graph::{Reach, Scratch};
 use crate::vector::plan::GraphPlan;
@@ -44,7 +44,7 @@ impl VectorSignal {
     ) -> Vec<RowNumber> {
         if sources
             .iter()
-            .all(|source| !source.view.storage.graph.is_there())
+            .all(|source| !source.view.graph().is_some_and(GraphSlot::is_there))
         {
             return Vec::new();
         }
@@ -60,7 +60,7 @@ impl VectorSignal {
         list: &mut Shortlist,
     ) -> Option<RowNumber> {
         let view = &source.view;
-        let graph = view.storage.graph.serving()?;
+        let graph = view.graph()?.serving()?;
         let covered = graph.covered_of(view);
         let stride = self.query.stride();
         let others = (view.limit - covered) as usize;

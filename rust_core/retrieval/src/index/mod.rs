@@ -3,19 +3,17 @@
 mod graph;
 mod graph_use;
 mod nearest;
+mod partitions;
 mod postings;
 mod search;
 mod select;
 mod sources;
 
-use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use foldhash::quality::RandomState;
-use parking_lot::RwLock;
+use partitions::Partitions;
 
 use crate::Error;
 use crate::filter::Filter;
@@ -32,20 +30,13 @@ pub const MAX_DIMENSION: usize = 8_192;
 /// The most hits that a search gives.
 pub const MAX_TOP_K: usize = 1_000;
 
-/// So many locks that threads seldom meet at one; each is held for one look-up or insertion.
-const SHARDS: usize = 64;
-
-type Shard = RwLock<HashMap<PartitionKey, Arc<Partition>, RandomState>>;
-
 /// All partitions in memory.
 pub struct Index {
     dimension: usize,
     path: SimdPath,
     /// The width of [`GraphUse::Always`](crate::vector::plan::GraphUse), or 0.
     graph_width: AtomicUsize,
-    /// Chosen anew in each process, so that nobody can choose keys that meet.
-    hasher: RandomState,
-    shards: Box<[Shard]>,
+    partitions: Partitions,
 }
 
 /// What to search for, and where.
@@ -114,13 +105,11 @@ impl Index {
             let message = format!("{dimension} is not between 1 and {MAX_DIMENSION}");
             return Err(Error::field_of("dimension", message));
         }
-        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         Ok(Self {
             dimension,
             path,
             graph_width: AtomicUsize::new(0),
-            hasher: RandomState::default(),
-            shards,
+            partitions: Partitions::new(),
         })
     }
 
@@ -144,12 +133,15 @@ impl Index {
         if let Some(partition) = self.partition(key) {
             return partition.load(self.dimension, rows);
         }
-        let partition = Partition::new(self.dimension);
-        partition.load(self.dimension, rows)?;
-        self.shard(key)
-            .write()
-            .insert(key.clone(), Arc::new(partition));
-        Ok(())
+        // Made before it is put in: nobody sees it empty.
+        let fresh = Arc::new(Partition::new(key, self.dimension));
+        fresh.load(self.dimension, rows)?;
+        let held = self.partitions.insert(key, || Arc::clone(&fresh));
+        if Arc::ptr_eq(&held, &fresh) {
+            return Ok(());
+        }
+        // Somebody else made one meanwhile.
+        held.load(self.dimension, rows)
     }
 
     /// Adds rows and then ends versions, at one moment: a search sees all of it or nothing. A row whose id and version
@@ -208,7 +200,7 @@ impl Index {
     /// was there is still there then.
     pub fn open(&self, key: &PartitionKey, path: &Path, model: &str) -> Result<i64, Error> {
         let (base, revision) = snapshot::open(path, key, self.dimension, model, CHECKED_AT_ONCE)?;
-        self.partition_or_new(key).settle_on(self.dimension, base);
+        self.partition_or_new(key).settle_on(base);
         Ok(revision)
     }
 
@@ -224,12 +216,12 @@ impl Index {
 
     /// Takes the partition out of memory; whether it was there. Searches that have begun still see it.
     pub fn drop_partition(&self, key: &PartitionKey) -> bool {
-        self.shard(key).write().remove(key).is_some()
+        self.partitions.remove(key)
     }
 
     /// Whether the partition is in memory.
     pub fn contains(&self, key: &PartitionKey) -> bool {
-        self.shard(key).read().contains_key(key)
+        self.partitions.with(key, |_| ()).is_some()
     }
 
     /// The versions that the partition holds, in no particular order; none if it is not in memory.
@@ -249,46 +241,34 @@ impl Index {
     /// What all partitions hold. A term counts once for each partition that has it.
     pub fn stats(&self) -> PartitionStats {
         let mut sum = PartitionStats::default();
-        for shard in &self.shards {
-            let partitions: Vec<Arc<Partition>> = shard.read().values().cloned().collect();
-            for stats in partitions.iter().map(|partition| partition.stats()) {
-                sum.partitions += stats.partitions;
-                sum.rows += stats.rows;
-                sum.dead += stats.dead;
-                sum.current += stats.current;
-                sum.vectors += stats.vectors;
-                sum.terms += stats.terms;
-                sum.entities += stats.entities;
-                sum.graph_rows += stats.graph_rows;
-                sum.graph_bytes += stats.graph_bytes;
-                sum.bytes += stats.bytes;
-                sum.mapped_bytes += stats.mapped_bytes;
-            }
+        for stats in self.partitions.all().map(|held| held.stats()) {
+            sum.partitions += stats.partitions;
+            sum.rows += stats.rows;
+            sum.dead += stats.dead;
+            sum.current += stats.current;
+            sum.vectors += stats.vectors;
+            sum.terms += stats.terms;
+            sum.entities += stats.entities;
+            sum.graph_rows += stats.graph_rows;
+            sum.graph_bytes += stats.graph_bytes;
+            sum.bytes += stats.bytes;
+            sum.mapped_bytes += stats.mapped_bytes;
         }
         sum
     }
 
     pub(crate) fn partition(&self, key: &PartitionKey) -> Option<Arc<Partition>> {
-        self.shard(key).read().get(key).cloned()
+        self.partitions.with(key, Arc::clone)
     }
 
     fn partition_or_new(&self, key: &PartitionKey) -> Arc<Partition> {
-        self.partition(key).unwrap_or_else(|| {
-            let mut shard = self.shard(key).write();
-            let partition = shard
-                .entry(key.clone())
-                .or_insert_with(|| Arc::new(Partition::new(self.dimension)));
-            Arc::clone(partition)
-        })
+        let new = || Arc::new(Partition::new(key, self.dimension));
+        self.partition(key)
+            .unwrap_or_else(|| self.partitions.insert(key, new))
     }
 
     /// The state of a partition after its last batch.
     fn view(&self, key: &PartitionKey) -> Option<Arc<View>> {
-        let shard = self.shard(key).read();
-        shard.get(key).map(|partition| partition.view())
-    }
-
-    fn shard(&self, key: &PartitionKey) -> &Shard {
-        &self.shards[self.hasher.hash_one(key) as usize % SHARDS]
+        self.partitions.with(key, |held| held.view())
     }
 }

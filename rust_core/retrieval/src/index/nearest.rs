@@ -71,7 +71,9 @@ impl VectorSignal {
             return;
         }
         let narrowed = with_vectors(sources);
-        let scales = sources.iter().map(|source| source.view.extremes.scale);
+        let scales = sources
+            .iter()
+            .map(|source| source.view.counts.largest_scale);
         let error = score_error_bound(&self.query, scales.fold(0.0, f32::max), self.dimension);
         // Twice the error: see `Shortlist`.
         let margin = 2.0 * error + ROUNDING;
@@ -263,7 +265,7 @@ impl VectorSignal {
         }
     }
 
-    fn unit_of<'a>(&self, segment: &'a Segment, place: usize) -> &'a [f32] {
+    fn unit_of<'a>(&self, segment: Segment<'a>, place: usize) -> &'a [f32] {
         let stride = self.query.stride();
         &segment.units()[place * stride..][..stride]
     }
@@ -280,7 +282,7 @@ struct Narrowed {
 /// The selected rows of a segment; there is at least one.
 #[derive(Clone, Copy)]
 struct Part<'a> {
-    segment: &'a Segment,
+    segment: Segment<'a>,
     rows: Rows<'a>,
     /// So many of the segment's rows lie before those of the mask.
     skipped: usize,
@@ -353,9 +355,9 @@ fn parts_of<'a>(
     let rest = selected.rows().filter(|_| form == Form::Shortest);
     let mut rest = rest.map(|rows| &rows[rows.partition_point(|&row| row < begin)..]);
     let view = &source.view;
-    let end_of = |segment: &Segment| segment.base + SEGMENT_ROWS;
-    let segments = view.segments.iter();
-    let segments = segments.filter(move |segment| end_of(segment) > begin);
+    let end_of = |segment: Segment<'_>| segment.base + SEGMENT_ROWS;
+    let segments = view.segments();
+    let segments = segments.filter(move |&segment| end_of(segment) > begin);
     segments.filter_map(move |segment| {
         let mut skipped = begin.saturating_sub(segment.base) as usize;
         let rows = if let Some(rows) = &mut rest {

@@ -2,16 +2,19 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
-use super::sources::{SourceRow, Sources};
+use super::sources::{Source, SourceRow, Sources};
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
+use crate::partition::ScopeIds;
+use crate::partition::segment::RowNumber;
 use crate::text::{Bm25, QueryTerms};
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
@@ -51,8 +54,9 @@ impl Index {
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchOutcome, Error> {
         check(request)?;
         let mut scratch = SCRATCH.take().unwrap_or_default();
-        let vector = self.vector_signal(request, &mut scratch)?;
+        // What the sources ask for comes while the query's vector is prepared.
         let sources = self.sources(request)?;
+        let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
         let retrieved = Retrieved::new(&sources, request, vector);
         let hits = retrieved.search(request, &mut scratch);
@@ -97,6 +101,9 @@ impl Index {
             .filter(|key| is_one || seen.insert(*key));
         let views = keys.filter_map(|key| self.view(key));
         Sources::new(views.map(|view| {
+            if is_one {
+                view.prefetch(request.vector.is_some());
+            }
             let selected = selector.select(&view);
             (view, selected)
         }))
@@ -137,6 +144,26 @@ struct Candidates {
     lexical: Vec<f64>,
     /// Whether a selected row has one of the names, be it worth nothing.
     names_match: bool,
+}
+
+/// The scope of the last hit, which the next one mostly has too: a base makes it anew for each who asks.
+#[derive(Default)]
+struct LastScope(Option<(u32, u32, Arc<ScopeIds>)>);
+
+impl LastScope {
+    fn of(&mut self, source: &Source, row: RowNumber) -> Arc<ScopeIds> {
+        let (offset, slot) = (source.offset, source.view.slot(row));
+        if let Some((_, _, scope)) = self
+            .0
+            .as_ref()
+            .filter(|last| (last.0, last.1) == (offset, slot))
+        {
+            return Arc::clone(scope);
+        }
+        let scope = source.view.scope(slot);
+        self.0 = Some((offset, slot, Arc::clone(&scope)));
+        scope
+    }
 }
 
 /// The signals that take part in a search.
@@ -310,6 +337,7 @@ impl<'a> Retrieved<'a> {
         let (mut sorted, mut wanted) = (0, request.top_k);
         seen.clear();
         let mut hits = Vec::with_capacity(wanted.min(order.len()));
+        let mut last_scope = LastScope::default();
         let ranks = request.explain.then(|| {
             let mut newest: Vec<usize> = (0..rows.len()).collect();
             newest.sort_unstable_by(|&a, &b| newer(a, b));
@@ -330,7 +358,8 @@ impl<'a> Retrieved<'a> {
                 if hits.len() < request.top_k {
                     let parts = ranks.as_ref();
                     let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
-                    hits.extend(self.hit(rows[candidate], score, parts, seen));
+                    let row = rows[candidate];
+                    hits.extend(self.hit(row, score, parts, seen, &mut last_scope));
                 }
             }
             sorted += best.len();
@@ -346,12 +375,13 @@ impl<'a> Retrieved<'a> {
         score: f64,
         parts: Option<Parts>,
         seen: &mut HashSet<u128, RandomState>,
+        last_scope: &mut LastScope,
     ) -> Option<Hit> {
         let (source, row) = self.sources.locate(row);
         let record = source.view.record(row);
         seen.insert(record.memory_id()).then(|| Hit {
             record: source.view.kept_record(row),
-            scope: source.view.scope(row),
+            scope: last_scope.of(source, row),
             valid_to_micros: source.view.end(row),
             score,
             parts,

@@ -1,9 +1,9 @@
 //! Which rows a search may find: scope, time and filter.
 
 use std::ops::{Deref, Range};
-use std::sync::Arc;
 
 use crate::filter::{Filter, Stretch};
+use crate::partition::bitmap::Words as Bits;
 use crate::partition::scopes::{RowsBySlot, Slots};
 use crate::partition::segment::{NEVER, RowNumber, Segment};
 use crate::partition::view::{View, has_row, rows_of};
@@ -25,7 +25,7 @@ pub(super) struct Selection {
 
 enum Words {
     /// One of the view's own.
-    Shared(Arc<[u64]>),
+    Shared(Bits),
     Own(Vec<u64>),
 }
 
@@ -47,9 +47,9 @@ impl Selection {
         Self::own(words)
     }
 
-    fn shared(words: &Arc<[u64]>, count: u32) -> Self {
+    fn shared(words: &Bits, count: u32) -> Self {
         Self {
-            words: Words::Shared(Arc::clone(words)),
+            words: Words::Shared(words.clone()),
             count: count as usize,
             rows: None,
         }
@@ -125,7 +125,7 @@ impl<'a> Selector<'a> {
 
     /// The selected rows of a view.
     pub(super) fn select(&self, view: &View) -> Selection {
-        let slots = view.storage.scopes.select(self.scope, self.scope_match);
+        let slots = view.select(self.scope, self.scope_match);
         // Without further questions the rows that have no end are the answer, or with the superseded ones all.
         let only_current = self.time.only_current(view);
         let (base, count) = if only_current {
@@ -156,7 +156,7 @@ impl Questions<'_> {
 
     fn of_all(&self) -> Selection {
         let mut words = self.base.to_vec();
-        for segment in self.view.segments.iter() {
+        for segment in self.view.segments() {
             self.narrow(segment, &mut words[self.words_of(segment)]);
         }
         Selection::own(words)
@@ -167,7 +167,7 @@ impl Questions<'_> {
         let mut words = vec![0; self.base.len()];
         let most = self.base.len() * 64 / SPARSE;
         let mut rows = Some(Vec::new());
-        for segment in self.view.segments.iter() {
+        for segment in self.view.segments() {
             let range = self.words_of(segment);
             let by_slot = segment.by_slot();
             let held = by_slot.map(|by_slot| {
@@ -206,7 +206,13 @@ impl Questions<'_> {
     }
 
     /// Sets the bits of a segment's rows of some scopes, in words without any.
-    fn mark(&self, segment: &Segment, slots: &[u32], few: Option<&RowsBySlot>, words: &mut [u64]) {
+    fn mark(
+        &self,
+        segment: Segment<'_>,
+        slots: &[u32],
+        few: Option<&RowsBySlot>,
+        words: &mut [u64],
+    ) {
         let base = &self.base[self.words_of(segment)];
         let Some(by_slot) = few else {
             words.copy_from_slice(base);
@@ -226,7 +232,7 @@ impl Questions<'_> {
     /// Adds the rows of some scopes in a segment that all the rest holds of, looking at no others.
     fn pick(
         &self,
-        segment: &Segment,
+        segment: Segment<'_>,
         slots: &[u32],
         by_slot: &RowsBySlot,
         words: &mut [u64],
@@ -258,7 +264,7 @@ impl Questions<'_> {
     /// Adds the rows of a segment at places side by side, word by word.
     fn take(
         &self,
-        segment: &Segment,
+        segment: Segment<'_>,
         places: &[u16],
         words: &mut [u64],
         rows: &mut Option<Vec<RowNumber>>,
@@ -292,7 +298,7 @@ impl Questions<'_> {
     }
 
     /// Clears the bits of a segment's rows that something asked for does not hold of, the cheapest question first.
-    fn narrow(&self, segment: &Segment, words: &mut [u64]) {
+    fn narrow(&self, segment: Segment<'_>, words: &mut [u64]) {
         let rows = segment.rows_below(self.view.limit);
         if self.expiry {
             let column = &segment.expire_times()[..rows];
@@ -308,7 +314,7 @@ impl Questions<'_> {
         };
         let row = |place: usize| {
             let slot = segment.scope_slots()[place];
-            let scope = self.view.storage.scopes.get(slot);
+            let scope = self.view.scopes().get(slot);
             let scope = scope.expect("a scope is interned before a row names it");
             (segment.record(place), &**scope)
         };
@@ -317,13 +323,13 @@ impl Questions<'_> {
     }
 
     /// The same for one row.
-    fn holds(&self, segment: &Segment, place: usize) -> bool {
+    fn holds(&self, segment: Segment<'_>, place: usize) -> bool {
         (!self.expiry || segment.expire_times()[place] > self.time.at)
             && (!self.validity || self.time.holds(segment, place, self.view.sequence))
     }
 
     /// Where a segment's words are in a bitmap over the view's rows.
-    fn words_of(&self, segment: &Segment) -> Range<usize> {
+    fn words_of(&self, segment: Segment<'_>) -> Range<usize> {
         let first = (segment.base as usize / 64).min(self.base.len());
         let count = segment.rows_below(self.view.limit).div_ceil(64);
         first..self.base.len().min(first + count)
@@ -376,7 +382,7 @@ fn keep_each(words: &mut [u64], holds: impl Fn(usize) -> bool) {
 impl Time {
     /// Whether the rows without an end are those that hold.
     fn only_current(self, view: &View) -> bool {
-        !self.is_past && !self.include_superseded && view.extremes.planned_end <= self.at
+        !self.is_past && !self.include_superseded && view.counts.planned_end <= self.at
     }
 
     /// Whether every row holds.
@@ -384,7 +390,7 @@ impl Time {
         !self.is_past && self.include_superseded
     }
 
-    fn holds(self, segment: &Segment, place: usize, sequence: u32) -> bool {
+    fn holds(self, segment: Segment<'_>, place: usize, sequence: u32) -> bool {
         let has_begun = !self.is_past || segment.valid_from()[place] <= self.at;
         if !has_begun || self.include_superseded {
             return has_begun;

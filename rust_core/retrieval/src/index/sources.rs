@@ -73,7 +73,7 @@ impl Sources {
 
     /// The segment of a row and the row's place in it.
     #[inline]
-    pub(super) fn place(&self, row: SourceRow) -> (&Segment, usize) {
+    pub(super) fn place(&self, row: SourceRow) -> (Segment<'_>, usize) {
         let (source, row) = self.locate(row);
         source.view.locate(row)
     }

@@ -3,7 +3,36 @@
 //! A copy costs as much as the partition is large, and a batch changes a few words of it. So the copy before the last is
 //! brought up to date and given out again, once no view holds it.
 
+use std::ops::Deref;
 use std::sync::Arc;
+
+/// A bitmap that does not change. One of up to 64 rows allocates nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum Words {
+    Few(u64),
+    Many(Arc<[u64]>),
+}
+
+impl From<&[u64]> for Words {
+    fn from(words: &[u64]) -> Self {
+        match *words {
+            [word] => Self::Few(word),
+            _ => Self::Many(words.into()),
+        }
+    }
+}
+
+impl Deref for Words {
+    type Target = [u64];
+
+    #[inline]
+    fn deref(&self) -> &[u64] {
+        match self {
+            Self::Few(word) => std::slice::from_ref(word),
+            Self::Many(words) => words,
+        }
+    }
+}
 
 /// The writer's bitmap.
 #[derive(Default)]
@@ -46,13 +75,17 @@ impl Bitmap {
     }
 
     /// A copy of its present state.
-    pub(super) fn publish(&mut self) -> Arc<[u64]> {
+    pub(super) fn publish(&mut self) -> Words {
+        if let [word] = self.words[..] {
+            self.changed.clear();
+            return Words::Few(word);
+        }
         let copy = self.spare.take().and_then(|spare| self.updated(spare));
         let copy = copy.unwrap_or_else(|| self.words.as_slice().into());
         std::mem::swap(&mut self.changed, &mut self.changed_before);
         self.changed.clear();
         self.spare = self.last.replace(Arc::clone(&copy));
-        copy
+        Words::Many(copy)
     }
 
     /// The copy before the last with what has changed since; None if it is still held or too short.
@@ -67,11 +100,14 @@ impl Bitmap {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
-    use super::Bitmap;
+    use super::{Bitmap, Words};
+
+    #[test]
+    fn a_bitmap_takes_no_more_than_a_slice() {
+        assert_eq!(size_of::<Words>(), size_of::<&[u64]>());
+    }
 
     proptest! {
         #[test]
@@ -79,7 +115,7 @@ mod tests {
             batches in prop::collection::vec((prop::collection::vec((0..300_u32, any::<bool>()), 0..8), 0..4_usize), 1..30),
         ) {
             let mut bitmap = Bitmap::default();
-            let mut held: Vec<(Arc<[u64]>, Vec<u64>)> = Vec::new();
+            let mut held: Vec<(Words, Vec<u64>)> = Vec::new();
             for (changes, keep) in batches {
                 for (row, is_in) in changes {
                     bitmap.set(row, is_in);

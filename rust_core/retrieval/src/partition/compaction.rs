@@ -7,10 +7,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::base::Base;
 use super::base::build::{Plan, Renumbering};
 use super::segment::RowNumber;
-use super::view::{View, has_row, rows_of};
+use super::view::{BaseRef, View, has_row, rows_of};
 use super::writer::Writer;
 use crate::Error;
 use crate::vector::padded;
@@ -19,6 +18,16 @@ use crate::vector::padded;
 const LAST_ROUND: usize = 64;
 /// When writers are faster than this loop, they wait after so many rounds.
 const ROUNDS: usize = 8;
+
+/// A base of the live rows of a view.
+pub(super) fn base_of(
+    dimension: usize,
+    view: &Arc<View>,
+    tombstones: Vec<(u128, u32)>,
+) -> Result<BaseRef, Error> {
+    let base = Plan::new(view, padded(dimension), tombstones)?.build()?;
+    Ok(BaseRef::new(base, view.sequence))
+}
 
 /// A new state of a partition on its way.
 pub(super) struct Compaction {
@@ -41,20 +50,15 @@ impl Compaction {
         tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
         let plan = Plan::new(&view, padded(dimension), tombstones)?;
-        let base: Arc<Base> = Arc::new(plan.build()?);
+        let base = BaseRef::new(plan.build()?, view.sequence);
         let renumbering = plan.into_renumbering();
         Ok(Self {
-            writer: Writer::over(dimension, &base, Arc::default(), view.sequence),
+            writer: Writer::over(dimension, &base),
             reached: Arc::clone(&view),
             origin: view,
             renumbering,
             adopted: HashMap::new(),
         })
-    }
-
-    /// The writer of nothing but the base.
-    pub(super) fn into_writer(self) -> Writer {
-        self.writer
     }
 
     /// Makes up for what happened, until little is left or the writers are too fast.
@@ -71,7 +75,7 @@ impl Compaction {
 
     /// Whether a view is a later state of the one that it began with: a load makes another.
     pub(super) fn is_of(&self, view: &View) -> bool {
-        Arc::ptr_eq(&self.origin.storage, &view.storage)
+        self.origin.is_over_base_of(view)
     }
 
     /// Makes up for the difference to a later view.
@@ -91,7 +95,7 @@ impl Compaction {
                 self.writer.remove(number);
             }
         }
-        for segment in view.segments.iter() {
+        for segment in view.segments() {
             for place in segment.closed_between(before.sequence, view.sequence) {
                 let row = segment.base + place as u32;
                 let number = number_of(&self.adopted, row).filter(|_| has_row(&view.live, row));

@@ -7,15 +7,16 @@ use bytemuck::{Pod, Zeroable};
 use foldhash::fast::RandomState;
 
 use super::append_list::AppendList;
-use super::base::Base;
 use super::base::layout::Lexicon;
 use super::segment::RowNumber;
-use super::view::{View, has_row};
+use super::view::{BaseRef, View, has_row};
 use crate::sync::RwLock;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Most terms of a partition occur in a few rows only.
 const FIRST_POSTINGS: usize = 4;
+/// Of so many postings of a base the current ones are counted each time: to remember the number would cost more.
+const FEW_POSTINGS: usize = 64;
 
 /// One row that holds a term, with what its score needs, so that the scan of a list reads nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
@@ -51,7 +52,7 @@ pub(crate) struct Postings {
 
 /// A key of a base.
 struct Sealed {
-    base: Arc<Base>,
+    base: BaseRef,
     lexicon: Lexicon,
     place: usize,
 }
@@ -90,11 +91,15 @@ impl Sealed {
     }
 
     fn current_in(&self, view: &View) -> u32 {
+        let postings = self.postings();
         if view.is_all_current() {
-            return self.postings().len() as u32;
+            return postings.len() as u32;
+        }
+        if postings.len() <= FEW_POSTINGS {
+            return count(view, postings.iter());
         }
         let known = self.base.counted(self.lexicon, self.place);
-        counted(known, view, || self.postings().iter())
+        counted(known, view, || postings.iter())
     }
 }
 
@@ -109,12 +114,15 @@ fn counted<'a, I: Iterator<Item = &'a Posting>>(
     if (last >> 32) as u32 == view.sequence {
         return last as u32;
     }
-    let count = postings()
-        .map(|posting| u32::from(has_row(&view.current, posting.row)))
-        .sum::<u32>();
+    let count = count(view, postings());
     let last = u64::from(view.sequence) << 32 | u64::from(count);
     known.store(last, Ordering::Relaxed);
     count
+}
+
+fn count<'a>(view: &View, postings: impl Iterator<Item = &'a Posting>) -> u32 {
+    let is_current = |posting: &Posting| u32::from(has_row(&view.current, posting.row));
+    postings.map(is_current).sum()
 }
 
 /// The rows after the base that hold a term, ascending. It may run ahead of a reader's view: rows from its limit on are to be ignored.
@@ -216,33 +224,65 @@ impl PostingList {
     }
 }
 
-/// The keys of the base, and a map of those that came later, which grows only. Its lock is held for look-ups and for the
-/// insertion of one new key, never while postings are read.
-pub(crate) struct Dictionary {
-    sealed: Option<Arc<Base>>,
-    lexicon: Lexicon,
-    growing: RwLock<Growing>,
-}
-
-type Growing = HashMap<Box<str>, Arc<PostingList>, RandomState>;
+/// A map of the keys that came after the base, which grows only. Its lock is held for look-ups and for the insertion of one
+/// new key, never while postings are read.
+#[derive(Default)]
+pub(crate) struct Dictionary(RwLock<HashMap<Box<str>, Arc<PostingList>, RandomState>>);
 
 impl Dictionary {
-    /// Nothing but the keys of a base.
-    pub(crate) fn over(sealed: Option<Arc<Base>>, lexicon: Lexicon) -> Self {
+    /// Adds a row to the list of a key.
+    pub(crate) fn push(&self, key: &str, posting: Posting) {
+        if let Some(list) = self.0.read().get(key) {
+            return list.push(posting);
+        }
+        let list = PostingList::new();
+        list.push(posting);
+        self.0.write().insert(key.into(), Arc::new(list));
+    }
+
+    /// How many bytes it takes, about: the map's own slots are counted at their nominal size.
+    pub(crate) fn bytes(&self) -> usize {
+        const OVERHEAD: usize = size_of::<(Box<str>, Arc<PostingList>)>()
+            + 1
+            + 2 * size_of::<usize>()
+            + 2 * size_of::<AtomicU64>();
+        let growing = self.0.read();
+        growing
+            .iter()
+            .map(|(key, list)| key.len() + list.postings.bytes() + OVERHEAD)
+            .sum()
+    }
+}
+
+/// All keys of a view: those of its base, and those that came later.
+pub(crate) struct Vocabulary<'a> {
+    sealed: Option<BaseRef>,
+    growing: Option<&'a Dictionary>,
+    lexicon: Lexicon,
+}
+
+impl<'a> Vocabulary<'a> {
+    pub(super) fn new(
+        sealed: Option<BaseRef>,
+        growing: Option<&'a Dictionary>,
+        lexicon: Lexicon,
+    ) -> Self {
         Self {
             sealed,
+            growing,
             lexicon,
-            growing: RwLock::default(),
         }
     }
 
     /// The postings of some keys, in their order.
     pub(crate) fn lists(&self, keys: &[&str]) -> Vec<Option<Postings>> {
-        let growing = self.growing.read();
+        let growing = self.growing.map(|growing| growing.0.read());
         let lists = keys.iter().map(|&key| {
             let postings = Postings {
                 sealed: self.sealed_of(key),
-                growing: growing.get(key).cloned(),
+                growing: growing
+                    .as_ref()
+                    .and_then(|growing| growing.get(key).cloned()),
             };
             (postings.sealed.is_some() || postings.growing.is_some()).then_some(postings)
         });
@@ -252,81 +292,58 @@ impl Dictionary {
     fn sealed_of(&self, key: &str) -> Option<Sealed> {
         let base = self.sealed.as_ref()?;
         let place = base.find(self.lexicon, key)?;
-        Some(Sealed {
-            base: Arc::clone(base),
-            lexicon: self.lexicon,
-            place,
-        })
+        Some(self.sealed_at(base, place))
     }
 
-    /// Adds a row to the list of a key.
-    pub(crate) fn push(&self, key: &str, posting: Posting) {
-        if let Some(list) = self.growing.read().get(key) {
-            return list.push(posting);
+    fn sealed_at(&self, base: &BaseRef, place: usize) -> Sealed {
+        Sealed {
+            base: base.clone(),
+            lexicon: self.lexicon,
+            place,
         }
-        let list = PostingList::new();
-        list.push(posting);
-        self.growing.write().insert(key.into(), Arc::new(list));
     }
 
     /// Every key with its postings, in no order.
     pub(crate) fn all(&self) -> Vec<(Box<[u8]>, Postings)> {
-        let growing = self.growing.read();
-        let mut all = Vec::with_capacity(growing.len());
-        for (key, list) in &*growing {
+        let growing = self.growing.map(|growing| growing.0.read());
+        let mut all = Vec::new();
+        for (key, list) in growing.iter().flat_map(|growing| growing.iter()) {
             let postings = Postings {
                 sealed: self.sealed_of(key),
                 growing: Some(Arc::clone(list)),
             };
             all.push((key.as_bytes().into(), postings));
         }
-        for (base, place) in self.places() {
-            let key = base.key(self.lexicon, place);
-            // A key that is in both has been taken above.
-            if std::str::from_utf8(key).is_ok_and(|key| !growing.contains_key(key)) {
-                let sealed = Sealed {
-                    base: Arc::clone(base),
-                    lexicon: self.lexicon,
-                    place,
-                };
-                let postings = Postings {
-                    sealed: Some(sealed),
-                    growing: None,
-                };
-                all.push((key.into(), postings));
+        let is_growing = |key: &str| {
+            let growing = growing.as_ref();
+            growing.is_some_and(|growing| growing.contains_key(key))
+        };
+        if let Some(base) = &self.sealed {
+            for place in 0..base.keys(self.lexicon) {
+                let key = base.key(self.lexicon, place);
+                // A key that is in both has been taken above.
+                if std::str::from_utf8(key).is_ok_and(|key| !is_growing(key)) {
+                    let postings = Postings {
+                        sealed: Some(self.sealed_at(base, place)),
+                        growing: None,
+                    };
+                    all.push((key.into(), postings));
+                }
             }
         }
         all
     }
 
-    fn places(&self) -> impl Iterator<Item = (&Arc<Base>, usize)> {
-        let sealed = self.sealed.iter();
-        sealed.flat_map(|base| (0..base.keys(self.lexicon)).map(move |place| (base, place)))
-    }
-
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
-        let growing = self.growing.read();
-        let Some(base) = &self.sealed else {
-            return growing.len();
-        };
-        let new = growing
-            .keys()
-            .filter(|key| base.find(self.lexicon, key).is_none());
-        base.keys(self.lexicon) + new.count()
-    }
-
-    /// How many bytes it takes beyond the base, about: the map's own slots are counted at their nominal size.
-    pub(crate) fn bytes(&self) -> usize {
-        const OVERHEAD: usize = size_of::<(Box<str>, Arc<PostingList>)>()
-            + 1
-            + 2 * size_of::<usize>()
-            + 2 * size_of::<AtomicU64>();
-        let growing = self.growing.read();
-        growing
-            .iter()
-            .map(|(key, list)| key.len() + list.postings.bytes() + OVERHEAD)
-            .sum()
+        let sealed = self.sealed.as_ref();
+        let growing = self.growing.map_or(0, |growing| {
+            let growing = growing.0.read();
+            let is_sealed =
+                |key: &str| sealed.is_some_and(|base| base.find(self.lexicon, key).is_some());
+            growing.keys().filter(|key| !is_sealed(key)).count()
+        });
+        sealed.map_or(0, |base| base.keys(self.lexicon)) + growing
     }
 }
 

@@ -23,9 +23,6 @@ const WORD: u32 = 64;
 /// A graph is built anew when of so many of its rows one no longer holds.
 const ENDED_SHARE: usize = 4;
 
-/// The graph of one numbering of rows, shared by the storages that go with this numbering.
-pub(crate) type Links = Arc<GraphSlot>;
-
 /// A place for the graph of a partition. It belongs to one numbering of rows: another numbering has another one.
 #[derive(Default)]
 pub(crate) struct GraphSlot {
@@ -116,7 +113,7 @@ impl RowGraph {
         let rows = ViewRows::new(view, stride);
         let end = view.limit - view.limit % WORD;
         let mut next = self.covered();
-        for segment in view.segments.iter() {
+        for segment in view.segments() {
             let end = segment.base + segment.rows_below(end) as u32;
             next = next.max(segment.base.min(end));
             while next < end {
@@ -167,6 +164,12 @@ impl GraphSlot {
         serving.as_ref().map_or(0, |graph| graph.graph.bytes())
     }
 
+    /// Whether a view of this size is to have a graph.
+    pub(crate) fn is_wanted(view: &View, graph_use: GraphUse) -> bool {
+        let rows = view.counts.current as usize;
+        graph_use != GraphUse::WhereFaster || rows >= GRAPH_FROM_ROWS
+    }
+
     /// Adds some rows of the slot's own view, or of a new graph that will take the place of a stale one, or finds out how
     /// wide searches have to look; whether there is more to do. Takes about [`STEP`]; searches are not disturbed.
     pub(crate) fn step(
@@ -187,8 +190,7 @@ impl GraphSlot {
         let serving = if let Some(serving) = self.serving() {
             serving
         } else {
-            let rows = view.counts.current as usize;
-            if graph_use == GraphUse::WhereFaster && rows < GRAPH_FROM_ROWS {
+            if !Self::is_wanted(view, graph_use) {
                 return false;
             }
             let first = fresh();

@@ -103,7 +103,7 @@ impl Calibration {
         let mut best = TopK::new(TOP);
         let stride = query.stride();
         let current = self.current(view);
-        for segment in view.segments.iter() {
+        for segment in view.segments() {
             let first = (segment.base as usize / 64).min(current.len());
             let rows = segment
                 .rows_below(view.limit)

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc as StdArc;
 
 use loom::sync::Arc;
 use loom::thread;
 
 use super::append_list::AppendList;
 use super::append_only::AppendOnly;
+use super::base::layout::Lexicon;
 use super::view::{View, has_row, rows_of};
-use super::{Close, Memory, Partition, Row, ScopeIds};
+use super::{Close, Memory, Partition, PartitionKey, Row, ScopeIds};
 
 /// Interleavings with at most so many switches of a running thread; what loom's authors found to show nearly all bugs.
 const PREEMPTIONS: usize = 2;
@@ -123,6 +125,14 @@ fn row(memory_id: u128, version: u32) -> Row<Vec<u8>> {
     Row { memory, vector }
 }
 
+fn key() -> PartitionKey {
+    PartitionKey {
+        tenant: String::new(),
+        owner_kind: 1,
+        owner_id: String::new(),
+    }
+}
+
 fn close(memory_id: u128, valid_to_micros: Option<i64>) -> Close {
     Close {
         memory_id,
@@ -132,7 +142,7 @@ fn close(memory_id: u128, valid_to_micros: Option<i64>) -> Close {
 }
 
 /// Reads all that a view shows as a search does; the versions that are live with their ends.
-fn read(view: &View) -> Vec<(u32, Option<i64>)> {
+fn read(view: &StdArc<View>) -> Vec<(u32, Option<i64>)> {
     let live: Vec<_> = rows_of(&view.live)
         .map(|row| (view.record(row).version(), view.end(row)))
         .collect();
@@ -140,12 +150,12 @@ fn read(view: &View) -> Vec<(u32, Option<i64>)> {
     for row in rows_of(&view.live) {
         assert!(row < view.limit, "a row beyond the limit is live");
         assert_eq!(has_row(&view.current, row), view.end(row).is_none());
-        assert_eq!(*view.scope(row), ScopeIds::default());
+        assert_eq!(*view.scope(view.slot(row)), ScopeIds::default());
         let (segment, place) = view.locate(row);
         assert!(segment.has_vector(place));
         assert_eq!(segment.lengths()[place], 1);
     }
-    let [list] = &view.storage.terms.lists(&["tick"])[..] else {
+    let [list] = &view.vocabulary(Lexicon::Terms).lists(&["tick"])[..] else {
         unreachable!("one list for one term")
     };
     let list = list.as_ref().expect("the first batch has the term");
@@ -169,7 +179,7 @@ fn race(
 ) {
     let expected = [(1, 1), (1, 2), (2, 2)];
     check(Some(PREEMPTIONS), expected, move || {
-        let partition = Arc::new(Partition::new(1));
+        let partition = Arc::new(Partition::new(&key(), 1));
         partition.apply(1, &[row(1, 1)], &[]).expect("a valid row");
         let before = [(1, None)];
         let writer = thread::spawn({

@@ -6,8 +6,9 @@
 
 mod append_list;
 mod append_only;
+mod aside;
 pub(crate) mod base;
-mod bitmap;
+pub(crate) mod bitmap;
 mod compaction;
 pub(crate) mod dictionary;
 pub(crate) mod graph;
@@ -15,6 +16,7 @@ mod graph_width;
 mod growing;
 #[cfg(all(loom, test))]
 mod interleavings;
+mod key;
 mod memory;
 mod record;
 mod record_check;
@@ -33,11 +35,14 @@ use crate::sync::{ArcSwap, Mutex};
 use crate::vector::plan::GraphUse;
 use crate::vector::{SimdPath, padded};
 use base::Base;
+use base::layout::Lexicon;
 use compaction::Compaction;
+use graph::GraphSlot;
 use segment::NEVER;
-use view::{View, rows_of};
+use view::{BaseRef, View, rows_of};
 use writer::Writer;
 
+pub(crate) use key::KeyParts;
 pub use memory::{
     Close, Memory, MetadataValue, PartitionKey, Row, ScopeIds, ScopeMatch, format_memory_id,
     parse_memory_id,
@@ -90,6 +95,11 @@ pub(crate) struct Partition {
     writer: Mutex<Option<Box<Writer>>>,
     /// One compaction at a time.
     compacting: Mutex<()>,
+    /// The parts of its key: the tenant and the owner's id in one text, without what a structure of their own would be
+    /// padded with.
+    owner_kind: u8,
+    tenant_bytes: u32,
+    tenant_and_owner: Box<str>,
 }
 
 /// A partition is compacted when one row in so many is dead, or has come since the base was made.
@@ -100,13 +110,21 @@ const FEW_ROWS: u32 = 64;
 
 impl Partition {
     /// Without rows.
-    pub(crate) fn new(dimension: usize) -> Self {
+    pub(crate) fn new(key: &PartitionKey, dimension: usize) -> Self {
         let mut writer = Writer::new(dimension);
         Self {
             view: ArcSwap::from_pointee(writer.view()),
             writer: Mutex::new(Some(Box::new(writer))),
             compacting: Mutex::new(()),
+            owner_kind: key.owner_kind,
+            tenant_bytes: key.tenant.len() as u32,
+            tenant_and_owner: [key.tenant.as_str(), &key.owner_id].concat().into(),
         }
+    }
+
+    /// Whose rows they are.
+    pub(crate) fn key(&self) -> KeyParts<'_> {
+        KeyParts::split(self.owner_kind, &self.tenant_and_owner, self.tenant_bytes)
     }
 
     /// The state after the last batch.
@@ -133,14 +151,11 @@ impl Partition {
 
     /// A writer to take over from one that left nothing but a base.
     fn writer_of_base(&self, dimension: usize) -> Writer {
-        let view = self.view();
-        match &view.base {
-            Some(base) => {
-                let graph = Arc::clone(&view.storage.graph);
-                Writer::over(dimension, base, graph, view.sequence)
-            }
-            None => Writer::new(dimension),
-        }
+        let base = self.view().base_ref();
+        base.map_or_else(
+            || Writer::new(dimension),
+            |base| Writer::over(dimension, &base),
+        )
     }
 
     /// Replaces all that is there by these rows. Readers keep the old state until it is done.
@@ -152,20 +167,17 @@ impl Partition {
         let mut fresh = Writer::new(dimension);
         fresh.write(rows, &[])?;
         let view = Arc::new(fresh.view());
-        let made = Compaction::of(dimension, view, fresh.tombstones())?;
+        let base = compaction::base_of(dimension, &view, fresh.tombstones())?;
         let mut writer = self.writer.lock();
-        self.settle(made.into_writer(), &mut writer);
+        self.rest(&base, &mut writer);
         Ok(())
     }
 
     /// Replaces all that is there by a base.
-    pub(crate) fn settle_on(&self, dimension: usize, base: Base) {
+    pub(crate) fn settle_on(&self, base: Base) {
         let mut writer = self.writer.lock();
-        let sequence = self.view().sequence + 1;
-        self.settle(
-            Writer::over(dimension, &Arc::new(base), Arc::default(), sequence),
-            &mut writer,
-        );
+        let base = BaseRef::new(base, self.view().sequence + 1);
+        self.rest(&base, &mut writer);
     }
 
     /// The state now, to be written to a file.
@@ -179,10 +191,20 @@ impl Partition {
         }
     }
 
+    /// Publishes a base and nothing else; who writes next begins with that.
+    fn rest(&self, base: &BaseRef, writer: &mut Option<Box<Writer>>) {
+        self.view.store(Arc::clone(base.view()));
+        *writer = None;
+    }
+
     /// Publishes the state of a new writer and keeps the writer if it has more than the base.
     fn settle(&self, mut fresh: Writer, writer: &mut Option<Box<Writer>>) {
-        self.view.store(Arc::new(fresh.view()));
-        *writer = fresh.has_written().then(|| Box::new(fresh));
+        if let Some(base) = fresh.base().filter(|_| !fresh.has_written()) {
+            self.rest(base, writer);
+        } else {
+            self.view.store(Arc::new(fresh.view()));
+            *writer = Some(Box::new(fresh));
+        }
     }
 
     /// Makes a new base of the live rows. Readers are not disturbed, and writers wait only for its last moments.
@@ -207,7 +229,7 @@ impl Partition {
 
     /// The last version of every deleted memory.
     fn tombstones(&self, writer: Option<&Writer>) -> Vec<(u128, u32)> {
-        match (writer, self.view().base.as_ref()) {
+        match (writer, self.view().base()) {
             (Some(writer), _) => writer.tombstones(),
             (None, Some(base)) => base.tombstones().collect(),
             (None, None) => Vec::new(),
@@ -226,9 +248,21 @@ impl Partition {
             self.compact(dimension)?;
             return Ok(true);
         }
-        let (graph, stride) = (&view.storage.graph, padded(dimension));
-        Ok(view.segments.iter().any(|segment| segment.code_bits())
-            || graph.step(&view, path, stride, graph_use))
+        if view
+            .growing_segments()
+            .iter()
+            .any(|segment| segment.code_bits())
+        {
+            return Ok(true);
+        }
+        let stride = padded(dimension);
+        let has_graph = view.graph().is_some_and(GraphSlot::is_there);
+        let graph = if has_graph || GraphSlot::is_wanted(&view, graph_use) {
+            view.graph_or_new()
+        } else {
+            None
+        };
+        Ok(graph.is_some_and(|graph| graph.step(&view, path, stride, graph_use)))
     }
 
     /// The versions that it holds, in no particular order.
@@ -250,25 +284,21 @@ impl Partition {
     /// What it holds.
     pub(crate) fn stats(&self) -> PartitionStats {
         let view = self.view();
-        let segments: usize = view.segments.iter().map(|segment| segment.bytes()).sum();
-        let storage = &view.storage;
+        let graph = view.graph();
+        let graph_bytes = graph.map_or(0, GraphSlot::bytes);
         PartitionStats {
             partitions: 1,
             rows: view.counts.live.into(),
             dead: (view.counts.written - view.counts.live).into(),
             current: view.counts.current.into(),
             vectors: view.counts.vectors.into(),
-            terms: storage.terms.len() as u64,
-            entities: storage.entities.len() as u64,
-            graph_rows: storage.graph.rows(),
-            graph_bytes: storage.graph.bytes() as u64,
-            bytes: (segments
-                + storage.graph.bytes()
-                + view.base.as_ref().map_or(0, |base| base.bytes())
-                + storage.terms.bytes()
-                + storage.entities.bytes()
-                + storage.scopes.bytes()) as u64,
-            mapped_bytes: view.base.as_ref().map_or(0, |base| base.mapped_bytes()) as u64,
+            terms: view.vocabulary(Lexicon::Terms).len() as u64,
+            entities: view.vocabulary(Lexicon::Names).len() as u64,
+            graph_rows: graph.map_or(0, GraphSlot::rows),
+            graph_bytes: graph_bytes as u64,
+            bytes: (size_of::<Self>() + self.tenant_and_owner.len() + view.bytes() + graph_bytes)
+                as u64,
+            mapped_bytes: view.base().map_or(0, Base::mapped_bytes) as u64,
         }
     }
 }
@@ -276,7 +306,7 @@ impl Partition {
 /// Whether so many rows are dead, or came after the base, that a new base is worth its price.
 fn is_due(view: &View) -> bool {
     let written = view.counts.written;
-    let sealed = view.base.as_ref().map_or(0, |base| base.rows() as u32);
+    let sealed = view.base().map_or(0, |base| base.rows() as u32);
     let (dead, tail) = (written - view.counts.live, written - sealed);
     if written <= FEW_ROWS {
         return dead + tail > 0;

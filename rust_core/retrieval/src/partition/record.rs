@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytemuck::TransparentWrapper;
 
-use super::base::Base;
 use super::memory::{Memory, MetadataValue, indexed_text};
+use super::view::BaseRef;
 
 pub(super) const SECTION_METADATA: usize = 0;
 pub(super) const SECTION_CATEGORIES: usize = 1;
@@ -52,7 +52,7 @@ pub struct Record(Place);
 #[derive(Clone, Debug)]
 enum Place {
     Own(Arc<[u8]>),
-    Sealed { base: Arc<Base>, row: usize },
+    Sealed { base: BaseRef, row: usize },
 }
 
 /// A metadata value inside a record.
@@ -107,7 +107,7 @@ impl Record {
     }
 
     /// That of a row of a base.
-    pub(crate) fn sealed(base: Arc<Base>, row: usize) -> Self {
+    pub(crate) fn sealed(base: BaseRef, row: usize) -> Self {
         Self(Place::Sealed { base, row })
     }
 

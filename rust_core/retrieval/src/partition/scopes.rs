@@ -40,6 +40,22 @@ pub(crate) enum Slots {
     Some(Vec<u32>),
 }
 
+impl Slots {
+    /// Of whether each slot, in order, is selected.
+    pub(super) fn of(each: impl Iterator<Item = bool>) -> Self {
+        let mut selected = None;
+        for (slot, is_selected) in each.enumerate() {
+            let slot = slot as u32;
+            if !is_selected && selected.is_none() {
+                selected = Some((0..slot).collect());
+            } else if let (true, Some(slots)) = (is_selected, &mut selected) {
+                Vec::push(slots, slot);
+            }
+        }
+        selected.map_or(Self::All, Self::Some)
+    }
+}
+
 impl Scopes {
     pub(crate) fn new() -> Self {
         Self {
@@ -77,18 +93,8 @@ impl Scopes {
         if let Some(directory) = self.directory.get() {
             return directory.read().select(asked, scope_match);
         }
-        let (mut slots, mut count) = (Vec::new(), 0);
-        for (slot, scope) in self.list.slices().flatten().enumerate() {
-            count += 1;
-            if asked.selects(scope, scope_match) {
-                slots.push(slot as u32);
-            }
-        }
-        if slots.len() == count {
-            Slots::All
-        } else {
-            Slots::Some(slots)
-        }
+        let scopes = self.list.slices().flatten();
+        Slots::of(scopes.map(|scope| asked.selects(scope, scope_match)))
     }
 
     /// How many bytes it takes, about: maps are counted at the nominal size of their entries.

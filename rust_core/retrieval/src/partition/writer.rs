@@ -7,17 +7,15 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::base::Base;
-use super::base::layout::Lexicon;
 use super::bitmap::Bitmap;
 use super::dictionary::{Dictionary, Posting};
-use super::graph::Links;
+use super::graph::GraphSlot;
 use super::memory::{Close, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
 use super::scratch::Scratch;
-use super::segment::{LAST_ROW, NEVER, NewRow, RowNumber, SEGMENT_ROWS, Segment, place_of};
-use super::view::{Counts, Extremes, Storage, View, first_rows, has_row};
+use super::segment::{GrowingSegment, LAST_ROW, NEVER, NewRow, RowNumber, SEGMENT_ROWS, Segment};
+use super::view::{BaseRef, Counts, Growing, Segments, Storage, View, has_row};
 use crate::Error;
 use crate::entity::{find_entities, normalize_name};
 use crate::text::analyze;
@@ -31,12 +29,10 @@ const GREATEST_FIRST_ROWS: usize = 256;
 pub(crate) struct Writer {
     dimension: usize,
     storage: Arc<Storage>,
-    base: Option<Arc<Base>>,
-    segments: Arc<[Arc<Segment>]>,
+    segments: Segments,
     sequence: u32,
     limit: RowNumber,
     counts: Counts,
-    extremes: Extremes,
     live: Bitmap,
     current: Bitmap,
     slots: HashMap<Arc<ScopeIds>, u32, RandomState>,
@@ -51,42 +47,19 @@ pub(crate) struct Writer {
 impl Writer {
     /// Of an empty partition.
     pub(crate) fn new(dimension: usize) -> Self {
-        Self::with_base(dimension, None, Arc::default())
-    }
-
-    /// Of a partition that has the rows of a base and no others, and a graph of them.
-    pub(crate) fn over(dimension: usize, base: &Arc<Base>, graph: Links, sequence: u32) -> Self {
-        let mut writer = Self::with_base(dimension, Some(Arc::clone(base)), graph);
-        writer.sequence = sequence;
-        let summary = base.summary();
-        writer.segments = Segment::of_base(base).into();
-        writer.limit = base.rows() as u32;
-        writer.counts = summary.counts;
-        writer.extremes = summary.extremes;
-        writer.live = Bitmap::new(first_rows(base.rows()));
-        writer.current = Bitmap::new(summary.current);
-        for scope in base.scopes() {
-            writer.intern(scope);
-        }
-        writer
-    }
-
-    fn with_base(dimension: usize, base: Option<Arc<Base>>, graph: Links) -> Self {
         let storage = Storage {
-            terms: Dictionary::over(base.clone(), Lexicon::Terms),
-            entities: Dictionary::over(base.clone(), Lexicon::Names),
+            terms: Dictionary::default(),
+            entities: Dictionary::default(),
             scopes: Scopes::new(),
-            graph,
+            graph: GraphSlot::default(),
         };
         Self {
             dimension,
             storage: Arc::new(storage),
-            base,
-            segments: Arc::new([]),
+            segments: Segments::default(),
             sequence: 0,
             limit: 0,
             counts: Counts::default(),
-            extremes: Extremes::default(),
             live: Bitmap::default(),
             current: Bitmap::default(),
             slots: HashMap::default(),
@@ -96,13 +69,34 @@ impl Writer {
         }
     }
 
+    /// Of a partition that has the rows of a base and no others.
+    pub(crate) fn over(dimension: usize, base: &BaseRef) -> Self {
+        let mut writer = Self::new(dimension);
+        let view = base.view();
+        writer.segments.base = Some(base.clone());
+        writer.sequence = view.sequence;
+        writer.limit = view.limit;
+        writer.counts = view.counts;
+        writer.live = Bitmap::new(view.live.to_vec());
+        writer.current = Bitmap::new(view.current.to_vec());
+        for scope in base.unpacked_scopes() {
+            writer.intern(scope);
+        }
+        writer
+    }
+
+    /// The rows with which it began.
+    pub(crate) fn base(&self) -> Option<&BaseRef> {
+        self.segments.base.as_ref()
+    }
+
     /// Whether it has anything that the base has not.
     pub(crate) fn has_written(&self) -> bool {
-        let rows = self.base.as_ref().map_or(0, |base| base.rows());
+        let rows = self.base().map_or(0, |base| base.rows());
         self.counts.written as usize > rows
             || self.counts.live as usize != rows
             || !self.deleted.is_empty()
-            || self.segments.iter().any(|segment| segment.has_marks())
+            || self.segments.has_marks()
     }
 
     /// Begins a batch of this number.
@@ -120,7 +114,8 @@ impl Writer {
 
     /// The last version of every deleted memory.
     pub(crate) fn tombstones(&self) -> Vec<(u128, u32)> {
-        let sealed = self.base.iter().flat_map(|base| base.tombstones());
+        let sealed = self.base().into_iter();
+        let sealed = sealed.flat_map(|base| base.tombstones());
         let mut tombstones: HashMap<u128, u32> = sealed.collect();
         tombstones.extend(&self.deleted);
         tombstones.into_iter().collect()
@@ -128,17 +123,12 @@ impl Writer {
 
     /// The state to publish.
     pub(crate) fn view(&mut self) -> View {
-        View {
+        let growing = Growing {
             storage: Arc::clone(&self.storage),
-            base: self.base.clone(),
-            segments: Arc::clone(&self.segments),
-            sequence: self.sequence,
-            limit: self.limit,
-            counts: self.counts,
-            extremes: self.extremes,
-            live: self.live.publish(),
-            current: self.current.publish(),
-        }
+            segments: self.segments.clone(),
+        };
+        let bitmaps = [self.live.publish(), self.current.publish()];
+        View::growing(growing, self.sequence, self.limit, self.counts, bitmaps)
     }
 
     /// Adds rows, then ends versions. Nothing is visible before the next [`Writer::view`] is published.
@@ -238,13 +228,13 @@ impl Writer {
     }
 
     /// Adds the row of another partition's view, with the end that it has there.
-    pub(crate) fn adopt(&mut self, view: &View, row: RowNumber) -> RowNumber {
+    pub(crate) fn adopt(&mut self, view: &Arc<View>, row: RowNumber) -> RowNumber {
         let (segment, place) = view.locate(row);
         let stride = padded(self.dimension);
-        let record = segment.kept_record(place);
+        let record = view.kept_record(row);
         let names = names_of(record.body(), record.name(), record.entities().into_iter());
         let length = self.count_terms(&record.indexed_text());
-        let scope_slot = self.intern(view.scope(row));
+        let scope_slot = self.intern(view.scope(view.slot(row)));
         let number = self.push(
             NewRow {
                 codes: &segment.codes()[place * stride..][..stride],
@@ -293,13 +283,14 @@ impl Writer {
         let (memory_id, scale) = (row.record.memory_id(), row.scale);
         let planned_end = row.planned_end;
         self.make_room(coming);
-        let segment = self.segments.last().expect("there is room in it");
+        let last = self.segments.growing.last();
+        let segment = last.expect("there is room in it");
         let number = segment.push(row);
         self.limit = number + 1;
         self.counts.written += 1;
-        self.extremes.scale = self.extremes.scale.max(scale);
+        self.counts.largest_scale = self.counts.largest_scale.max(scale);
         if planned_end != NEVER {
-            self.extremes.planned_end = self.extremes.planned_end.max(planned_end);
+            self.counts.planned_end = self.counts.planned_end.max(planned_end);
         }
         self.rows.entry(memory_id).or_default().push(number);
         self.count(number, Counting::In);
@@ -308,23 +299,23 @@ impl Writer {
 
     /// Sees to it that the last segment takes another row, and better all that are coming.
     fn make_room(&mut self, coming: usize) {
-        let last = self.segments.last();
+        let growing = &self.segments.growing;
+        let last = growing.last();
         if last.is_some_and(|segment| segment.has_room()) {
             return;
         }
-        let kept = if let Some(grown) = last.and_then(|segment| segment.grown(coming)) {
-            let others = &self.segments[..self.segments.len() - 1];
-            others.iter().cloned().chain([Arc::new(grown)]).collect()
+        let (kept, next) = if let Some(grown) = last.and_then(|segment| segment.grown(coming)) {
+            (&growing[..growing.len() - 1], grown)
         } else {
             // An eighth of what is there, so that neither small nor large partitions have much room to spare.
             let rows = (self.counts.written as usize / 8).next_power_of_two();
             let rows = rows.clamp(FIRST_ROWS, GREATEST_FIRST_ROWS).max(coming);
-            let index = self.segments.len();
-            let segment = Segment::new(index, self.dimension, rows.min(SEGMENT_ROWS as usize));
-            let all = self.segments.iter().cloned();
-            all.chain([Arc::new(segment)]).collect()
+            let (index, rows) = (self.segments.len(), rows.min(SEGMENT_ROWS as usize));
+            let fresh = GrowingSegment::new(index, self.dimension, rows);
+            (&growing[..], fresh)
         };
-        self.segments = kept;
+        let segments = kept.iter().cloned().chain([Arc::new(next)]).collect();
+        self.segments.growing = segments;
     }
 
     fn intern_copy(&mut self, scope: &ScopeIds) -> u32 {
@@ -356,6 +347,7 @@ impl Writer {
         let (segment, place) = self.locate(row);
         if segment.closed_at(place, self.sequence).is_none() {
             self.count(row, Counting::Out);
+            let (segment, place) = self.locate(row);
             segment.close(place, valid_to, self.sequence);
             self.count(row, Counting::In);
         }
@@ -381,7 +373,7 @@ impl Writer {
     }
 
     fn last_deleted(&self, memory_id: u128) -> Option<u32> {
-        let sealed = || self.base.as_ref()?.last_deleted(memory_id);
+        let sealed = || self.base()?.last_deleted(memory_id);
         self.deleted.get(&memory_id).copied().or_else(sealed)
     }
 
@@ -401,23 +393,22 @@ impl Writer {
     /// Adds a live row to the bitmaps and counts, or takes it out of them.
     fn count(&mut self, row: RowNumber, counting: Counting) {
         let (segment, place) = self.locate(row);
+        let is_current = segment.end_at(place, self.sequence) == NEVER;
+        let expires = segment.expire_times()[place] != NEVER;
+        let has_vector = segment.has_vector(place);
+        let length = u64::from(segment.lengths()[place]);
         let step = |count: &mut u32, applies: bool| match counting {
             Counting::In => *count += u32::from(applies),
             Counting::Out => *count -= u32::from(applies),
         };
-        let is_current = segment.end_at(place, self.sequence) == NEVER;
         let is_in = matches!(counting, Counting::In);
         self.live.set(row, is_in);
         self.current.set(row, is_in && is_current);
         step(&mut self.counts.live, true);
         step(&mut self.counts.current, is_current);
-        step(
-            &mut self.counts.expiring,
-            segment.expire_times()[place] != NEVER,
-        );
-        step(&mut self.counts.vectors, segment.has_vector(place));
+        step(&mut self.counts.expiring, expires);
+        step(&mut self.counts.vectors, has_vector);
         if is_current {
-            let length = u64::from(segment.lengths()[place]);
             match counting {
                 Counting::In => self.counts.total_length += length,
                 Counting::Out => self.counts.total_length -= length,
@@ -433,7 +424,8 @@ impl Writer {
 
     /// The live rows of a memory.
     fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
-        let sealed = self.base.iter().flat_map(|base| base.rows_of(memory_id));
+        let sealed = self.base().into_iter();
+        let sealed = sealed.flat_map(|base| base.rows_of(memory_id));
         let growing = self.rows.get(&memory_id).into_iter().flatten().copied();
         let is_live = |&row: &RowNumber| has_row(self.live.words(), row);
         sealed.filter(is_live).chain(growing).collect()
@@ -449,9 +441,8 @@ impl Writer {
         segment.end_at(place, self.sequence)
     }
 
-    fn locate(&self, row: RowNumber) -> (Arc<Segment>, usize) {
-        let (segment, place) = place_of(row);
-        (Arc::clone(&self.segments[segment]), place)
+    fn locate(&self, row: RowNumber) -> (Segment<'_>, usize) {
+        self.segments.locate(row)
     }
 }
 

@@ -38,20 +38,20 @@ pub(crate) fn open(
     let start = Header::length(key, model, header.checksums.len());
     let layout = Layout::new(header.sizes)?;
     let units = Units::of(&layout);
-    if length != (start + layout.end) as u64 || units.count() != header.checksums.len() {
+    if length != (start + layout.end()) as u64 || units.count() != header.checksums.len() {
         return Err(refused("it is not as long as it says"));
     }
     let image = Mapped::new(&file, start).map_err(system)?;
     // Every search by vector reads the 1-bit codes, and the check reads the structure behind them.
-    image.will_need(layout.bits, layout.first_postings() - layout.bits);
+    image.will_need(layout.bits(), layout.first_postings() - layout.bits());
     // A search reads a few rows of the rest; reading ahead would bring in the whole file for them.
-    image.at_random(0, layout.bits);
+    image.at_random(0, layout.bits());
     image.at_random(
         layout.first_postings(),
-        layout.end - layout.first_postings(),
+        layout.end() - layout.first_postings(),
     );
     let checks = Checks::new(units, header.checksums);
-    let base = Base::new(Image::Mapped(image), layout, Some(checks));
+    let base = Base::new(Image::of_file(image, checks), layout);
     let is_whole = base.verify_structure() && (length > checked_at_once || base.verify());
     is_whole
         .then_some((base, header.revision))

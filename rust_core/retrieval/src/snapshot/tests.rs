@@ -9,9 +9,9 @@ use super::header::{Header, PREFIX_BYTES};
 use super::reading::open;
 use crate::filter::Filter;
 use crate::fusion::Weights;
+use crate::partition::MetadataValue;
 use crate::partition::base::layout::Layout;
 use crate::partition::base::units::{Lazy, Units};
-use crate::partition::{MetadataValue, Partition};
 use crate::vector::SimdPath;
 use crate::{Close, Error, Index, Memory, PartitionKey, Row, ScopeIds, ScopeMatch, SearchRequest};
 
@@ -96,8 +96,8 @@ fn open_at(path: &Path, checked_at_once: u64) -> Result<Index, Error> {
     index
         .apply::<Vec<u8>>(&key(), &[], &[])
         .expect("an empty batch");
-    let partition: std::sync::Arc<Partition> = index.partition(&key()).expect("it was made");
-    partition.settle_on(DIMENSION, base);
+    let partition = index.partition(&key()).expect("it was made");
+    partition.settle_on(base);
     Ok(index)
 }
 
@@ -156,7 +156,7 @@ fn reseal(file: &mut [u8], change: impl FnOnce(&mut Header)) {
             let bytes = image.get(column + 8 * row..)?.first_chunk()?;
             Some(
                 layout
-                    .records
+                    .records()
                     .saturating_add(u64::from_le_bytes(*bytes) as usize),
             )
         };
@@ -203,9 +203,9 @@ fn damage_of_a_large_file_is_found_when_it_matters() {
     };
     for at in [
         0,
-        layout.units + 9,
+        layout.units() + 9,
         layout.first_postings(),
-        layout.records + 100,
+        layout.records() + 100,
     ] {
         damaged(at, u64::MAX).map(|_| ()).expect_err("it is small");
         let index = damaged(at, 0).expect("it is large");
@@ -213,11 +213,11 @@ fn damage_of_a_large_file_is_found_when_it_matters() {
         assert_eq!(error.reason(), "SNAPSHOT_UNUSABLE");
         index.compact(&key()).expect_err("damage is not passed on");
     }
-    let index = damaged(layout.records + 100, 0).expect("it is large");
+    let index = damaged(layout.records() + 100, 0).expect("it is large");
     search(&index, "Berlin", None).expect_err("a record that it needs is damaged");
     let index = damaged(layout.first_postings() + 4, 0).expect("it is large");
     search(&index, "Berlin", None).expect_err("postings that it needs are damaged");
-    let index = damaged(layout.records + 100, 0).expect("it is large");
+    let index = damaged(layout.records() + 100, 0).expect("it is large");
     let closes = (1..=ROWS).map(|memory_id| Close {
         memory_id,
         version: 1,
@@ -227,7 +227,7 @@ fn damage_of_a_large_file_is_found_when_it_matters() {
     let outcome = index.apply::<Vec<u8>>(&key(), &[], &closes);
     outcome.expect_err("a close may have missed its row");
     // The structure is checked at once whatever the size.
-    damaged(layout.flags, 0).map(|_| ()).expect_err("a flag");
+    damaged(layout.flags(), 0).map(|_| ()).expect_err("a flag");
 }
 
 proptest! {
@@ -245,7 +245,7 @@ proptest! {
         // The vectors are half of the file and can do the least.
         let sizes = Header::from_bytes(&bytes[..header]).expect("a good header").sizes;
         let layout = Layout::new(sizes).expect("good sizes");
-        let from = header + if structure { layout.tombstones } else { 0 };
+        let from = header + if structure { layout.tombstone_ids() } else { 0 };
         for (at, value, width) in changes {
             let at = from + at.index(bytes.len() - from);
             for (byte, value) in bytes[at..].iter_mut().zip(value.to_le_bytes()).take(width) {

@@ -50,14 +50,14 @@ pub(super) fn write(
         model: model.to_owned(),
         dimension: *dimension as u32,
         revision,
-        sizes: plan.layout.sizes,
+        sizes: plan.layout.sizes(),
         checksums,
     };
     file.rewind().map_err(refused)?;
     file.write_all(&header.to_bytes()).map_err(refused)?;
     file.sync_all().map_err(refused)?;
     temporary.rename_to(path).map_err(refused)?;
-    Ok((start + plan.layout.end) as u64)
+    Ok((start + plan.layout.end()) as u64)
 }
 
 /// A file that goes again unless it is renamed.

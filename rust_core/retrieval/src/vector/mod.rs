@@ -16,6 +16,7 @@
 //! [`score_codes`] give bit-identical scores whichever path runs.
 
 mod aligned;
+mod aligned_bytes;
 mod bits;
 pub mod graph;
 mod kernels;
@@ -28,6 +29,7 @@ mod shortlist;
 mod top_k;
 
 pub use aligned::Aligned;
+pub(crate) use aligned_bytes::AlignedBytes;
 pub use bits::{BitCodes, BitCodesRef, BitQuery};
 pub use path::SimdPath;
 pub use quantize::{VectorError, decode_f32_le, decode_f32_le_into, normalize, quantize};

@@ -27,9 +27,10 @@ use worth::{Saturation, Saturations};
 
 use super::sources::{SourceRow, Sources};
 use crate::entity::{rarity, with_linked_names};
-use crate::partition::dictionary::{Dictionary, Posting, Postings};
+use crate::partition::base::layout::Lexicon;
+use crate::partition::dictionary::{Posting, Postings};
 use crate::partition::segment::RowNumber;
-use crate::partition::view::{View, has_row};
+use crate::partition::view::has_row;
 use crate::text::{Bm25, QueryTerms};
 
 thread_local! {
@@ -108,12 +109,9 @@ impl PostingSignal {
             }
         };
         let keys: Vec<&str> = terms.iter().collect();
-        let known = Known::new(
-            sources,
-            &keys,
-            |view| &view.storage.terms,
-            |with_term| bm25.idf(rows, with_term),
-        );
+        let known = Known::new(sources, &keys, Lexicon::Terms, |with_term| {
+            bm25.idf(rows, with_term)
+        });
         let mut lifts = vec![0.0; keys.len()];
         for identifier in terms.identifiers() {
             let parts = identifier.parts.iter();
@@ -132,12 +130,9 @@ impl PostingSignal {
     pub(super) fn entity(sources: &Sources, text: &str) -> Self {
         let rows = current_rows(sources);
         with_linked_names(text, |names| {
-            let known = Known::new(
-                sources,
-                names,
-                |view| &view.storage.entities,
-                |with_name| rarity(rows, with_name),
-            );
+            let known = Known::new(sources, names, Lexicon::Names, |with_name| {
+                rarity(rows, with_name)
+            });
             Self::new(known, &vec![0.0; names.len()])
         })
     }
@@ -317,12 +312,12 @@ impl Known {
     fn new(
         sources: &Sources,
         keys: &[&str],
-        dictionary: impl Fn(&View) -> &Dictionary,
+        lexicon: Lexicon,
         weight: impl Fn(u64) -> f32,
     ) -> Self {
         let lists: Vec<_> = sources
             .iter()
-            .map(|source| dictionary(&source.view).lists(keys))
+            .map(|source| source.view.vocabulary(lexicon).lists(keys))
             .collect();
         let weight_of = |key: usize| {
             let of_source = sources.iter().zip(&lists);

@@ -116,8 +116,8 @@ impl SourceScan<'_, '_> {
     /// No row of these happened or was heard later.
     fn newest(&self, base: RowNumber, end: RowNumber) -> i64 {
         let (first, last) = (place_of(base).0, place_of(end - 1).0);
-        let segments = &self.source.view.segments[first..=last];
-        let newest = segments.iter().map(|segment| segment.newest());
+        let view = &self.source.view;
+        let newest = (first..=last).map(|index| view.segment(index).newest());
         newest.max().unwrap_or(i64::MAX)
     }
 

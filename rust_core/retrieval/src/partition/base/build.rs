@@ -1,17 +1,19 @@
 //! Makes a base of the live rows of a view, in memory or as the bytes of a file.
 
+use std::sync::Arc;
+
 use bytemuck::Pod;
 
 use super::directory::{buckets_for, ends_of, hash_of, order_of, tag_of};
 use super::image::Image;
 use super::keys::Keys;
-use super::layout::{Layout, LexiconSizes, Sizes};
+use super::layout::{Layout, Lexicon, LexiconSizes, Sizes};
 use super::units::Units;
 use super::{Base, CLOSED, HAS_VECTOR, scopes};
 use crate::Error;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::partition::view::{View, rows_of};
-use crate::vector::{Aligned, BitCodes};
+use crate::vector::{Aligned, AlignedBytes, BitCodes};
 
 /// Takes the bytes of an image, one after another.
 pub(crate) trait Sink {
@@ -87,7 +89,7 @@ impl Renumbering {
 
 /// A base to be written.
 pub(crate) struct Plan<'a> {
-    view: &'a View,
+    view: &'a Arc<View>,
     pub(crate) layout: Layout,
     rows: Vec<RowNumber>,
     renumbering: Renumbering,
@@ -108,14 +110,14 @@ impl<'a> Plan<'a> {
     ///
     /// The partition is too large for one image.
     pub(crate) fn new(
-        view: &'a View,
+        view: &'a Arc<View>,
         stride: usize,
         mut tombstones: Vec<(u128, u32)>,
     ) -> Result<Self, Error> {
         tombstones.sort_unstable();
         let (rows, renumbering) = Renumbering::of(view);
-        let lexicons = [&view.storage.terms, &view.storage.entities]
-            .map(|dictionary| Keys::of(dictionary, &renumbering, view.limit));
+        let lexicons = [Lexicon::Terms, Lexicon::Names]
+            .map(|lexicon| Keys::of(&view.vocabulary(lexicon), &renumbering, view.limit));
         let records = rows.iter().map(|&row| view.record(row));
         let mut ids: Vec<(u64, RowNumber)> = records
             .clone()
@@ -155,11 +157,11 @@ impl<'a> Plan<'a> {
     /// None is known.
     pub(crate) fn build(&self) -> Result<Base, Error> {
         let mut image = HeapSink {
-            bytes: Aligned::zeroed(self.layout.end),
+            bytes: AlignedBytes::zeroed(self.layout.end()),
             length: 0,
         };
         self.put(&mut image)?;
-        Ok(Base::new(Image::Heap(image.bytes), self.layout, None))
+        Ok(Base::new(Image::Heap(image.bytes), self.layout))
     }
 
     /// The numbers that the rows have in it.
@@ -170,7 +172,7 @@ impl<'a> Plan<'a> {
     /// Where each unit of the image ends, the last first.
     pub(crate) fn unit_ends(&self, units: &Units) -> Vec<usize> {
         let mut ends: Vec<usize> = units.ends_before_records().collect();
-        let mut end = self.layout.records;
+        let mut end = self.layout.records();
         for (row, &number) in self.rows.iter().enumerate() {
             end += self.view.record(number).as_bytes().len();
             if units.is_last_of_records(row) {
@@ -274,7 +276,7 @@ impl<'a> Plan<'a> {
     fn put_each<T: Pod>(
         &self,
         out: &mut impl Sink,
-        mut value: impl FnMut(&Segment, usize) -> T,
+        mut value: impl FnMut(Segment<'_>, usize) -> T,
     ) -> Result<(), Error> {
         put_all(
             out,
@@ -282,7 +284,7 @@ impl<'a> Plan<'a> {
         )
     }
 
-    fn places(&self) -> impl Iterator<Item = (&Segment, usize)> {
+    fn places(&self) -> impl Iterator<Item = (Segment<'_>, usize)> {
         self.rows.iter().map(|&row| self.view.locate(row))
     }
 }
@@ -300,7 +302,7 @@ fn used_scopes(view: &View, rows: &[RowNumber]) -> (Vec<u32>, Vec<u8>) {
         if slots[slot] == UNUSED {
             slots[slot] = used;
             used += 1;
-            scopes::pack(&view.scope(row), &mut packed);
+            scopes::pack(&view.scope(slot as u32), &mut packed);
         }
     }
     (slots, packed)
@@ -308,7 +310,7 @@ fn used_scopes(view: &View, rows: &[RowNumber]) -> (Vec<u32>, Vec<u8>) {
 
 /// A block of memory that is filled.
 struct HeapSink {
-    bytes: Aligned<u8>,
+    bytes: AlignedBytes,
     length: usize,
 }
 

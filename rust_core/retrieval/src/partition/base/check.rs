@@ -3,28 +3,28 @@
 //! Checksums tell damage; these checks are for bytes that have the right checksums all the same.
 
 use super::layout::{Column, Lexicon};
+use super::scopes::count_of;
 use super::units::{Checks, Lazy};
-use super::{Base, HAS_LONG, scopes};
+use super::{Base, HAS_LONG};
 use crate::partition::dictionary::Posting;
 
 impl Base {
     /// Whether its structure is sound: every offset lies within what it leads into. Reads the unit of the structure.
     pub(crate) fn is_sound(&self) -> bool {
-        let sizes = self.layout.sizes;
+        let sizes = self.layout.sizes();
         let rows = self.rows();
         let record_ends: &[u64] = self.column(Column::RecordEnd, 0, rows);
         let id_rows: &[u32] = self.column(Column::IdRow, 0, rows);
-        let bytes = self.slice(self.layout.scopes, sizes.scope_bytes as usize);
-        let scopes = scopes::unpack(bytes);
+        let bytes = self.slice(self.layout.scopes(), sizes.scope_bytes as usize);
         is_ascending(record_ends.iter().copied(), sizes.record_bytes)
             && id_rows.iter().all(|&row| (row as usize) < rows)
             && self
                 .scales(0, rows)
                 .iter()
                 .all(|scale| scale.is_finite() && *scale >= 0.0)
-            && scopes.is_some_and(|scopes| {
+            && count_of(bytes).is_some_and(|scopes| {
                 let slots = self.scope_slots(0, rows).iter();
-                slots.copied().all(|slot| (slot as usize) < scopes.len())
+                slots.copied().all(|slot| (slot as usize) < scopes)
             })
             && self.has_sound_keys(Lexicon::Terms)
             && self.has_sound_keys(Lexicon::Names)

@@ -5,7 +5,7 @@ use super::build::{Renumbering, Sink, put_all};
 use super::directory::{buckets_for, ends_of, hash_of, order_of, tag_of};
 use super::layout::LexiconSizes;
 use crate::Error;
-use crate::partition::dictionary::{Dictionary, Extent, Posting, Postings};
+use crate::partition::dictionary::{Extent, Posting, Postings, Vocabulary};
 use crate::partition::segment::RowNumber;
 
 /// What a lexicon is made of.
@@ -24,11 +24,15 @@ struct Key {
 }
 
 impl Keys {
-    /// Those of a dictionary with a live row below a limit.
-    pub(super) fn of(dictionary: &Dictionary, renumbering: &Renumbering, limit: RowNumber) -> Self {
+    /// Those of a vocabulary with a live row below a limit.
+    pub(super) fn of(
+        vocabulary: &Vocabulary<'_>,
+        renumbering: &Renumbering,
+        limit: RowNumber,
+    ) -> Self {
         let mut sizes = LexiconSizes::default();
         let mut keys = Vec::new();
-        for (text, postings) in dictionary.all() {
+        for (text, postings) in vocabulary.all() {
             let (mut live, mut extent) = (0, Extent::NONE);
             for &posting in postings.slices(limit).flatten() {
                 if renumbering.number_of(posting.row).is_some() {

@@ -4,8 +4,10 @@
 //! must give the image's length. The parts are in the order of their alignment, so that all of them are aligned and
 //! none is padded, which would cost more than the rows of a small partition.
 
+use std::num::NonZeroU16;
+
 use crate::Error;
-use crate::vector::BitCodes;
+use crate::vector::{BitCodes, LANE, MAX_STRIDE};
 
 use super::super::dictionary::Posting;
 use super::super::segment::SEGMENT_ROWS;
@@ -85,30 +87,29 @@ impl Column {
 /// Bytes of all columns of a row.
 const COLUMNS: usize = 5 * WIDE + 5 * NARROW;
 
-/// The offsets, in bytes from the image's beginning.
+/// The offsets, in bytes from the image's beginning: a few are kept, the others are a sum away. A partition has one layout
+/// however small it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
-    pub(crate) sizes: Sizes,
-    /// `f32` rows; the codes are before them.
-    pub(crate) units: usize,
-    /// 1-bit codes of each whole segment.
-    pub(crate) bits: usize,
-    /// Ids of deleted memories, ascending.
-    pub(crate) tombstones: usize,
+    rows: u32,
+    tombstones: u32,
+    lexicons: [Narrow; 2],
+    /// In units of [`LANE`].
+    stride: NonZeroU16,
+    /// Zeros between the packed scopes and the postings.
+    padding: u8,
     columns: usize,
-    /// Where each bucket of ids ends.
-    pub(crate) id_buckets: usize,
-    lexicons: [usize; 2],
-    /// The last version of each deleted memory.
-    pub(crate) last_versions: usize,
-    /// One byte a row.
-    pub(crate) flags: usize,
-    texts: [usize; 2],
-    pub(crate) scopes: usize,
-    postings: [usize; 2],
-    pub(crate) records: usize,
-    /// The length of the image.
-    pub(crate) end: usize,
+    flags: usize,
+    records: usize,
+    end: usize,
+}
+
+/// [`LexiconSizes`] as far as an image can have them.
+#[derive(Clone, Copy, Debug)]
+struct Narrow {
+    keys: u32,
+    text_bytes: u32,
+    postings: u32,
 }
 
 impl Layout {
@@ -129,90 +130,189 @@ impl Layout {
             sizes.names.postings,
         ];
         let fits = narrow.iter().all(|&size| size < u64::from(u32::MAX) / 2)
-            && sizes.stride <= crate::vector::MAX_STRIDE as u64
-            && sizes.stride.is_multiple_of(64)
+            && sizes.stride <= MAX_STRIDE as u64
+            && sizes.stride.is_multiple_of(LANE as u64)
             && sizes.scope_bytes.max(sizes.record_bytes) < 1 << 46;
-        if !fits {
+        let stride = NonZeroU16::new((sizes.stride / LANE as u64) as u16);
+        let Some(stride) = stride.filter(|_| fits) else {
             return Err(Error::Internal(
                 "a partition is too large for one image".to_owned(),
             ));
-        }
+        };
         // With these bounds no sum below comes near the width of a number.
-        let rows = sizes.rows as usize;
-        let stride = sizes.stride as usize;
-        let whole = rows / SEGMENT_ROWS as usize;
-        let units = rows * stride;
-        let bits = units + rows * stride * NARROW;
-        let tombstones = bits + whole * BitCodes::bytes_for(SEGMENT_ROWS as usize, stride);
-        let columns = tombstones + sizes.tombstones as usize * size_of::<u128>();
-        let id_buckets = columns + rows * COLUMNS;
-        let terms = id_buckets + buckets_for(rows) * NARROW;
-        let names = terms + sizes.terms.table_bytes();
-        let last_versions = names + sizes.names.table_bytes();
-        let flags = last_versions + sizes.tombstones as usize * NARROW;
-        let term_texts = flags + rows;
-        let name_texts = term_texts + sizes.terms.text_bytes as usize;
-        let scopes = name_texts + sizes.names.text_bytes as usize;
-        let term_postings = (scopes + sizes.scope_bytes as usize).next_multiple_of(WIDE);
-        let name_postings = term_postings + sizes.terms.posting_bytes();
-        let records = name_postings + sizes.names.posting_bytes();
-        Ok(Self {
-            sizes,
-            units,
-            bits,
-            tombstones,
-            columns,
-            id_buckets,
-            lexicons: [terms, names],
-            last_versions,
-            flags,
-            texts: [term_texts, name_texts],
-            scopes,
-            postings: [term_postings, name_postings],
-            records,
-            end: records + sizes.record_bytes as usize,
-        })
+        let mut layout = Self {
+            rows: sizes.rows as u32,
+            tombstones: sizes.tombstones as u32,
+            lexicons: [sizes.terms.narrow(), sizes.names.narrow()],
+            stride,
+            padding: 0,
+            columns: 0,
+            flags: 0,
+            records: 0,
+            end: 0,
+        };
+        let whole = layout.rows() / SEGMENT_ROWS as usize;
+        let tombstones =
+            layout.bits() + whole * BitCodes::bytes_for(SEGMENT_ROWS as usize, layout.stride());
+        layout.columns = tombstones + layout.tombstones() * size_of::<u128>();
+        layout.flags = layout.last_versions() + layout.tombstones() * NARROW;
+        let scopes_end = layout.scopes() + sizes.scope_bytes as usize;
+        let postings = scopes_end.next_multiple_of(WIDE);
+        layout.padding = (postings - scopes_end) as u8;
+        layout.records = postings + sizes.terms.posting_bytes() + sizes.names.posting_bytes();
+        layout.end = layout.records + sizes.record_bytes as usize;
+        Ok(layout)
+    }
+
+    /// The numbers of which it was made.
+    pub(crate) fn sizes(&self) -> Sizes {
+        let [terms, names] = self.lexicons.map(Narrow::sizes);
+        Sizes {
+            rows: self.rows.into(),
+            stride: self.stride() as u64,
+            tombstones: self.tombstones.into(),
+            terms,
+            names,
+            scope_bytes: self.scope_bytes() as u64,
+            record_bytes: (self.end - self.records) as u64,
+        }
     }
 
     pub(crate) fn rows(&self) -> usize {
-        self.sizes.rows as usize
+        self.rows as usize
     }
 
-    /// Where the postings begin; the records follow them.
-    pub(crate) fn first_postings(&self) -> usize {
-        self.postings[0]
+    /// How many deleted memories it names.
+    pub(crate) fn tombstones(&self) -> usize {
+        self.tombstones as usize
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        usize::from(self.stride.get()) * LANE
+    }
+
+    /// `f32` rows; the codes are before them.
+    pub(crate) fn units(&self) -> usize {
+        self.rows() * self.stride()
+    }
+
+    /// 1-bit codes of each whole segment.
+    pub(crate) fn bits(&self) -> usize {
+        self.units() * (1 + size_of::<f32>())
+    }
+
+    /// Ids of deleted memories, ascending.
+    pub(crate) fn tombstone_ids(&self) -> usize {
+        self.columns - self.tombstones() * size_of::<u128>()
+    }
+
+    /// Where a column begins.
+    #[inline]
+    pub(crate) const fn column(&self, column: Column) -> usize {
+        self.columns + self.rows as usize * column.before()
+    }
+
+    /// Where each bucket of ids ends.
+    pub(crate) fn id_buckets(&self) -> usize {
+        self.columns + self.rows() * COLUMNS
+    }
+
+    /// The tables of a lexicon.
+    fn table(&self, lexicon: Lexicon) -> usize {
+        let terms = self.id_buckets() + buckets_for(self.rows()) * NARROW;
+        match lexicon {
+            Lexicon::Terms => terms,
+            Lexicon::Names => terms + self.sizes_of(Lexicon::Terms).table_bytes(),
+        }
+    }
+
+    /// The last version of each deleted memory.
+    pub(crate) fn last_versions(&self) -> usize {
+        self.table(Lexicon::Names) + self.sizes_of(Lexicon::Names).table_bytes()
+    }
+
+    /// One byte a row.
+    pub(crate) fn flags(&self) -> usize {
+        self.flags
+    }
+
+    fn texts(&self, lexicon: Lexicon) -> usize {
+        let terms = self.flags + self.rows();
+        match lexicon {
+            Lexicon::Terms => terms,
+            Lexicon::Names => terms + self.lexicons[0].text_bytes as usize,
+        }
+    }
+
+    pub(crate) fn scopes(&self) -> usize {
+        self.texts(Lexicon::Names) + self.lexicons[1].text_bytes as usize
+    }
+
+    pub(crate) fn scope_bytes(&self) -> usize {
+        self.first_postings() - self.padding() - self.scopes()
     }
 
     /// Zeros between the packed scopes and the postings.
     pub(crate) fn padding(&self) -> usize {
-        self.postings[0] - self.scopes - self.sizes.scope_bytes as usize
+        self.padding.into()
     }
 
-    pub(crate) fn stride(&self) -> usize {
-        self.sizes.stride as usize
+    fn postings(&self, lexicon: Lexicon) -> usize {
+        let names = self.records - self.sizes_of(Lexicon::Names).posting_bytes();
+        match lexicon {
+            Lexicon::Terms => names - self.sizes_of(Lexicon::Terms).posting_bytes(),
+            Lexicon::Names => names,
+        }
     }
 
-    /// Where a column begins.
-    pub(crate) const fn column(&self, column: Column) -> usize {
-        self.columns + self.sizes.rows as usize * column.before()
+    /// Where the postings begin; the records follow them.
+    pub(crate) fn first_postings(&self) -> usize {
+        self.postings(Lexicon::Terms)
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
+    /// The length of the image.
+    pub(crate) fn end(&self) -> usize {
+        self.end
+    }
+
+    fn sizes_of(&self, lexicon: Lexicon) -> LexiconSizes {
+        self.lexicons[lexicon as usize].sizes()
     }
 
     pub(crate) fn lexicon(&self, lexicon: Lexicon) -> LexiconLayout {
-        let place = lexicon as usize;
-        let sizes = match lexicon {
-            Lexicon::Terms => self.sizes.terms,
-            Lexicon::Names => self.sizes.names,
-        };
         LexiconLayout {
-            sizes,
-            table: self.lexicons[place],
-            texts: self.texts[place],
-            postings: self.postings[place],
+            sizes: self.sizes_of(lexicon),
+            table: self.table(lexicon),
+            texts: self.texts(lexicon),
+            postings: self.postings(lexicon),
+        }
+    }
+}
+
+impl Narrow {
+    fn sizes(self) -> LexiconSizes {
+        LexiconSizes {
+            keys: self.keys.into(),
+            text_bytes: self.text_bytes.into(),
+            postings: self.postings.into(),
         }
     }
 }
 
 impl LexiconSizes {
+    /// The same in fewer bytes; they fit.
+    fn narrow(self) -> Narrow {
+        Narrow {
+            keys: self.keys as u32,
+            text_bytes: self.text_bytes as u32,
+            postings: self.postings as u32,
+        }
+    }
+
     /// Buckets, and four numbers for each key.
     fn table_bytes(self) -> usize {
         (buckets_for(self.keys as usize) + 4 * self.keys as usize) * NARROW

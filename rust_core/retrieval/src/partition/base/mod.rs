@@ -9,6 +9,7 @@ mod check;
 pub(crate) mod directory;
 pub(crate) mod image;
 mod keys;
+mod late;
 pub(crate) mod layout;
 pub(crate) mod mapped;
 mod scopes;
@@ -20,16 +21,19 @@ use std::sync::Arc;
 use bytemuck::{Pod, TransparentWrapper};
 
 use super::dictionary::{Extent, Posting};
-use super::memory::ScopeIds;
+use super::memory::{ScopeIds, ScopeMatch};
 use super::record::{EMPTY_RECORD, RecordBytes};
+use super::scopes::{Scopes, Slots};
 use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
-use super::view::{Counts, Extremes};
+use super::view::Counts;
 use crate::sync::OnceLock;
 use crate::sync::atomic::AtomicU64;
-use crate::vector::{BitCodes, BitCodesRef};
+use crate::vector::{BitCodes, BitCodesRef, prefetch};
 use directory::{Directory, buckets_for, hash_of};
 use image::Image;
+use late::Late;
 use layout::{Column, Layout, Lexicon, LexiconLayout};
+use scopes::PackedScopes;
 use units::{Checks, Lazy, STRUCTURE};
 
 /// The row has a vector.
@@ -43,10 +47,7 @@ const HAS_LONG: u32 = 1 << 31;
 pub(crate) struct Base {
     image: Image,
     layout: Layout,
-    /// Of an image from a file.
-    checks: Option<Box<Checks>>,
-    /// For each key of a lexicon, how many of its rows are current, as [`super::dictionary::Counted`] packs it.
-    counted: [OnceLock<Box<[AtomicU64]>>; 2],
+    late: OnceLock<Box<Late>>,
 }
 
 /// What a search reads here and there, row by row.
@@ -57,23 +58,19 @@ pub(crate) enum RowPart {
     Record,
 }
 
-/// What follows from the columns of all rows.
-pub(crate) struct Summary {
-    pub(crate) counts: Counts,
-    pub(crate) extremes: Extremes,
-    /// The rows without an end, as a bitmap.
-    pub(crate) current: Vec<u64>,
-}
+/// The most rows that are asked for as a whole before they are read.
+const PREFETCHED_ROWS: usize = 16;
+/// The most bytes of packed scopes that are compared one by one; some sessions of one user.
+const FEW_SCOPES: usize = 1_024;
 
 impl Base {
-    /// An image as long as its layout says, with the checks that it needs if it is not of our own making.
-    pub(crate) fn new(image: Image, layout: Layout, checks: Option<Checks>) -> Self {
-        assert_eq!(image.len(), layout.end);
+    /// An image as long as its layout says.
+    pub(crate) fn new(image: Image, layout: Layout) -> Self {
+        assert_eq!(image.len(), layout.end());
         Self {
             image,
             layout,
-            checks: checks.map(Box::new),
-            counted: [OnceLock::new(), OnceLock::new()],
+            late: OnceLock::new(),
         }
     }
 
@@ -82,29 +79,40 @@ impl Base {
         self.layout.rows()
     }
 
-    /// How many bytes were allocated.
+    /// What has been kept beside it.
+    pub(crate) fn late(&self) -> Option<&Late> {
+        self.late.get().map(|late| &**late)
+    }
+
+    /// The same, made if there is none.
+    pub(crate) fn late_or_new(&self) -> &Late {
+        self.late.get_or_init(|| Box::new(Late::new(self)))
+    }
+
+    /// How many segments its rows take.
+    pub(crate) fn segments(&self) -> usize {
+        self.rows().div_ceil(SEGMENT_ROWS as usize)
+    }
+
+    /// How many bytes were allocated, itself not counted.
     pub(crate) fn bytes(&self) -> usize {
-        let counted = self.counted.iter().filter_map(OnceLock::get);
-        let counted: usize = counted.map(|counts| size_of_val::<[_]>(counts)).sum();
-        let checks = self.checks.as_ref().map_or(0, |checks| checks.bytes());
-        self.image.heap_bytes() + counted + checks + size_of::<Self>()
+        let late = self.late().map_or(0, Late::bytes);
+        self.image.heap_bytes() + late
     }
 
     /// How many bytes of a file it maps.
     pub(crate) fn mapped_bytes(&self) -> usize {
-        self.image.len() - self.image.heap_bytes()
+        self.image.mapped_bytes()
     }
 
     /// Whether some of its bytes were found to be other than those that were written.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.checks
-            .as_ref()
-            .is_some_and(|checks| checks.is_damaged())
+        self.image.checks().is_some_and(Checks::is_damaged)
     }
 
     /// Checks what has not been checked yet; whether all is well.
     pub(crate) fn verify(&self) -> bool {
-        let Some(checks) = &self.checks else {
+        let Some(checks) = self.image.checks() else {
             return true;
         };
         if !checks.is_complete() {
@@ -120,8 +128,8 @@ impl Base {
 
     /// Whether it is mapped and has not been read yet as a whole, so that each look into it may wait for a disk.
     pub(crate) fn is_cold(&self) -> bool {
-        self.checks
-            .as_ref()
+        self.image
+            .checks()
             .is_some_and(|checks| !checks.is_complete())
     }
 
@@ -132,10 +140,12 @@ impl Base {
             RowPart::Codes => (row * stride, stride),
             RowPart::Unit => {
                 let bytes = stride * size_of::<f32>();
-                (self.layout.units + row * bytes, bytes)
+                (self.layout.units() + row * bytes, bytes)
             }
             RowPart::Record => {
-                let Some(checks) = &self.checks else { return };
+                let Some(checks) = self.image.checks() else {
+                    return;
+                };
                 let Some(Lazy::Records { first, end }) =
                     checks.units.lazy(checks.units.of_record(row))
                 else {
@@ -148,10 +158,22 @@ impl Base {
         self.image.will_need(start, length);
     }
 
+    /// Asks for what a search of so few rows reads, their vectors too if it has one, all at once: they lie out of every
+    /// cache when many partitions take turns, and each wait is as long as all of them together.
+    pub(crate) fn prefetch(&self, vectors: bool) {
+        if self.rows() > PREFETCHED_ROWS {
+            return;
+        }
+        prefetch(&self.image[self.layout.column(Column::ValidFrom)..]);
+        if vectors {
+            prefetch(self.units(0, self.rows()));
+        }
+    }
+
     /// Checks what has to be known before it is used at all.
     pub(crate) fn verify_structure(&self) -> bool {
         let passes = |checks: &Checks| self.passes(checks, STRUCTURE);
-        self.checks.as_deref().is_none_or(passes) && self.is_sound()
+        self.image.checks().is_none_or(passes) && self.is_sound()
     }
 
     fn slice<T: Pod>(&self, start: usize, count: usize) -> &[T] {
@@ -169,7 +191,7 @@ impl Base {
 
     pub(crate) fn units(&self, first: usize, count: usize) -> &[f32] {
         let stride = self.layout.stride();
-        let start = self.layout.units + first * stride * size_of::<f32>();
+        let start = self.layout.units() + first * stride * size_of::<f32>();
         self.slice(start, count * stride)
     }
 
@@ -177,7 +199,7 @@ impl Base {
     pub(crate) fn bits(&self, segment: usize) -> BitCodesRef<'_> {
         let (rows, stride) = (SEGMENT_ROWS as usize, self.layout.stride());
         let length = BitCodes::bytes_for(rows, stride);
-        let bytes = &self.image[self.layout.bits + segment * length..][..length];
+        let bytes = &self.image[self.layout.bits() + segment * length..][..length];
         BitCodesRef::from_bytes(bytes, rows, stride)
     }
 
@@ -211,21 +233,21 @@ impl Base {
     }
 
     fn flags(&self) -> &[u8] {
-        self.slice(self.layout.flags, self.rows())
+        self.slice(self.layout.flags(), self.rows())
     }
 
     pub(crate) fn has_vector(&self, row: usize) -> bool {
-        self.image[self.layout.flags..][row] & HAS_VECTOR != 0
+        self.image[self.layout.flags()..][row] & HAS_VECTOR != 0
     }
 
     /// Whether a later version ended the row before the base was made.
     pub(crate) fn is_closed(&self, row: usize) -> bool {
-        self.image[self.layout.flags..][row] & CLOSED != 0
+        self.image[self.layout.flags()..][row] & CLOSED != 0
     }
 
     /// The cold part of a row; an empty one if it is damaged.
     pub(crate) fn record(&self, row: usize) -> &RecordBytes {
-        if let Some(checks) = &self.checks
+        if let Some(checks) = self.image.checks()
             && !self.passes(checks, checks.units.of_record(row))
         {
             return RecordBytes::wrap_ref(&EMPTY_RECORD);
@@ -248,7 +270,7 @@ impl Base {
     fn record_bytes(&self, row: usize) -> (usize, usize) {
         let ends: &[u64] = self.column(Column::RecordEnd, 0, self.rows());
         let start = row.checked_sub(1).map_or(0, |before| ends[before]);
-        let first = self.layout.records;
+        let first = self.layout.records();
         (first + start as usize, first + ends[row] as usize)
     }
 
@@ -256,7 +278,7 @@ impl Base {
     pub(crate) fn rows_of(&self, memory_id: u128) -> impl Iterator<Item = RowNumber> {
         let buckets = buckets_for(self.rows());
         let directory = Directory {
-            ends: self.slice(self.layout.id_buckets, buckets),
+            ends: self.slice(self.layout.id_buckets(), buckets),
             tags: self.column(Column::IdTag, 0, self.rows()),
         };
         let rows: &[u32] = self.column(Column::IdRow, 0, self.rows());
@@ -280,17 +302,53 @@ impl Base {
     }
 
     fn tombstone_columns(&self) -> (&[u128], &[u32]) {
-        let count = self.layout.sizes.tombstones as usize;
+        let count = self.layout.tombstones();
         (
-            self.slice(self.layout.tombstones, count),
-            self.slice(self.layout.last_versions, count),
+            self.slice(self.layout.tombstone_ids(), count),
+            self.slice(self.layout.last_versions(), count),
         )
     }
 
+    fn packed_scopes(&self) -> PackedScopes<'_> {
+        PackedScopes::new(self.slice(self.layout.scopes(), self.layout.scope_bytes()))
+    }
+
     /// The distinct scopes, in the order of their slots.
-    pub(crate) fn scopes(&self) -> Vec<Arc<ScopeIds>> {
-        let bytes = self.slice(self.layout.scopes, self.layout.sizes.scope_bytes as usize);
-        scopes::unpack(bytes).unwrap_or_default()
+    pub(crate) fn scopes(&self) -> &Scopes {
+        self.late_or_new().scopes(|| {
+            let scopes = Scopes::new();
+            let unpacked = self.unpacked_scopes().zip(0..);
+            unpacked.for_each(|(scope, slot)| scopes.push(slot, scope));
+            scopes
+        })
+    }
+
+    /// The same, one after another.
+    pub(crate) fn unpacked_scopes(&self) -> impl Iterator<Item = Arc<ScopeIds>> {
+        self.packed_scopes().map(|packed| Arc::new(packed.unpack()))
+    }
+
+    /// The scope of a slot.
+    pub(crate) fn scope(&self, slot: u32) -> Arc<ScopeIds> {
+        if self.layout.scope_bytes() > FEW_SCOPES {
+            let known = self.scopes().get(slot);
+            return known.map(Arc::clone).unwrap_or_default();
+        }
+        let packed = self.packed_scopes().nth(slot as usize);
+        packed
+            .map(|packed| Arc::new(packed.unpack()))
+            .unwrap_or_default()
+    }
+
+    /// The slots that the ids asked for select.
+    pub(crate) fn select(&self, asked: &ScopeIds, scope_match: ScopeMatch) -> Slots {
+        if self.layout.scope_bytes() > FEW_SCOPES {
+            return self.scopes().select(asked, scope_match);
+        }
+        let each = self
+            .packed_scopes()
+            .map(|packed| packed.is_selected(asked, scope_match));
+        Slots::of(each)
     }
 
     /// How many keys a lexicon has.
@@ -330,7 +388,7 @@ impl Base {
             .map_or(0, |before| ends[before] & !HAS_LONG) as usize;
         let count = (ends[place] & !HAS_LONG) as usize - start;
         let first = layout.postings + start * size_of::<Posting>();
-        if let Some(checks) = &self.checks {
+        if let Some(checks) = self.image.checks() {
             let end = first + count * size_of::<Posting>();
             let mut units = checks.units.of_postings(first, end);
             if !units.all(|unit| self.passes(checks, unit)) {
@@ -354,22 +412,15 @@ impl Base {
 
     /// Where the count of current rows of the key at a place is kept.
     pub(crate) fn counted(&self, lexicon: Lexicon, place: usize) -> &AtomicU64 {
-        let counts = self.counted[lexicon as usize]
-            .get_or_init(|| (0..self.keys(lexicon)).map(|_| AtomicU64::new(0)).collect());
-        &counts[place]
+        &self.late_or_new().counted(self, lexicon)[place]
     }
 
-    /// What follows from its columns.
-    pub(crate) fn summary(&self) -> Summary {
+    /// What its columns say of all rows, and which of them have no end, as a bitmap.
+    pub(crate) fn counts(&self) -> (Counts, Vec<u64>) {
         let rows = self.rows();
-        let mut summary = Summary {
-            counts: Counts::default(),
-            extremes: Extremes::default(),
-            current: vec![0; rows.div_ceil(64)],
-        };
+        let (mut counts, mut current) = (Counts::default(), vec![0; rows.div_ceil(64)]);
         let (ends, flags) = (self.ends(0, rows), self.flags());
         let lengths = self.lengths(0, rows);
-        let counts = &mut summary.counts;
         counts.written = rows as u32;
         counts.live = rows as u32;
         let columns = ends.iter().zip(flags).zip(lengths).enumerate();
@@ -378,17 +429,16 @@ impl Base {
             if end == NEVER {
                 counts.current += 1;
                 counts.total_length += u64::from(length);
-                summary.current[row / 64] |= 1 << (row % 64);
+                current[row / 64] |= 1 << (row % 64);
             } else if flags & CLOSED == 0 {
-                let planned = &mut summary.extremes.planned_end;
-                *planned = end.max(*planned);
+                counts.planned_end = end.max(counts.planned_end);
             }
         }
         let expiring = self.expire_times(0, rows).iter();
         counts.expiring = expiring.map(|&time| u32::from(time != NEVER)).sum();
         let scales = self.scales(0, rows).iter().copied();
-        summary.extremes.scale = scales.fold(0.0, f32::max);
-        summary
+        counts.largest_scale = scales.fold(0.0, f32::max);
+        (counts, current)
     }
 }
 
@@ -396,7 +446,7 @@ impl fmt::Debug for Base {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Base")
-            .field("sizes", &self.layout.sizes)
+            .field("sizes", &self.layout.sizes())
             .finish_non_exhaustive()
     }
 }

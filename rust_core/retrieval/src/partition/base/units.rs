@@ -27,7 +27,7 @@ pub(crate) struct Units {
 
 impl Units {
     pub(crate) fn of(layout: &Layout) -> Self {
-        let posting_bytes = layout.records - layout.first_postings();
+        let posting_bytes = layout.records() - layout.first_postings();
         Self {
             layout: *layout,
             postings: posting_bytes.div_ceil(POSTING_UNIT),
@@ -44,9 +44,9 @@ impl Units {
     pub(crate) fn ends_before_records(&self) -> impl Iterator<Item = usize> + use<> {
         let layout = self.layout;
         let start = layout.first_postings();
-        let postings =
-            (1..=self.postings).map(move |unit| (start + unit * POSTING_UNIT).min(layout.records));
-        [layout.units, layout.bits, layout.tombstones, start]
+        let postings = (1..=self.postings)
+            .map(move |unit| (start + unit * POSTING_UNIT).min(layout.records()));
+        [layout.units(), layout.bits(), layout.tombstone_ids(), start]
             .into_iter()
             .chain(postings)
     }
@@ -76,7 +76,7 @@ impl Units {
         let posting = unit.checked_sub(FIRST_POSTINGS)?;
         let Some(record) = posting.checked_sub(self.postings) else {
             let start = self.layout.first_postings() + posting * POSTING_UNIT;
-            let end = (start + POSTING_UNIT).min(self.layout.records);
+            let end = (start + POSTING_UNIT).min(self.layout.records());
             return Some(Lazy::Postings { start, end });
         };
         let first = record * RECORD_UNIT;
@@ -157,8 +157,8 @@ impl Checks {
         passes
     }
 
-    /// How many bytes it takes.
+    /// How many bytes it takes beyond its own size.
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + size_of_val(&*self.checksums) + size_of_val(&*self.passed)
+        size_of_val(&*self.checksums) + size_of_val(&*self.passed)
     }
 }

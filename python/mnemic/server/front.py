@@ -1,0 +1,117 @@
+"""The native front before a Python server: it owns the public address, and relays to a socket of its own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnemic import _core
+from mnemic.engine.settings import ServerSettings
+from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.server.tls import TlsFiles
+
+# What the front adds to the metadata of a call.
+FRONT_METADATA_BYTES = 512
+# Calls that are answered natively hold no thread: there may be many.
+_NATIVE_CALLS = 1024
+# A unix socket's path has 108 bytes on Linux and 104 elsewhere, with a zero at the end.
+_LONGEST_PATH = 100
+# The native side's names of what the settings call otherwise.
+_FIELDS = {"certificate": "tls_certificate", "key": "tls_key", "client_authorities": "tls_client_ca"}
+
+
+class Front:
+    """The front of one server. The directory of the private socket is there from the start on, until `stop`.
+
+    Args:
+        settings: How it listens.
+        secret: What it sends with relayed calls, so that the Python server knows them.
+        authenticator: Who may come in; the Python server asks the same.
+
+    Attributes:
+        python_address: Where the Python server shall listen, as grpcio writes it.
+        address: The public address, with the port that was taken; empty before `start`.
+    """
+
+    def __init__(self, settings: ServerSettings, secret: str, authenticator: _core.Authenticator) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._authenticator = authenticator
+        self._directory = _private_directory()
+        self._socket = self._directory / "python.sock"
+        self._native: _core.Front | None = None
+        self.python_address = f"unix:{self._socket}"
+        self.address = ""
+
+    def start(self, services: Sequence[str], tls: TlsFiles | None) -> str:
+        """Listens on the public address and relays to the Python server, which must listen already.
+
+        Args:
+            services: Whose health it tells.
+            tls: For `host:port`.
+
+        Returns:
+            The address, with the port that was taken.
+
+        Raises:
+            MnemicError: INVALID_FIELD when the address cannot be listened on or a file of TLS is unusable.
+        """
+        settings = self._settings
+        relayed = relayed_calls(settings)
+        try:
+            self._native = _core.Front(
+                settings.address,
+                self._socket,
+                secret=self._secret,
+                authenticator=self._authenticator,
+                services=list(services),
+                max_message_bytes=settings.max_message_bytes,
+                max_metadata_bytes=settings.max_metadata_bytes,
+                max_connections=settings.max_connections,
+                max_calls=relayed + _NATIVE_CALLS,
+                max_relayed_calls=relayed,
+                unix_socket=settings.unix_socket,
+                tls_certificate=tls.certificate if tls else None,
+                tls_key=tls.key if tls else None,
+                tls_client_authorities=tls.client_authorities if tls else None,
+            )
+        except _core.CoreError as error:
+            reason, field, words = error.args
+            if field:
+                raise invalid_field(f"server.{_FIELDS.get(field, field)}", words) from error
+            raise MnemicError(Reason(reason), words) from error
+        self.address = self._native.address
+        return self.address
+
+    def load(self) -> dict[str, int]:
+        """How many there are of what is bounded: connections, calls, relayed_calls, buffered_bytes; python_here."""
+        return self._native.load() if self._native else {}
+
+    def drain(self) -> None:
+        """From now on refuses new calls; those in flight go on."""
+        if self._native:
+            self._native.drain()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Stops listening, and returns when the last call has ended or the time is over."""
+        if self._native:
+            self._native.stop(grace_seconds)
+            self._native = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def relayed_calls(settings: ServerSettings) -> int:
+    """How many calls may be at the Python server at once."""
+    return settings.max_workers + settings.max_pending_calls
+
+
+def _private_directory() -> Path:
+    """A new directory that only this user enters, with a path short enough for a socket in it."""
+    for parent in (None, "/tmp"):  # noqa: S108 (made by mkdtemp: a new name, mode 0700)
+        directory = Path(tempfile.mkdtemp(prefix="mnemic-", dir=parent))
+        if len(str(directory)) + len("/python.sock") <= _LONGEST_PATH:
+            return directory
+        directory.rmdir()
+    raise MnemicError(Reason.INTERNAL, "no directory for a socket: the paths of temporary files are too long")

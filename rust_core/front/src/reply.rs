@@ -1,0 +1,121 @@
+//! The bodies of answers.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use http_body::{Body, Frame};
+
+use crate::activity::CallGuard;
+use crate::answers::Framed;
+use crate::health::Watching;
+use crate::refusal::{CALL_ID, Refusal};
+use crate::relay::Relayed;
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const OK: HeaderValue = HeaderValue::from_static("0");
+
+/// The body of an answer. A call is in flight until it is dropped.
+pub(crate) struct Reply {
+    content: Content,
+    _guard: Option<CallGuard>,
+}
+
+enum Content {
+    /// Everything stood in the headers.
+    Nothing,
+    /// One message and what follows it.
+    Whole(Option<Bytes>, Option<HeaderMap>),
+    /// What comes from the Python server.
+    Relayed(Box<Relayed>),
+    /// The health of a service.
+    Watching(Watching),
+}
+
+/// An OK answer of one message.
+pub(crate) fn answered(
+    message: Framed,
+    call_id: HeaderValue,
+    guard: Option<CallGuard>,
+) -> Response<Reply> {
+    let mut trailers = HeaderMap::with_capacity(2);
+    trailers.insert(tonic::Status::GRPC_STATUS, OK);
+    trailers.insert(CALL_ID, call_id);
+    let content = Content::Whole(Some(message.into_bytes()), Some(trailers));
+    grpc_response(content, guard)
+}
+
+/// A refusal: nothing but headers, which gRPC takes as trailing metadata.
+pub(crate) fn refused(refusal: &Refusal, call_id: &HeaderValue) -> Response<Reply> {
+    trailers_only(refusal.trailers(call_id))
+}
+
+/// A status that was made already.
+pub(crate) fn trailers_only(trailers: HeaderMap) -> Response<Reply> {
+    let mut response = grpc_response(Content::Nothing, None);
+    response.headers_mut().extend(trailers);
+    response
+}
+
+/// The stream of a watcher.
+pub(crate) fn watched(watching: Watching) -> Response<Reply> {
+    grpc_response(Content::Watching(watching), None)
+}
+
+/// What the Python server answers; its head is set by the caller.
+pub(crate) fn relayed(body: Relayed, guard: CallGuard) -> Response<Reply> {
+    Response::new(Reply {
+        content: Content::Relayed(Box::new(body)),
+        _guard: Some(guard),
+    })
+}
+
+/// An answer to what is no gRPC.
+pub(crate) fn http_status(status: http::StatusCode) -> Response<Reply> {
+    let mut response = grpc_response(Content::Nothing, None);
+    response.headers_mut().remove(CONTENT_TYPE);
+    *response.status_mut() = status;
+    response
+}
+
+fn grpc_response(content: Content, guard: Option<CallGuard>) -> Response<Reply> {
+    let mut response = Response::new(Reply {
+        content,
+        _guard: guard,
+    });
+    response.headers_mut().insert(CONTENT_TYPE, GRPC);
+    response
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        match &mut self.content {
+            Content::Nothing => Poll::Ready(None),
+            Content::Whole(message, trailers) => Poll::Ready(
+                message
+                    .take()
+                    .map(Frame::data)
+                    .or_else(|| trailers.take().map(Frame::trailers))
+                    .map(Ok),
+            ),
+            Content::Relayed(body) => body.poll_frame(context),
+            Content::Watching(body) => body.poll_frame(context).map(|frame| frame.map(Ok)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Nothing => true,
+            Content::Whole(message, trailers) => message.is_none() && trailers.is_none(),
+            Content::Relayed(body) => body.is_end_stream(),
+            Content::Watching(_) => false,
+        }
+    }
+}
