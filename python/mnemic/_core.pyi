@@ -261,6 +261,8 @@ class Front:
         tls_certificate: bytes | None = None,
         tls_key: bytes | None = None,
         tls_client_authorities: bytes | None = None,
+        log_format: str | None = None,
+        trace_ratio: float | None = None,
     ) -> Front:
         """Listens and serves.
 
@@ -280,6 +282,8 @@ class Front:
             tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
             tls_key: PEM.
             tls_client_authorities: PEM; only clients with a certificate of these may connect.
+            log_format: `json` or `console`: a line of the log for each call that is answered here; None for none.
+            trace_ratio: The share of calls without a caller's trace that begin one; None: no traces are recorded.
 
         Raises:
             CoreError: INVALID_FIELD: `address` cannot be listened on, or one of `certificate`, `key` and
@@ -296,6 +300,26 @@ class Front:
         `python_here` is 1 while the Python server is there.
         """
 
+    def figures(
+        self,
+    ) -> tuple[
+        list[tuple[str, int, bool, int]],
+        list[tuple[str, list[float], list[int], float]],
+        list[tuple[str, list[float], list[int], float]],
+    ]:
+        """What it has counted since its start.
+
+        Returns:
+            Calls that ended: (method, google.rpc.Code, whether it was relayed, count). How long those took that it
+            answered itself: (method, upper ends of the buckets in seconds, counts, sum of the seconds), those above all
+            bounds in the last count. Where their time went: the same by stage.
+        """
+    def take_spans(self) -> list[tuple[str, bytes, bytes, bytes, int, int, str]]:
+        """The spans since the last time.
+
+        Returns:
+            (method, trace id, span id, parent's span id, begin and end in nanoseconds since 1970, code by name).
+        """
     def drain(self) -> None:
         """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
 

@@ -128,9 +128,13 @@ def scope() -> resources_pb2.Scope:
 def add(memories) -> Callable[..., memory_service_pb2.AddMemoriesResponse]:
     """Adds texts for Anna."""
 
-    def make(*texts: str, scope: resources_pb2.Scope = ANNA, **fields) -> memory_service_pb2.AddMemoriesResponse:
+    def make(
+        *texts: str, scope: resources_pb2.Scope = ANNA, metadata=(), **fields
+    ) -> memory_service_pb2.AddMemoriesResponse:
         return memories.AddMemories(
-            memory_service_pb2.AddMemoriesRequest(scope=scope, texts=texts, **fields), timeout=TIMEOUT
+            memory_service_pb2.AddMemoriesRequest(scope=scope, texts=texts, **fields),
+            metadata=metadata,
+            timeout=TIMEOUT,
         )
 
     return make

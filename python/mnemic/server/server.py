@@ -126,6 +126,8 @@ class MnemicServer:
         if self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
         tls = read_tls(self._settings)
+        if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
+            _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
         self.metrics.serve()
         try:
@@ -142,9 +144,7 @@ class MnemicServer:
         return self.address
 
     def _start_behind_front(self, tls: TlsFiles | None) -> None:
-        front = Front(
-            self._settings, self.gate.front_secret, self._authority.authenticator, self._engine.open_native()
-        )
+        front = Front(self._settings, self.gate.front_secret, self._authority.authenticator, self._engine.open_native())
         try:
             self._server.add_insecure_port(front.python_address)
             self._server.start()
@@ -154,6 +154,9 @@ class MnemicServer:
             front.stop(0)
             raise
         self._front = front
+        self.metrics.watch_front(front)
+        if self.tracing is not None:
+            self.tracing.drain(front)
 
     def _listen(self, tls: TlsFiles | None) -> str:
         asked = self._settings.address

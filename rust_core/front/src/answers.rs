@@ -15,6 +15,7 @@ use prost::Message;
 use crate::framing::PREFIX_BYTES;
 
 use crate::refusal::Refusal;
+use crate::watching::Distribution;
 
 /// The methods that may be answered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +114,11 @@ pub trait Answers: Send + Sync + 'static {
     /// Sees the message of a relayed answer to [`Method::Get`] and [`Method::BatchGet`], to learn where ids are. Only
     /// of OK answers, not compressed and not very large.
     fn learn(&self, _method: Method, _principal: &Arc<Principal>, _response: &Bytes) {}
+
+    /// Where the time of its answers went, by the name of the stage.
+    fn stages(&self) -> Vec<(&'static str, Distribution)> {
+        Vec::new()
+    }
 }
 
 /// Answers nothing: every call is relayed.

@@ -25,6 +25,7 @@ mod relay;
 mod reply;
 mod settings;
 mod tls;
+pub mod watching;
 
 pub use front::{Front, Load, StartError};
 pub use refusal::{Reason, Refusal};
