@@ -1,5 +1,5 @@
-"""The Rust core: the index, the embedding models, and who may ask. Bindings only; the crates of `rust_core` have the
-logic.
+"""The Rust core: the index, the embedding models, who may ask and the answers to them. Bindings only; the crates of
+`rust_core` have the logic.
 
 Every call releases the GIL while it works, and a search never waits for a write. Nothing here is part of the public
 API: use `mnemic.Memory` or a client.
@@ -22,6 +22,7 @@ __all__ = [
     "Front",
     "Hit",
     "Index",
+    "NativeAnswers",
     "PartitionStats",
     "Principal",
     "QueryEmbedder",
@@ -189,6 +190,53 @@ class Snapshot:
         """
 
 @final
+class NativeAnswers:
+    """Searches and reads by id answered from an index that `LiveIndex` keeps, protobuf to protobuf.
+
+    It answers what it is certain that the Python server would answer the same way, and nothing else.
+    """
+
+    def __new__(
+        cls,
+        index: Index,
+        *,
+        profiles: Mapping[str, tuple[float, float, float, float]],
+        default_profile: str,
+        default_top_k: int,
+        most_top_k: int,
+        query_bytes: int,
+        id_bytes: int,
+        searches_per_batch: int,
+        ids_per_batch: int,
+        embedder: QueryEmbedder | None = None,
+    ) -> NativeAnswers:
+        """Answers by these rules.
+
+        Args:
+            index: Where; it is shared, not copied.
+            profiles: The weights of vector, words, names and recency, by the profile's name.
+            default_profile: The profile of a search that names none.
+            default_top_k: How many hits a search gives that says nothing.
+            most_top_k: How many it may ask for.
+            query_bytes: The longest query.
+            id_bytes: The longest id of a scope.
+            searches_per_batch: The most searches of one call.
+            ids_per_batch: The most ids of one call.
+            embedder: Where the vectors of texts come from.
+        """
+
+    def answer(self, principal: Principal, method: str, request: bytes) -> bytes | None:
+        """What the front would answer to a message of a method such as `SearchMemories`; None where it would relay.
+
+        Raises:
+            CoreError: It would refuse the call.
+            ValueError: The method is always relayed.
+        """
+
+    def learn(self, principal: Principal, method: str, response: bytes) -> None:
+        """Shows the message of a relayed answer to `GetMemory` or `BatchGetMemories`, to learn where memories are."""
+
+@final
 class Front:
     """The native listener of a server, on threads of its own that never take the interpreter's lock.
 
@@ -212,6 +260,8 @@ class Front:
         tls_certificate: bytes | None = None,
         tls_key: bytes | None = None,
         tls_client_authorities: bytes | None = None,
+        log_format: str | None = None,
+        trace_ratio: float | None = None,
     ) -> Front:
         """Listens and serves.
 
@@ -230,6 +280,8 @@ class Front:
             tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
             tls_key: PEM.
             tls_client_authorities: PEM; only clients with a certificate of these may connect.
+            log_format: `json` or `console`: a line of the log for each call that is answered here; None for none.
+            trace_ratio: The share of calls without a caller's trace that begin one; None: no traces are recorded.
 
         Raises:
             CoreError: INVALID_FIELD: `address` cannot be listened on, or one of `certificate`, `key` and
@@ -246,6 +298,26 @@ class Front:
         `python_here` is 1 while the Python server is there.
         """
 
+    def figures(
+        self,
+    ) -> tuple[
+        list[tuple[str, int, bool, int]],
+        list[tuple[str, list[float], list[int], float]],
+        list[tuple[str, list[float], list[int], float]],
+    ]:
+        """What it has counted since its start.
+
+        Returns:
+            Calls that ended: (method, google.rpc.Code, whether it was relayed, count). How long those took that it
+            answered itself: (method, upper ends of the buckets in seconds, counts, sum of the seconds), those above all
+            bounds in the last count. Where their time went: the same by stage.
+        """
+    def take_spans(self) -> list[tuple[str, bytes, bytes, bytes, int, int, str]]:
+        """The spans since the last time.
+
+        Returns:
+            (method, trace id, span id, parent's span id, begin and end in nanoseconds since 1970, code by name).
+        """
     def drain(self) -> None:
         """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
 
@@ -340,6 +412,21 @@ class Index:
 
     def contains(self, key: PartitionKey) -> bool:
         """Whether the partition is in memory."""
+
+    def set_resident(self, key: PartitionKey) -> None:
+        """Lets the front search the partition: it has every row that was committed, until it is dropped."""
+
+    def note_empty(self, key: PartitionKey) -> None:
+        """Notes that an owner has no memories, so that the front need not ask; of very many, some are forgotten."""
+
+    def forget_empty(self, key: PartitionKey) -> None:
+        """Says that an owner may have memories: before its first write is answered."""
+
+    def set_revision(self, revision: int) -> None:
+        """Says that everything up to a commit was applied: before the commit is answered."""
+
+    def take_used(self, key: PartitionKey) -> bool:
+        """Whether the front used the partition since the last call."""
 
     def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
         """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""

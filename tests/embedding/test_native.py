@@ -1,5 +1,6 @@
 """The models of the core give the vectors that the libraries' Python interfaces give, and the front shares them."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -17,7 +18,8 @@ from mnemic.embedding.cache import CachedProvider
 from mnemic.embedding.catalogue import STATIC
 from mnemic.embedding.factory import native_embedder
 from mnemic.embedding.install import find_model
-from mnemic.model.errors import Reason
+from mnemic.embedding.minilm import MiniLmProvider
+from mnemic.model.errors import MnemicError, Reason
 
 TEXTS = [*SENTENCES, *conversation(), *ODD_TEXTS]
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -135,6 +137,28 @@ def test_callers_beside_a_thread_that_holds_the_interpreter(embedder, static):
         busy.set()
         holder.join()
     assert difference(np.stack(found), static.embed(SENTENCES)) < 1e-6
+
+
+@pytest.fixture
+def home(tmp_path, models):
+    """The variables of a process that has another home, and the models."""
+    places = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")}
+    inherited = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    return inherited | places | {"MNEMIC_MODELS_DIRECTORY": str(models)}
+
+
+def test_running_a_model_leaves_nothing_behind_to_be_sent_to_anyone(home, tmp_path):
+    program = "from mnemic.embedding.minilm import MiniLmProvider\nprint(MiniLmProvider().embed(['hello']).shape)\n"
+    finished = subprocess.run([sys.executable, "-c", program], env=home, capture_output=True, text=True, check=True)
+    assert finished.stdout == "(1, 384)\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_onnxruntime_the_error_says_what_to_install(models, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(MnemicError, match="pip install onnxruntime") as raised:
+        MiniLmProvider(models)
+    assert raised.value.reason is Reason.EMBEDDING_UNAVAILABLE
 
 
 def test_a_process_that_ends_without_closing_ends_well(models):

@@ -7,7 +7,11 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from native_support import Both
 
+from mnemic import _core
+from mnemic.embedding.catalogue import STATIC
+from mnemic.embedding.install import find_model
 from mnemic.engine.settings import ServerSettings
 from mnemic.server.server import MnemicServer
 from mnemic.v1 import (
@@ -124,9 +128,31 @@ def scope() -> resources_pb2.Scope:
 def add(memories) -> Callable[..., memory_service_pb2.AddMemoriesResponse]:
     """Adds texts for Anna."""
 
-    def make(*texts: str, scope: resources_pb2.Scope = ANNA, **fields) -> memory_service_pb2.AddMemoriesResponse:
+    def make(
+        *texts: str, scope: resources_pb2.Scope = ANNA, metadata=(), **fields
+    ) -> memory_service_pb2.AddMemoriesResponse:
         return memories.AddMemories(
-            memory_service_pb2.AddMemoriesRequest(scope=scope, texts=texts, **fields), timeout=TIMEOUT
+            memory_service_pb2.AddMemoriesRequest(scope=scope, texts=texts, **fields),
+            metadata=metadata,
+            timeout=TIMEOUT,
         )
 
     return make
+
+
+@pytest.fixture
+def embedder(engine) -> Iterator[_core.QueryEmbedder]:
+    """The engine's static model, run natively."""
+    installed = find_model("static", models_directory=None)
+    table, tokenizer = (installed.directory / file.name for file in STATIC.files)
+    model = _core.EmbeddingModel.open_static(installed.identity, table=table, tokenizer=tokenizer)
+    cache = _core.VectorCache(installed.identity, 256, 1000)
+    opened = _core.QueryEmbedder(cache, model, threads=1, queue=8)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def both(engine, embedder) -> Both:
+    """Python's answers and the native ones, over one engine."""
+    return Both(engine, engine.native_answers(embedder))

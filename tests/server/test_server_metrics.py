@@ -67,8 +67,8 @@ def test_what_a_front_counts_is_on_the_page(engine):
     with Metrics(engine, "127.0.0.1:0") as metrics:
         metrics.watch_front(Front())
         seen = page(metrics.address)
-    assert seen["mnemic_front_calls_total", ("code", "0"), ("method", SEARCH), ("relayed", "false")] == 5
-    assert seen["mnemic_front_calls_total", ("code", "3"), ("method", ADD), ("relayed", "true")] == 1
+    assert seen["mnemic_front_calls_total", ("code", "OK"), ("method", SEARCH), ("relayed", "false")] == 5
+    assert seen["mnemic_front_calls_total", ("code", "INVALID_ARGUMENT"), ("method", ADD), ("relayed", "true")] == 1
     buckets = [
         seen["mnemic_front_call_seconds_bucket", ("le", end), ("method", SEARCH)] for end in ("0.1", "0.2", "+Inf")
     ]

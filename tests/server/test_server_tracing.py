@@ -22,7 +22,8 @@ def exporter() -> InMemorySpanExporter:
 @pytest.fixture
 def traced(engine, server_settings, exporter, monkeypatch):
     monkeypatch.setattr("mnemic.server.server.Tracing", lambda ratio: Tracing(ratio, exporter))
-    changes = {"tracing": True, "trace_ratio": 0.0}
+    # Without a front: its spans stand between the caller's and these (tests/front).
+    changes = {"tracing": True, "trace_ratio": 0.0, "front": False}
     server = MnemicServer(engine, server_settings.model_copy(update=changes))
     server.start()
     with grpc.insecure_channel(server.address) as channel:

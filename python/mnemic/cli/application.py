@@ -11,12 +11,14 @@ import typer
 from mnemic.cli.doctor import doctor
 from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
+from mnemic.cli.keys import keys_application
 from mnemic.cli.models import models_application
 from mnemic.cli.options import with_option_groups
 from mnemic.cli.reading import get, history, list_memories, scopes, stats
 from mnemic.cli.reembedding import reembed
 from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
+from mnemic.cli.tenants import tenants_application
 from mnemic.cli.version import version
 from mnemic.cli.writing import add, delete, update
 
@@ -73,6 +75,8 @@ def root(
 for _name, _command, _panel in _COMMANDS:
     application.command(_name, rich_help_panel=_panel)(with_option_groups(_command))
 application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
+application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
+application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
 
 
 def main() -> None:

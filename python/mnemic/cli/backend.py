@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnemic.cli.options import DirectoryOptions, TargetOptions
@@ -22,6 +24,8 @@ from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
 
 if TYPE_CHECKING:
+    import grpc
+
     from mnemic.engine.settings import Settings
 
 
@@ -81,12 +85,46 @@ def open_backend(target: TargetOptions) -> Iterator[Backend]:
         backend.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to speak to a server.
+
+    Attributes:
+        api_key: The credential, if any.
+        tls: Whether TLS is spoken.
+        authority: Whose certificates the server may have.
+        certificate: The client's own.
+        certificate_key: Its private key.
+    """
+
+    api_key: str | None = None
+    tls: bool = False
+    authority: Path | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """Of the channel; None for plaintext."""
+        from mnemic.client.channel import tls_credentials  # noqa: PLC0415 (start-up time: loads grpc)
+
+        if not (self.tls or self.authority or self.certificate or self.certificate_key):
+            return None
+        return tls_credentials(
+            authority=self.authority, certificate=self.certificate, certificate_key=self.certificate_key
+        )
+
+
+def connection_of(target: TargetOptions) -> Connection:
+    """How the options say to speak to a server."""
+    return Connection(target.credential(), target.tls, target.authority, target.certificate, target.certificate_key)
+
+
 def _open(target: TargetOptions) -> Backend:
     address = target.address()
     if address is not None:
         from mnemic.cli.remote_backend import RemoteBackend  # noqa: PLC0415 (start-up time: loads grpc)
 
-        return RemoteBackend(address)
+        return RemoteBackend(address, connection_of(target))
     from mnemic.cli.local_backend import LocalBackend  # noqa: PLC0415 (start-up time: loads the engine)
 
     quiet_logs()

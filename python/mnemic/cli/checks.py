@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from mnemic.cli.backend import directory_settings, quiet_logs
+from mnemic.cli.backend import Connection, connection_of, directory_settings, quiet_logs
 from mnemic.cli.failures import hint_for
 from mnemic.cli.options import TargetOptions
 from mnemic.cli.terminal import counted
@@ -62,7 +62,7 @@ def run_checks(target: TargetOptions) -> Iterator[Check]:
     yield from _core()
     address = target.address()
     if address is not None:
-        yield from _server(address)
+        yield from _server(address, connection_of(target))
         return
     try:
         settings = directory_settings(target)
@@ -228,10 +228,10 @@ def _snapshots(stats: IndexStats, refused: list[str]) -> Check:
     return Check("snapshots", Level.OK, f"{counted(stats.snapshots, 'file')}, {size}, no damage found")
 
 
-def _server(address: str) -> Iterator[Check]:
+def _server(address: str, connection: Connection) -> Iterator[Check]:
     from mnemic.cli.remote_backend import RemoteBackend  # noqa: PLC0415 (start-up time: loads grpc)
 
-    backend = RemoteBackend(address)
+    backend = RemoteBackend(address, connection)
     try:
         begin = time.perf_counter()
         serving = backend.is_serving(_SERVER_TIMEOUT_SECONDS)

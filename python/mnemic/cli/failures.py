@@ -28,6 +28,8 @@ _HINTS: dict[Reason, str] = {
     Reason.VERSION_CONFLICT: "somebody changed it meanwhile; read it again with `mnemic get`",
     Reason.CORRUPT_DATA: "`mnemic doctor` says what is damaged",
     Reason.OVERLOADED: "try again in a moment",
+    Reason.UNAUTHENTICATED: "give a key with --api-key or MNEMIC_API_KEY; `mnemic keys create` makes one",
+    Reason.PERMISSION_DENIED: "use a key of a higher role; `mnemic keys list` shows what each may do",
 }
 
 

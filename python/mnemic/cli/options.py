@@ -19,6 +19,7 @@ from mnemic.model.scope import Scope
 
 # Not MNEMIC_SERVER: the settings would read that as their table `server`.
 ADDRESS_VARIABLE = "MNEMIC_ADDRESS"
+API_KEY_VARIABLE = "MNEMIC_API_KEY"
 
 _SCOPE_PANEL = "Whose memories"
 _TARGET_PANEL = "Where they are"
@@ -102,6 +103,47 @@ class TargetOptions(DirectoryOptions):
             rich_help_panel=_TARGET_PANEL,
         ),
     ] = None
+
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            "--api-key",
+            metavar="KEY",
+            help=f"The credential, a key or a token; better in ${API_KEY_VARIABLE}, which other users cannot see.",
+            rich_help_panel=_TARGET_PANEL,
+        ),
+    ] = None
+    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS with the server.", rich_help_panel=_TARGET_PANEL)] = (
+        False
+    )
+    authority: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-ca",
+            metavar="FILE",
+            help="TLS, and whose certificates the server may have, as PEM.",
+            rich_help_panel=_TARGET_PANEL,
+        ),
+    ] = None
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-certificate",
+            metavar="FILE",
+            help="TLS, and a certificate for a server that asks for one, as PEM.",
+            rich_help_panel=_TARGET_PANEL,
+        ),
+    ] = None
+    certificate_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-key", metavar="FILE", help="The private key of --tls-certificate.", rich_help_panel=_TARGET_PANEL
+        ),
+    ] = None
+
+    def credential(self) -> str | None:
+        """What the server asks for, from the flag or the environment."""
+        return self.api_key or os.environ.get(API_KEY_VARIABLE) or None
 
     def address(self) -> str | None:
         """The server to ask, or None for the data directory. Flags win over the environment.

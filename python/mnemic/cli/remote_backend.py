@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from mnemic.cli.backend import Backend
+from mnemic.cli.backend import Backend, Connection
 from mnemic.client.grpc_client import MnemicClient
 from mnemic.client.options import ScopeOptions, UpdateOptions
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision, from_micros
@@ -28,9 +28,9 @@ _MICROS = "_micros"
 class RemoteBackend(Backend):
     """Speaks to the server at an address."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, connection: Connection) -> None:
         self._address = address
-        self._client = MnemicClient(address)
+        self._client = MnemicClient(address, api_key=connection.api_key, credentials=connection.credentials())
 
     def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
         """See `Backend.add`."""

@@ -67,15 +67,17 @@ def serve(
         log_format=log_format,
     )
     # Whoever has a certificate of the right authority was let in on purpose.
-    _require_loopback(settings.server.address, allowed=insecure_public or settings.server.tls_client_ca is not None)
+    _require_authentication(settings, allowed=insecure_public or settings.server.tls_client_ca is not None)
     _serve(settings, pull=pull)
 
 
-def _require_loopback(address: str, *, allowed: bool) -> None:
-    if not allowed and not is_loopback(address):
+def _require_authentication(settings: Settings, *, allowed: bool) -> None:
+    address = settings.server.address
+    if settings.authentication.mode == "none" and not allowed and not is_loopback(address):
         raise bad_input(
-            f"--address: {address} can be reached from other machines, and this version has no authentication",
-            hint="listen on 127.0.0.1, or say --insecure-public if the network itself is closed",
+            f"--address: {address} can be reached from other machines, and authentication.mode is none",
+            hint="set authentication.mode to keys (`mnemic keys create --role operator` makes the first), listen on "
+            "127.0.0.1, or say --insecure-public if the network itself is closed",
         )
 
 
@@ -108,6 +110,17 @@ def _serve(settings: Settings, *, pull: bool) -> None:
 def _print_banner(settings: Settings, address: str) -> None:
     print_remark(f"  data       {settings.data_directory.expanduser().absolute()}")
     print_remark(f"  embedding  {settings.embedding.provider}")
-    reach = "this machine only" if is_loopback(address) else "EVERYONE WHO REACHES THIS ADDRESS"
-    print_remark(f"  access     no authentication; open to {reach}")
+    print_remark(f"  access     {_access_text(settings, address)}")
     print_remark(f'  try        mnemic search "…" --user ID --server {address}')
+
+
+def _access_text(settings: Settings, address: str) -> str:
+    match settings.authentication.mode:
+        case "keys":
+            return "API keys"
+        case "jwt":
+            return "tokens"
+        case "keys+jwt":
+            return "API keys and tokens"
+    reach = "this machine only" if is_loopback(address) else "EVERYONE WHO REACHES THIS ADDRESS"
+    return f"no authentication; open to {reach}"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
-from mnemic.model.errors import MnemicError, Reason
+import grpc
+
+from mnemic.model.errors import MnemicError, Reason, invalid_field
 
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -20,7 +23,10 @@ _SERVICE_CONFIG = json.dumps(
             {
                 "name": [
                     {"service": "mnemic.v1.MemoryService"},
-                    {"service": "mnemic.v1.AdminService", "method": "GetStats"},
+                    *(
+                        {"service": "mnemic.v1.AdminService", "method": method}
+                        for method in ("GetStats", "GetTenant", "ListTenants", "ListApiKeys")
+                    ),
                 ],
                 "retryPolicy": {
                     "maxAttempts": MAX_ATTEMPTS,
@@ -56,6 +62,40 @@ def call_metadata(api_key: str | None, own: Sequence[tuple[str, str]]) -> tuple[
     """What accompanies each call."""
     credential = (("authorization", f"Bearer {api_key}"),) if api_key else ()
     return (*credential, *own)
+
+
+def tls_credentials(
+    *,
+    authority: Path | None = None,
+    certificate: Path | None = None,
+    certificate_key: Path | None = None,
+) -> grpc.ChannelCredentials:
+    """Credentials of a channel with TLS.
+
+    Args:
+        authority: Whose certificates the server may have, as PEM; unless given, those that gRPC trusts.
+        certificate: The client's own certificate and those above it, as PEM, for servers that ask for one.
+        certificate_key: Its private key, as PEM.
+
+    Raises:
+        MnemicError: INVALID_FIELD for a certificate without its key or a key without its certificate.
+        OSError: A file cannot be read.
+    """
+    if (certificate is None) != (certificate_key is None):
+        raise invalid_field("certificate", "and certificate_key go together; give both or none")
+    return grpc.ssl_channel_credentials(
+        root_certificates=None if authority is None else authority.read_bytes(),
+        private_key=None if certificate_key is None else certificate_key.read_bytes(),
+        certificate_chain=None if certificate is None else certificate.read_bytes(),
+    )
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None, own: ChannelOptions) -> grpc.Channel:
+    """A channel that connects at its first call; plaintext without credentials."""
+    arguments = channel_options(address, own)
+    if credentials is None:
+        return grpc.insecure_channel(address, arguments)
+    return grpc.secure_channel(address, credentials, arguments)
 
 
 def closed_error(name: str) -> MnemicError:

@@ -16,8 +16,8 @@ from mnemic.client.channel import (
     DEFAULT_TIMEOUT_SECONDS,
     ChannelOptions,
     call_metadata,
-    channel_options,
     closed_error,
+    open_channel,
 )
 from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
@@ -76,12 +76,7 @@ class MnemicClient:
         self.address = address
         self._timeout = timeout
         self._metadata = call_metadata(api_key, metadata)
-        arguments = channel_options(address, options)
-        self._channel = (
-            grpc.insecure_channel(address, arguments)
-            if credentials is None
-            else grpc.secure_channel(address, credentials, arguments)
-        )
+        self._channel = open_channel(address, credentials, options)
         self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)

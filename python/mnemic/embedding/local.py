@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from mnemic import _core
 from mnemic.embedding.provider import Vectors
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+
+Pooling = Literal["mean", "cls"]
 
 # What the wheels of onnxruntime carry beside their Python module, by platform.
 _LIBRARIES = ("libonnxruntime.so*", "libonnxruntime*.dylib", "onnxruntime.dll")
@@ -70,6 +74,40 @@ class LocalProvider:
                 return MnemicError(Reason.CORRUPT_DATA, message, metadata={"path": field})
             case other:
                 return MnemicError(other, message, metadata={"model": self._title})
+
+
+def open_encoder(
+    identity: str, *, model: Path, tokenizer: Path, max_tokens: int, threads: int, pooling: Pooling, title: str
+) -> _core.EmbeddingModel:
+    """Opens a sentence encoder in ONNX form; see `OnnxDirectoryProvider` for what it may look like.
+
+    Args:
+        identity: Names its vectors.
+        model: The ONNX file.
+        tokenizer: The tokenizers JSON file.
+        max_tokens: Longer texts are cut here.
+        threads: Threads within one call.
+        pooling: How token vectors become one.
+        title: Names the model in errors.
+
+    Raises:
+        MnemicError: EMBEDDING_UNAVAILABLE when onnxruntime is not installed.
+        CoreError: See `LocalProvider`.
+    """
+    library = onnxruntime_library()
+    # The official builds open a database of events for their maker, and send them, as soon as they are loaded. What
+    # runs here tells nobody; whoever wants it otherwise sets the variable to 0.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return _core.EmbeddingModel.open_onnx(
+        identity,
+        library=library,
+        model=model,
+        tokenizer=tokenizer,
+        max_tokens=max_tokens,
+        threads=threads,
+        pooling=pooling,
+        title=title,
+    )
 
 
 def onnxruntime_library() -> Path:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnemic import _core
 from mnemic.embedding.install import find_model
-from mnemic.embedding.local import LocalProvider, onnxruntime_library
+from mnemic.embedding.local import LocalProvider, open_encoder
 
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
@@ -28,9 +27,8 @@ class MiniLmProvider(LocalProvider):
     def __init__(self, models_directory: Path | None = None, *, threads: int = 1) -> None:
         installed = find_model("minilm", models_directory=models_directory)
         super().__init__(
-            lambda: _core.EmbeddingModel.open_onnx(
+            lambda: open_encoder(
                 installed.identity,
-                library=onnxruntime_library(),
                 model=installed.directory / MODEL_FILE,
                 tokenizer=installed.directory / TOKENIZER_FILE,
                 max_tokens=MAX_TOKENS,

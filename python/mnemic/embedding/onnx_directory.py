@@ -6,9 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from mnemic import _core
 from mnemic.embedding.install import sha256_of
-from mnemic.embedding.local import LocalProvider, onnxruntime_library
+from mnemic.embedding.local import LocalProvider, open_encoder
 from mnemic.embedding.settings import OnnxSettings
 from mnemic.model.errors import invalid_field
 
@@ -44,9 +43,8 @@ class OnnxDirectoryProvider(LocalProvider):
                 )
         identity, title = _identity(directory, settings), f"the model in {directory}"
         super().__init__(
-            lambda: _core.EmbeddingModel.open_onnx(
+            lambda: open_encoder(
                 identity,
-                library=onnxruntime_library(),
                 model=directory / _MODEL_FILE,
                 tokenizer=directory / _TOKENIZER_FILE,
                 max_tokens=settings.max_tokens,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -35,22 +35,20 @@ _ALL_PAGE = 1000
 _USES_SECONDS = 60.0
 # Changes that name no version and meet another writer are tried again so often before they give up.
 _CHANGE_TRIES = 5
-Answer = TypeVar("Answer")
+Thing = TypeVar("Thing", Tenant, ApiKey)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """A tenant or key that a mutation left, and what is said of it once.
+class Made(Generic[Thing]):
+    """What a mutation left, and what is said of it once.
 
     Attributes:
-        tenant: The tenant, if it was one.
-        key: The key, if it was one.
-        secret: The key's secret; empty in a replay.
+        thing: The tenant or key as it is now.
+        secret: Of a new key; empty in a replay.
         replayed: Whether it is the answer to an earlier call.
     """
 
-    tenant: Tenant | None = None
-    key: ApiKey | None = None
+    thing: Thing
     secret: str = ""
     replayed: bool = False
 
@@ -114,6 +112,8 @@ class Authority:
             return
         if self._settings.takes_tokens:
             self._key_set.start()
+        if self._settings.takes_keys and not self.authenticator.key_count:
+            _log.warning("there is no API key yet: `mnemic keys create --role operator` makes one while no server runs")
         thread = threading.Thread(target=self._note_uses_in_turn, name="mnemic-key-uses", daemon=True)
         self._started.append(thread)
         thread.start()
@@ -152,21 +152,21 @@ class Authority:
         found = self._store.tenants(limit=size + 1, after=_after(token, digest))
         return found[:size], encode_page_token(digest, [found[size - 1].tenant_id]) if len(found) > size else ""
 
-    def create_tenant(self, tenant: Tenant, *, caller: str, request_id: str = "") -> Made:
+    def create_tenant(self, tenant: Tenant, *, caller: str, request_id: str = "") -> Made[Tenant]:
         """Makes a tenant."""
         fingerprint = self._fingerprint(request_id, "create_tenant", tenant)
         now = _now()
         new = replace(tenant, create_time_micros=now, update_time_micros=now, version=1)
         record = kept_answer("CreateTenant", request_id, fingerprint, asdict(new))
 
-        def make() -> Made:
+        def make() -> Made[Tenant]:
             check_tenant(tenant)
             with self._lock:
                 self._store.create_tenant(new, Mutation(caller=caller, request=record, now_micros=now))
                 self.authenticator.insert_tenant(new.tenant_id)
-            return Made(tenant=new)
+            return Made(new)
 
-        return self._once(caller, "CreateTenant", request_id, fingerprint, make)
+        return self._once(caller, "CreateTenant", request_id, fingerprint, make, _tenant_of)
 
     def update_tenant(
         self,
@@ -177,7 +177,7 @@ class Authority:
         expected_version: int = 0,
         request_id: str = "",
         asked: object = None,
-    ) -> Made:
+    ) -> Made[Tenant]:
         """Changes a tenant.
 
         Args:
@@ -190,7 +190,7 @@ class Authority:
         """
         fingerprint = self._fingerprint(request_id, "update_tenant", tenant_id, expected_version, asked)
 
-        def make() -> Made:
+        def make() -> Made[Tenant]:
             old = self.tenant(tenant_id)
             if expected_version and old.version != expected_version:
                 raise MnemicError(
@@ -203,9 +203,9 @@ class Authority:
             check_tenant(new)
             record = kept_answer("UpdateTenant", request_id, fingerprint, asdict(new))
             self._store.replace_tenant(new, Mutation(caller=caller, request=record, now_micros=now))
-            return Made(tenant=new)
+            return Made(new)
 
-        def until_won() -> Made:
+        def until_won() -> Made[Tenant]:
             for _ in range(_CHANGE_TRIES - 1):
                 try:
                     return make()
@@ -214,14 +214,14 @@ class Authority:
                         raise
             return make()
 
-        return self._once(caller, "UpdateTenant", request_id, fingerprint, until_won)
+        return self._once(caller, "UpdateTenant", request_id, fingerprint, until_won, _tenant_of)
 
-    def create_key(self, key: ApiKey, *, caller: str, request_id: str = "") -> Made:
+    def create_key(self, key: ApiKey, *, caller: str, request_id: str = "") -> Made[ApiKey]:
         """Makes an API key; of `key` what the caller chooses counts, and its tenant must be there."""
         fingerprint = self._fingerprint(request_id, "create_key", key)
         now = _now()
 
-        def make() -> Made:
+        def make() -> Made[ApiKey]:
             check_new_key(key, now)
             self.tenant(key.tenant)
             secret = SECRET_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
@@ -238,9 +238,9 @@ class Authority:
             with self._lock:
                 self._store.create_key(new, secret_hash, Mutation(caller=caller, request=record, now_micros=now))
                 self._admit(new, secret_hash)
-            return Made(key=new, secret=secret)
+            return Made(new, secret)
 
-        return self._once(caller, "CreateApiKey", request_id, fingerprint, make)
+        return self._once(caller, "CreateApiKey", request_id, fingerprint, make, _key_of)
 
     def keys(
         self, tenant_id: str, *, include_inactive: bool = False, size: int = 0, token: str = ""
@@ -257,33 +257,42 @@ class Authority:
         """One key, of any tenant."""
         return self._store.find_key(check_memory_id(key_id, "key_id"))
 
-    def revoke_key(self, key: ApiKey, *, caller: str, request_id: str = "") -> Made:
+    def revoke_key(self, key: ApiKey, *, caller: str, request_id: str = "") -> Made[ApiKey]:
         """Makes a key worthless: when this returns, no call gets in with it."""
         fingerprint = self._fingerprint(request_id, "revoke_key", key.key_id)
         now = _now()
         revoked = key if key.revoke_time_micros is not None else replace(key, revoke_time_micros=now)
         record = kept_answer("RevokeApiKey", request_id, fingerprint, asdict(revoked))
 
-        def make() -> Made:
+        def make() -> Made[ApiKey]:
             with self._lock:
                 self._store.revoke_key(key.key_id, Mutation(caller=caller, request=record, now_micros=now))
                 self.authenticator.remove_key(key.key_id)
-            return Made(key=revoked)
+            return Made(revoked)
 
-        return self._once(caller, "RevokeApiKey", request_id, fingerprint, make)
+        return self._once(caller, "RevokeApiKey", request_id, fingerprint, make, _key_of)
 
     def _fingerprint(self, request_id: str, *parts: object) -> str:
         check_request_id(request_id)
         return fingerprint_of(*parts) if request_id else ""
 
-    def _once(self, caller: str, method: str, request_id: str, fingerprint: str, make: Callable[[], Made]) -> Made:
+    def _once(
+        self,
+        caller: str,
+        method: str,
+        request_id: str,
+        fingerprint: str,
+        make: Callable[[], Made[Thing]],
+        decode: Callable[[dict[str, Any]], Thing],
+    ) -> Made[Thing]:
+        """Makes it, or repeats what an earlier call with this request id was answered."""
         kept = self._store.find_request(caller, method, request_id) if request_id else None
         if kept is None:
             try:
                 return make()
             except RequestIdTakenError as taken:
                 kept = taken.record
-        return _replayed(same_contents(kept, fingerprint).response)
+        return Made(decode(json.loads(same_contents(kept, fingerprint).response)), replayed=True)
 
 
 def tenant_not_found(tenant_id: str) -> MnemicError:
@@ -302,12 +311,13 @@ def key_not_found(key_id: str) -> MnemicError:
     )
 
 
-def _replayed(response: str) -> Made:
-    values = json.loads(response)
-    if "key_id" in values:
-        scope, role = Scope(**values.pop("scope")), AccessRole(values.pop("role"))
-        return Made(key=ApiKey(scope=scope, role=role, **values), replayed=True)
-    return Made(tenant=Tenant(quota=Quota(**values.pop("quota")), **values), replayed=True)
+def _tenant_of(values: dict[str, Any]) -> Tenant:
+    return Tenant(quota=Quota(**values.pop("quota")), **values)
+
+
+def _key_of(values: dict[str, Any]) -> ApiKey:
+    scope, role = Scope(**values.pop("scope")), AccessRole(values.pop("role"))
+    return ApiKey(scope=scope, role=role, **values)
 
 
 def _after(token: str, digest: str) -> str:

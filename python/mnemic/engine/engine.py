@@ -10,6 +10,7 @@ from typing import Self
 
 import structlog
 
+from mnemic import _core
 from mnemic.embedding.factory import open_provider
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
@@ -17,6 +18,7 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
+from mnemic.engine.native import native_answers
 from mnemic.engine.reading import Reader
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
@@ -271,6 +273,14 @@ class Engine:
     def announce(self, address: str) -> None:
         """Notes where this engine is served, for other processes that want its data directory."""
         self._store.announce(address)
+
+    def native_answers(self, embedder: _core.QueryEmbedder | None = None) -> _core.NativeAnswers:
+        """What answers this engine's searches and reads without Python, where it is certain of the answer.
+
+        Args:
+            embedder: Of the engine's model, for searches by text.
+        """
+        return native_answers(self._index.core, self.settings.limits, embedder)
 
     def check(self) -> list[str]:
         """Looks for damage in the store and for differences between index and store; what it found, in words.

@@ -67,6 +67,9 @@ class LiveIndex:
     revisions and the index is always at one revision. Partitions that were not asked for the longest leave memory when
     the index outgrows its budget, and are loaded again when they are next asked for.
 
+    The front searches the core without asking here. What it may use is marked in the core: partitions that are loaded,
+    owners without memories and the revision, each under the write lock and before a write that it concerns is answered.
+
     Args:
         store: The truth.
         dimension: The length of the vectors.
@@ -94,6 +97,7 @@ class LiveIndex:
         self._write_lock = threading.Lock()
         self._advanced = threading.Condition()
         self._revision = store.revision()
+        self.core.set_revision(self._revision)
 
     @property
     def revision(self) -> int:
@@ -119,13 +123,20 @@ class LiveIndex:
             for key, change in changes.items():
                 if key in self._loaded:
                     self._apply(key, change, revision)
+                else:
+                    self.core.forget_empty(key)
+            self.core.set_revision(revision)
             with self._advanced:
                 self._revision = revision
                 self._advanced.notify_all()
         return revision
 
     def _apply(self, key: PartitionKey, change: PartitionChange, revision: int) -> None:
-        rows = [(replace(memory, revision=revision), vector) for memory, vector in change.rows]
+        # A version of an earlier commit, whose vector came late, keeps its revision.
+        rows = [
+            (memory if memory.revision else replace(memory, revision=revision), vector)
+            for memory, vector in change.rows
+        ]
         try:
             self.core.apply(key, rows, change.closes)
         except Exception as error:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
@@ -230,6 +241,7 @@ class LiveIndex:
     def _finish_load(self, key: PartitionKey, arrival: Arrival) -> Residence | None:
         # An owner without memories is not kept: asking for strangers must not cost memory.
         if not self.core.contains(key):
+            self.core.note_empty(key)
             return None
         stats = self.core.stats(key)
         size = stats.bytes + stats.mapped_bytes
@@ -244,6 +256,7 @@ class LiveIndex:
         )
         self._loaded[key] = residence
         self._bytes += residence.bytes
+        self.core.set_resident(key)
         if residence.is_to_be_noted() or not residence.is_verified:
             self.backlog.note(key)
         return residence
@@ -252,11 +265,17 @@ class LiveIndex:
         """Takes the longest unused partitions out of memory until the rest fits, but never those of the search at hand:
         one that needs more than the budget has it while it runs.
         """
+        spared = 0
         while self._bytes > self._budget_bytes:
             oldest = list(islice(self._loaded, len(keep) + 1))
             victim = next((key for key in oldest if key not in keep), None)
             if victim is None:
                 return
+            # The front's uses are not told one by one: what it used since it was last looked at counts as used now.
+            if spared < len(self._loaded) and self.core.take_used(victim):
+                self._touch(victim)
+                spared += 1
+                continue
             # Nobody may be loading it anew, or the new stay would be dropped with the old one.
             with self._loading[hash(victim) % _LOADING_LOCKS], self._write_lock:
                 self._evict(victim)
@@ -307,6 +326,10 @@ class LiveIndex:
         """A state was written: what is unsaved is what came after it."""
         with self._write_lock:
             frozen.stay.unsaved -= frozen.unsaved
+
+    def keep_to_budget(self) -> None:
+        """Takes partitions out of memory that writes have let outgrow the budget, where no search does."""
+        self._make_room(())
 
     def measure(self, key: PartitionKey) -> None:
         """Measures what a partition takes, after the upkeep changed it."""

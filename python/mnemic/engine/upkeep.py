@@ -103,6 +103,7 @@ class Upkeep:
             self._index.backlog.note(key)
             return
         self._index.measure(key)
+        self._index.keep_to_budget()
         frozen = self._index.freeze_if_due(key)
         if frozen is not None:
             self._save(frozen)

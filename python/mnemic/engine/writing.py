@@ -198,7 +198,13 @@ class Writer:
             if name in values:
                 values[name] = tuple(values[name])
         new = replace(
-            old, **values, version=old.version + 1, update_time_micros=now, valid_from_micros=now, valid_to_micros=None
+            old,
+            **values,
+            version=old.version + 1,
+            revision=0,
+            update_time_micros=now,
+            valid_from_micros=now,
+            valid_to_micros=None,
         )
         check_times(new.event_time_micros, new.event_time_end_micros, "memory.event_time")
         return replace(new, vector=self._vector_after(old, new, changes, deadline), embedding_model=None)

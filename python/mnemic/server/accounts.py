@@ -1,19 +1,18 @@
-"""Tenants and API keys between the contract and the domain."""
+"""What callers ask of tenants and API keys, and whether they may."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from mnemic.engine.authority import tenant_not_found
-from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.model.access import AccessRole, ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.server.calls import Call
 from mnemic.server.from_proto import enum_value, micros, not_implemented
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.wire.values import scope_from_proto, scope_to_proto, timestamp_from_micros
+from mnemic.wire.accounts import quota_from_proto
+from mnemic.wire.values import scope_from_proto
 
 _QUOTAS = ("max_memories", "max_bytes")
 _LATER = ("extraction", "secret_action", "personal_data_action", "default_trust")
@@ -36,7 +35,7 @@ def own_or_any(tenant_id: str, call: Call) -> str:
 def new_tenant(message: pb.Tenant) -> Tenant:
     """What CreateTenant brings."""
     _refuse_later(message.settings)
-    return Tenant(message.tenant_id, message.display_name, _quota(message.settings))
+    return Tenant(message.tenant_id, message.display_name, quota_from_proto(message.settings))
 
 
 def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tenant], Tenant]:
@@ -79,18 +78,6 @@ def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tena
     return change
 
 
-def tenant_message(tenant: Tenant) -> pb.Tenant:
-    """The message of a tenant."""
-    return pb.Tenant(
-        tenant_id=tenant.tenant_id,
-        display_name=tenant.display_name,
-        settings=pb.TenantSettings(max_memories=tenant.quota.max_memories, max_bytes=tenant.quota.max_bytes),
-        create_time=timestamp_from_micros(tenant.create_time_micros),
-        update_time=timestamp_from_micros(tenant.update_time_micros),
-        version=tenant.version,
-    )
-
-
 def new_key(message: pb.ApiKey, tenant_id: str, call: Call) -> ApiKey:
     """What CreateApiKey brings.
 
@@ -117,32 +104,6 @@ def new_key(message: pb.ApiKey, tenant_id: str, call: Call) -> ApiKey:
         requests_per_second=message.requests_per_second if message.HasField("requests_per_second") else None,
         request_burst=message.request_burst if message.HasField("request_burst") else None,
     )
-
-
-def key_message(key: ApiKey) -> pb.ApiKey:
-    """The message of a key."""
-    return pb.ApiKey(
-        key_id=key.key_id,
-        tenant_id=key.tenant,
-        display_name=key.display_name,
-        role=int(key.role),  # type: ignore[arg-type]  # the numbers are the contract's
-        scope=None if key.scope.is_empty else scope_to_proto(key.scope),
-        prefix=key.prefix,
-        create_time=timestamp_from_micros(key.create_time_micros),
-        expire_time=_moment(key.expire_time_micros),
-        revoke_time=_moment(key.revoke_time_micros),
-        last_use_time=_moment(key.last_use_time_micros),
-        requests_per_second=key.requests_per_second,
-        request_burst=key.request_burst,
-    )
-
-
-def _moment(value: int | None) -> Timestamp | None:
-    return None if value is None else timestamp_from_micros(value)
-
-
-def _quota(settings: pb.TenantSettings) -> Quota:
-    return Quota(*(_optional(settings, field) for field in _QUOTAS))
 
 
 def _optional(settings: pb.TenantSettings, field: str) -> int | None:

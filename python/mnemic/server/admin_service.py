@@ -18,6 +18,7 @@ from mnemic.model.stats import NodeStats
 from mnemic.server import accounts
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
+from mnemic.wire.accounts import key_to_proto, tenant_to_proto
 
 CallCounts = Callable[[], Mapping[tuple[str, int], int]]
 
@@ -42,20 +43,17 @@ class AdminService:
         made = self._authority.create_tenant(
             accounts.new_tenant(request.tenant), caller=call.tenant, request_id=request.request_id
         )
-        tenant = None if made.tenant is None else accounts.tenant_message(made.tenant)
-        return pb.CreateTenantResponse(tenant=tenant, replayed=made.replayed)
+        return pb.CreateTenantResponse(tenant=tenant_to_proto(made.thing), replayed=made.replayed)
 
     def get_tenant(self, request: pb.GetTenantRequest, call: Call) -> pb.GetTenantResponse:
         """One tenant."""
         tenant = self._authority.tenant(accounts.own_or_any(request.tenant_id, call))
-        return pb.GetTenantResponse(tenant=accounts.tenant_message(tenant))
+        return pb.GetTenantResponse(tenant=tenant_to_proto(tenant))
 
     def list_tenants(self, request: pb.ListTenantsRequest, _call: Call) -> pb.ListTenantsResponse:
         """One page of all tenants."""
         tenants, token = self._authority.tenants(size=request.page_size, token=request.page_token)
-        return pb.ListTenantsResponse(
-            tenants=[accounts.tenant_message(tenant) for tenant in tenants], next_page_token=token
-        )
+        return pb.ListTenantsResponse(tenants=[tenant_to_proto(tenant) for tenant in tenants], next_page_token=token)
 
     def update_tenant(self, request: pb.UpdateTenantRequest, call: Call) -> pb.UpdateTenantResponse:
         """Changes a tenant."""
@@ -69,8 +67,7 @@ class AdminService:
             request_id=request.request_id,
             asked=(request.tenant.SerializeToString(deterministic=True), tuple(request.update_mask.paths)),
         )
-        tenant = None if made.tenant is None else accounts.tenant_message(made.tenant)
-        return pb.UpdateTenantResponse(tenant=tenant, replayed=made.replayed)
+        return pb.UpdateTenantResponse(tenant=tenant_to_proto(made.thing), replayed=made.replayed)
 
     def create_api_key(self, request: pb.CreateApiKeyRequest, call: Call) -> pb.CreateApiKeyResponse:
         """Creates an API key."""
@@ -78,8 +75,7 @@ class AdminService:
         made = self._authority.create_key(
             accounts.new_key(request.api_key, tenant_id, call), caller=call.tenant, request_id=request.request_id
         )
-        key = None if made.key is None else accounts.key_message(made.key)
-        return pb.CreateApiKeyResponse(api_key=key, secret=made.secret, replayed=made.replayed)
+        return pb.CreateApiKeyResponse(api_key=key_to_proto(made.thing), secret=made.secret, replayed=made.replayed)
 
     def list_api_keys(self, request: pb.ListApiKeysRequest, call: Call) -> pb.ListApiKeysResponse:
         """One page of a tenant's API keys."""
@@ -89,7 +85,7 @@ class AdminService:
             size=request.page_size,
             token=request.page_token,
         )
-        return pb.ListApiKeysResponse(api_keys=[accounts.key_message(key) for key in keys], next_page_token=token)
+        return pb.ListApiKeysResponse(api_keys=[key_to_proto(key) for key in keys], next_page_token=token)
 
     def revoke_api_key(self, request: pb.RevokeApiKeyRequest, call: Call) -> pb.RevokeApiKeyResponse:
         """Makes an API key worthless at once."""
@@ -104,8 +100,7 @@ class AdminService:
                 metadata={"field": "key_id", "role": key.role.name},
             )
         made = self._authority.revoke_key(key, caller=call.tenant, request_id=request.request_id)
-        message = None if made.key is None else accounts.key_message(made.key)
-        return pb.RevokeApiKeyResponse(api_key=message, replayed=made.replayed)
+        return pb.RevokeApiKeyResponse(api_key=key_to_proto(made.thing), replayed=made.replayed)
 
     def get_stats(self, request: pb.GetStatsRequest, call: Call) -> pb.GetStatsResponse:
         """What the store and this node hold."""

@@ -65,9 +65,9 @@ class Gate:
         now = time.time_ns() // 1000
         try:
             principal = self._authenticator.authenticate(None if credential is None else _bytes(credential), now)
+            self._authenticator.permit(principal, path)
             if not is_relayed:
                 self._authenticator.admit(principal, now)
-            self._authenticator.permit(principal, path)
         except _core.AccessError as error:
             raise _refusal(error) from None
         return Caller(principal.tenant, AccessRole(principal.role), Scope(*principal.scope), principal.subject)

@@ -10,7 +10,9 @@ from pathlib import Path
 from mnemic import _core
 from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.server.metrics import Distribution, FrontFigures
 from mnemic.server.tls import TlsFiles
+from mnemic.server.tracing import FrontSpan
 
 # What the front adds to the metadata of a call.
 FRONT_METADATA_BYTES = 512
@@ -20,6 +22,17 @@ _NATIVE_CALLS = 1024
 _LONGEST_PATH = 100
 # The native side's names of what the settings call otherwise.
 _FIELDS = {"certificate": "tls_certificate", "key": "tls_key", "client_authorities": "tls_client_ca"}
+
+
+_LEVELS_OF_CALLS = frozenset({"debug", "info"})
+_GAUGES = {
+    "connections": "Open connections.",
+    "calls": "Calls in flight.",
+    "relayed_calls": "Calls in flight at the Python server.",
+    "buffered_bytes": "Bytes of messages that are being read.",
+    "python_here": "Whether the Python server is there.",
+    "dropped_notes": "Lines of the log and spans that found no room since the start.",
+}
 
 
 class Front:
@@ -76,6 +89,8 @@ class Front:
                 tls_certificate=tls.certificate if tls else None,
                 tls_key=tls.key if tls else None,
                 tls_client_authorities=tls.client_authorities if tls else None,
+                log_format=settings.log_format if settings.log_level in _LEVELS_OF_CALLS else None,
+                trace_ratio=settings.trace_ratio if settings.tracing else None,
             )
         except _core.CoreError as error:
             reason, field, words = error.args
@@ -89,6 +104,37 @@ class Front:
         """How many there are of what is bounded: connections, calls, relayed_calls, buffered_bytes; python_here."""
         return self._native.load() if self._native else {}
 
+    def figures(self) -> FrontFigures:
+        """What it has counted since its start, and what it holds now."""
+        if self._native is None:
+            return FrontFigures(calls={}, durations=(), stages=(), gauges=())
+        calls, durations, stages = self._native.figures()
+        load = self._native.load()
+        return FrontFigures(
+            calls={(method, code, relayed): count for method, code, relayed, count in calls},
+            durations=tuple(_distribution(*each) for each in durations),
+            stages=tuple(_distribution(*each) for each in stages),
+            gauges=tuple((name, meaning, float(load[name])) for name, meaning in _GAUGES.items()),
+        )
+
+    def take_spans(self) -> list[FrontSpan]:
+        """The spans since the last time."""
+        if self._native is None:
+            return []
+        return [
+            FrontSpan(
+                method=method,
+                trace_id=trace,
+                span_id=span,
+                parent_id=parent,
+                begin_nanos=begin,
+                end_nanos=end,
+                code=code,
+                attributes={},
+            )
+            for method, trace, span, parent, begin, end, code in self._native.take_spans()
+        ]
+
     def drain(self) -> None:
         """From now on refuses new calls; those in flight go on."""
         if self._native:
@@ -98,13 +144,16 @@ class Front:
         """Stops listening, and returns when the last call has ended or the time is over."""
         if self._native:
             self._native.stop(grace_seconds)
-            self._native = None
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def relayed_calls(settings: ServerSettings) -> int:
     """How many calls may be at the Python server at once."""
     return settings.max_workers + settings.max_pending_calls
+
+
+def _distribution(name: str, bounds: Sequence[float], counts: Sequence[int], seconds: float) -> Distribution:
+    return Distribution(name, tuple(bounds), tuple(counts), seconds)
 
 
 def _private_directory() -> Path:

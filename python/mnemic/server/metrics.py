@@ -195,7 +195,7 @@ class _FrontCollector(Collector):
             "mnemic_front_calls", "Calls that the front ended, by status.", labels=["method", "code", "relayed"]
         )
         for (method, code, relayed), count in figures.calls.items():
-            calls.add_metric([method, str(code), str(relayed).lower()], count)
+            calls.add_metric([method, code_pb2.Code.Name(code), str(relayed).lower()], count)
         yield calls
         durations = "How long the front took for what it answers itself."
         yield _histogram("mnemic_front_call_seconds", durations, "method", figures.durations)

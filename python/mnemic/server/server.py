@@ -125,6 +125,8 @@ class MnemicServer:
         if self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
         tls = read_tls(self._settings)
+        if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
+            _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
         self.metrics.serve()
         try:
@@ -151,6 +153,9 @@ class MnemicServer:
             front.stop(0)
             raise
         self._front = front
+        self.metrics.watch_front(front)
+        if self.tracing is not None:
+            self.tracing.drain(front)
 
     def _listen(self, tls: TlsFiles | None) -> str:
         asked = self._settings.address

@@ -15,6 +15,7 @@ use prost::Message;
 use crate::framing::PREFIX_BYTES;
 
 use crate::refusal::Refusal;
+use crate::watching::Distribution;
 
 /// The methods that may be answered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +48,21 @@ impl Method {
 pub struct Framed(Bytes);
 
 impl Framed {
+    /// The room that a prefix needs.
+    pub const ROOM: usize = PREFIX_BYTES;
+
+    /// A message that was encoded behind room for its prefix.
+    ///
+    /// # Panics
+    /// If it is larger than the 4 GiB that a prefix can express, or there is no room.
+    pub fn behind_room(mut buffer: Vec<u8>) -> Self {
+        let length = buffer.len() - PREFIX_BYTES;
+        let length = u32::try_from(length).expect("a message of less than 4 GiB");
+        buffer[0] = 0; // not compressed
+        buffer[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
+        Self(buffer.into())
+    }
+
     /// Encodes a message once, behind room for its prefix.
     ///
     /// # Panics
@@ -98,6 +114,11 @@ pub trait Answers: Send + Sync + 'static {
     /// Sees the message of a relayed answer to [`Method::Get`] and [`Method::BatchGet`], to learn where ids are. Only
     /// of OK answers, not compressed and not very large.
     fn learn(&self, _method: Method, _principal: &Arc<Principal>, _response: &Bytes) {}
+
+    /// Where the time of its answers went, by the name of the stage.
+    fn stages(&self) -> Vec<(&'static str, Distribution)> {
+        Vec::new()
+    }
 }
 
 /// Answers nothing: every call is relayed.

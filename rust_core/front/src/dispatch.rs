@@ -22,8 +22,9 @@ use crate::health::{CHECK, Health, WATCH};
 use crate::learning::Learning;
 use crate::refusal::{CALL_ID, Refusal, trailers_of};
 use crate::relay::{FRONT, Outgoing, Relay, TIMEOUT};
-use crate::reply::{Reply, answered, http_status, refused, trailers_only, watched};
+use crate::reply::{Reply, answered, http_status, refused, trailers_only, watch, watched};
 use crate::settings::{MAX_NATIVE_BYTES, Settings};
+use crate::watching::{Subject, Watch, Watched};
 
 /// A request for health has a name in it: it is not read when it is larger than any.
 const MAX_HEALTH_BYTES: usize = 4096;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) activity: Arc<Activity>,
     pub(crate) health: Arc<Health>,
     pub(crate) relay: Arc<Relay>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// Answers one request.
@@ -50,11 +52,24 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, h2::Error> {
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     if head.method != HttpMethod::POST || !is_grpc(&head.headers) {
         return Ok(http_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     let call_id = call_id(&head.headers);
+    let subject = Subject::of(head.uri.path());
+    let mut watched = shared.watch.begin(subject, &head.headers, call_id.clone());
+    let response = respond(shared, head, body, call_id, &mut watched).await?;
+    Ok(watch(response, watched))
+}
+
+async fn respond(
+    shared: Arc<Shared>,
+    mut head: Parts,
+    body: Incoming,
+    call_id: HeaderValue,
+    watched: &mut Watched,
+) -> Result<Response<Reply>, h2::Error> {
     let size = metadata_size(&head.headers);
     let limit = shared.settings.max_metadata_bytes;
     if size > limit {
@@ -83,6 +98,7 @@ pub(crate) async fn serve(
         deadline,
         principal,
         guard,
+        watched,
     };
     match Method::of(call.head.uri.path()) {
         Some(method) => call.answer(method, body).await,
@@ -132,13 +148,14 @@ impl Shared {
 }
 
 /// A call that was let in.
-struct Admitted {
+struct Admitted<'a> {
     shared: Arc<Shared>,
     head: Parts,
     call_id: HeaderValue,
     deadline: Option<Instant>,
     principal: Arc<Principal>,
     guard: CallGuard,
+    watched: &'a mut Watched,
 }
 
 /// What reading a message gave.
@@ -152,7 +169,7 @@ enum Read {
     },
 }
 
-impl Admitted {
+impl Admitted<'_> {
     /// Answers here if that can be, and else relays.
     async fn answer(
         mut self,
@@ -236,6 +253,7 @@ impl Admitted {
         if let Err(refusal) = self.guard.relay() {
             return Ok(refused(&refusal, &self.call_id));
         }
+        self.watched.relay(&mut self.head.headers);
         let call = Outgoing {
             head: self.head,
             begun,

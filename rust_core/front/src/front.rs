@@ -18,6 +18,7 @@ use crate::listener::{Connections, Listener, listen_tcp, listen_unix};
 use crate::relay::Relay;
 use crate::settings::Settings;
 use crate::tls::{TlsError, acceptor};
+use crate::watching::{Distribution, Watch};
 
 /// The Python server listens when the front starts: it is there at once or there is a defect.
 const PYTHON_TIME: Duration = Duration::from_secs(5);
@@ -88,6 +89,7 @@ impl Front {
         secret.set_sensitive(true); // kept out of the compression's table
         let runtime = threads().map_err(StartError::Threads)?;
         let health = Arc::new(Health::new(&settings.services));
+        let watch = Watch::start(settings.watch).map_err(StartError::Threads)?;
         let relay = Relay::new(&settings.python_socket, secret, settings.max_relayed_calls);
         let shared = Arc::new(Shared {
             activity: Activity::new(&settings),
@@ -95,6 +97,7 @@ impl Front {
             health,
             authenticator,
             answers,
+            watch,
             settings,
         });
         let connections = Connections::new(shared.clone());
@@ -141,6 +144,16 @@ impl Front {
         }
     }
 
+    /// What it has counted, and what it keeps of calls until it is taken.
+    pub fn watch(&self) -> &Watch {
+        &self.shared.watch
+    }
+
+    /// Where the time of what it answers itself went.
+    pub fn stages(&self) -> Vec<(&'static str, Distribution)> {
+        self.shared.answers.stages()
+    }
+
     /// From now on refuses new calls as a server that shuts down; those in flight go on.
     pub fn drain(&self) {
         self.shared.health.drain();
@@ -169,6 +182,7 @@ impl Front {
             ended
         });
         runtime.shutdown_timeout(FLUSH_TIME);
+        self.shared.watch.stop();
         ended
     }
 }

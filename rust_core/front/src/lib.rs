@@ -17,6 +17,7 @@ mod front;
 mod health;
 mod learning;
 mod listener;
+pub mod native;
 mod preface;
 mod pump;
 mod refusal;
@@ -24,6 +25,7 @@ mod relay;
 mod reply;
 mod settings;
 mod tls;
+pub mod watching;
 
 pub use front::{Front, Load, StartError};
 pub use refusal::{Reason, Refusal};

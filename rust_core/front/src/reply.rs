@@ -6,12 +6,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
+use tonic::{Code, Status};
 
 use crate::activity::CallGuard;
 use crate::answers::Framed;
 use crate::health::Watching;
 use crate::refusal::{CALL_ID, Refusal};
 use crate::relay::Relayed;
+use crate::watching::Watched;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const OK: HeaderValue = HeaderValue::from_static("0");
@@ -19,7 +21,24 @@ const OK: HeaderValue = HeaderValue::from_static("0");
 /// The body of an answer. A call is in flight until it is dropped.
 pub(crate) struct Reply {
     content: Content,
+    watched: Option<Watched>,
     _guard: Option<CallGuard>,
+}
+
+/// Has the call watched until its answer is through.
+pub(crate) fn watch(response: Response<Reply>, mut watched: Watched) -> Response<Reply> {
+    if let Some(code) = code_in(response.headers()) {
+        watched.told(code);
+    }
+    response.map(|reply| Reply {
+        watched: Some(watched),
+        ..reply
+    })
+}
+
+fn code_in(headers: &HeaderMap) -> Option<Code> {
+    let status = headers.get(Status::GRPC_STATUS);
+    status.map(|status| Code::from_bytes(status.as_bytes()))
 }
 
 enum Content {
@@ -40,7 +59,7 @@ pub(crate) fn answered(
     guard: Option<CallGuard>,
 ) -> Response<Reply> {
     let mut trailers = HeaderMap::with_capacity(2);
-    trailers.insert(tonic::Status::GRPC_STATUS, OK);
+    trailers.insert(Status::GRPC_STATUS, OK);
     trailers.insert(CALL_ID, call_id);
     let content = Content::Whole(Some(message.into_bytes()), Some(trailers));
     grpc_response(content, guard)
@@ -67,6 +86,7 @@ pub(crate) fn watched(watching: Watching) -> Response<Reply> {
 pub(crate) fn relayed(body: Relayed, guard: CallGuard) -> Response<Reply> {
     Response::new(Reply {
         content: Content::Relayed(Box::new(body)),
+        watched: None,
         _guard: Some(guard),
     })
 }
@@ -82,6 +102,7 @@ pub(crate) fn http_status(status: http::StatusCode) -> Response<Reply> {
 fn grpc_response(content: Content, guard: Option<CallGuard>) -> Response<Reply> {
     let mut response = Response::new(Reply {
         content,
+        watched: None,
         _guard: guard,
     });
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
@@ -96,7 +117,7 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        match &mut self.content {
+        let frame = match &mut self.content {
             Content::Nothing => Poll::Ready(None),
             Content::Whole(message, trailers) => Poll::Ready(
                 message
@@ -107,7 +128,14 @@ impl Body for Reply {
             ),
             Content::Relayed(body) => body.poll_frame(context),
             Content::Watching(body) => body.poll_frame(context).map(|frame| frame.map(Ok)),
+        };
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(code) = frame.trailers_ref().and_then(code_in)
+            && let Some(watched) = &mut self.watched
+        {
+            watched.told(code);
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::watching::WatchSettings;
+
 /// Where it listens, what it accepts, and where the Python server is.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -28,6 +30,8 @@ pub struct Settings {
     pub max_calls: usize,
     /// Of these, how many may be at the Python server.
     pub max_relayed_calls: usize,
+    /// What is wanted of log and traces.
+    pub watch: WatchSettings,
 }
 
 /// PEM files, as they were read.

@@ -3,14 +3,30 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use mnemic_front::answers::RelayEverything;
+use mnemic_front::watching::{Distribution, LogFormat, WatchSettings};
 use mnemic_front::{Settings, StartError, TlsFiles};
 use pyo3::prelude::*;
 
 use crate::CoreError;
 use crate::access::Authenticator;
+
+/// Method, code, whether they were relayed, how many.
+type Calls = (&'static str, i32, bool, u64);
+/// Of what, upper ends of the buckets in seconds, counts, sum of the seconds.
+type Durations = (&'static str, Vec<f64>, Vec<u64>, f64);
+/// Method, trace, span, parent, begin and end in nanoseconds since 1970, code.
+type Span = (
+    &'static str,
+    [u8; 16],
+    [u8; 8],
+    [u8; 8],
+    u64,
+    u64,
+    &'static str,
+);
 
 /// The native listener of a server.
 #[pyclass(frozen, module = "mnemic._core")]
@@ -21,7 +37,8 @@ impl Front {
     #[new]
     #[pyo3(signature = (
         address, python_socket, *, secret, authenticator, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
-        max_relayed_calls, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None
+        max_relayed_calls, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None,
+        log_format = None, trace_ratio = None
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -43,6 +60,8 @@ impl Front {
         tls_certificate: Option<Vec<u8>>,
         tls_key: Option<Vec<u8>>,
         tls_client_authorities: Option<Vec<u8>>,
+        log_format: Option<&str>,
+        trace_ratio: Option<f64>,
     ) -> PyResult<Self> {
         let tls = tls_certificate
             .zip(tls_key)
@@ -63,6 +82,13 @@ impl Front {
             max_connections,
             max_calls,
             max_relayed_calls,
+            watch: WatchSettings {
+                log: log_format.map(|format| match format {
+                    "json" => LogFormat::Json,
+                    _ => LogFormat::Console,
+                }),
+                trace_ratio,
+            },
         };
         let authenticator = Arc::clone(&authenticator.get().inner);
         py.detach(|| mnemic_front::Front::start(settings, authenticator, Arc::new(RelayEverything)))
@@ -86,7 +112,49 @@ impl Front {
             ("relayed_calls", load.relayed_calls),
             ("buffered_bytes", load.buffered_bytes),
             ("python_here", usize::from(load.python_here)),
+            ("dropped_notes", self.0.watch().dropped() as usize),
         ]))
+    }
+
+    /// How often calls ended; how long those took that it answered, by method; where their time went, by stage.
+    fn figures(&self) -> PyResult<(Vec<Calls>, Vec<Durations>, Vec<Durations>)> {
+        self.refuse_elsewhere()?;
+        let watch = self.0.watch();
+        let calls = watch.calls().into_iter();
+        let durations = watch.durations().into_iter();
+        let stages = self.0.stages().into_iter();
+        Ok((
+            calls
+                .map(|(subject, relayed, code, count)| {
+                    (subject.name(), code as i32, relayed, count)
+                })
+                .collect(),
+            durations
+                .map(|(subject, read)| flat(subject.name(), read))
+                .collect(),
+            stages.map(|(stage, read)| flat(stage, read)).collect(),
+        ))
+    }
+
+    /// The spans since the last time.
+    fn take_spans(&self) -> Vec<Span> {
+        let spans = self.0.watch().take_spans().into_iter();
+        spans
+            .filter_map(|note| {
+                let trace = note.trace?;
+                let began = note.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+                let ended = began + note.duration;
+                Some((
+                    note.method,
+                    trace.trace_id,
+                    trace.span_id,
+                    trace.parent_id,
+                    began.as_nanos() as u64,
+                    ended.as_nanos() as u64,
+                    note.code,
+                ))
+            })
+            .collect()
     }
 
     /// From now on refuses new calls.
@@ -113,6 +181,10 @@ impl Front {
         let words = "the front belongs to the process that started it; start another after a fork";
         Err(CoreError::new_err(("INTERNAL", "", words)))
     }
+}
+
+fn flat(name: &'static str, read: Distribution) -> Durations {
+    (name, read.bounds, read.counts, read.seconds)
 }
 
 fn refusal(error: &StartError) -> PyErr {

@@ -1,6 +1,7 @@
 //! `mnemic._core.Index` and what its methods take.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
 use mnemic_retrieval::vector::SimdPath;
@@ -88,7 +89,7 @@ impl Snapshot {
 
 /// All partitions of a node that are in memory.
 #[pyclass(frozen, module = "mnemic._core")]
-pub(crate) struct Index(mnemic_retrieval::Index);
+pub(crate) struct Index(pub(crate) Arc<mnemic_retrieval::Index>);
 
 #[pymethods]
 impl Index {
@@ -101,7 +102,7 @@ impl Index {
             Some(name) => SimdPath::from_name(name).ok_or_else(|| unknown_path(name))?,
         };
         mnemic_retrieval::Index::new(dimension, path)
-            .map(Self)
+            .map(|index| Self(Arc::new(index)))
             .map_err(|error| refusal(&error))
     }
 
@@ -189,6 +190,31 @@ impl Index {
     /// Whether the partition is in memory.
     fn contains(&self, key: PartitionKey) -> bool {
         self.0.contains(&key.into())
+    }
+
+    /// Lets the front search the partition: from here on it has every row that was committed.
+    fn set_resident(&self, key: PartitionKey) {
+        self.0.set_resident(&key.into());
+    }
+
+    /// Notes that an owner has no memories.
+    fn note_empty(&self, key: PartitionKey) {
+        self.0.note_empty(&key.into());
+    }
+
+    /// Says that an owner may have memories.
+    fn forget_empty(&self, key: PartitionKey) {
+        self.0.forget_empty(&key.into());
+    }
+
+    /// Says that everything up to a commit was applied.
+    fn set_revision(&self, revision: i64) {
+        self.0.set_revision(revision);
+    }
+
+    /// Whether the front used the partition since the last call.
+    fn take_used(&self, key: PartitionKey) -> bool {
+        self.0.take_used(&key.into())
     }
 
     /// What the partition holds, for checks against the store: (memory id, version, ended, has a vector).

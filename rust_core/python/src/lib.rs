@@ -11,6 +11,7 @@ mod hit;
 mod index;
 mod memory;
 mod model;
+mod native;
 
 use std::collections::BTreeMap;
 
@@ -92,6 +93,8 @@ mod _core {
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
     use super::index::{Close, Index, PartitionStats, Snapshot, Weights};
+    #[pymodule_export]
+    use super::native::NativeAnswers;
     #[pymodule_export]
     use super::{CoreError, build_info, find_entities, simd_paths, tokenize};
 

@@ -5,6 +5,7 @@ mod graph_use;
 mod nearest;
 mod partitions;
 mod postings;
+mod residency;
 mod search;
 mod select;
 mod sources;
@@ -14,6 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use partitions::Partitions;
+use residency::Residency;
+
+pub use residency::Residents;
 
 use crate::Error;
 use crate::filter::Filter;
@@ -37,6 +41,7 @@ pub struct Index {
     /// The width of [`GraphUse::Always`](crate::vector::plan::GraphUse), or 0.
     graph_width: AtomicUsize,
     partitions: Partitions,
+    residency: Residency,
 }
 
 /// What to search for, and where.
@@ -110,6 +115,7 @@ impl Index {
             path,
             graph_width: AtomicUsize::new(0),
             partitions: Partitions::new(),
+            residency: Residency::new(),
         })
     }
 

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::fusion::{Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
 use crate::partition::ScopeIds;
 use crate::partition::segment::RowNumber;
+use crate::partition::view::View;
 use crate::text::{Bm25, QueryTerms};
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
@@ -52,10 +53,32 @@ impl Index {
     ///
     /// The vector cannot be taken, the partitions are of several tenants, or a number is out of its bounds.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchOutcome, Error> {
+        let mut seen: HashSet<_, RandomState> = HashSet::default();
+        let is_one = request.partitions.len() == 1;
+        let keys = request
+            .partitions
+            .iter()
+            .filter(|key| is_one || seen.insert(*key));
+        self.search_views(request, keys.filter_map(|key| self.view(key)))
+    }
+
+    /// Searches the states of distinct partitions.
+    pub(super) fn search_views(
+        &self,
+        request: &SearchRequest<'_>,
+        views: impl Iterator<Item = Arc<View>>,
+    ) -> Result<SearchOutcome, Error> {
         check(request)?;
         let mut scratch = SCRATCH.take().unwrap_or_default();
+        let (selector, is_one) = (Selector::new(request), request.partitions.len() == 1);
         // What the sources ask for comes while the query's vector is prepared.
-        let sources = self.sources(request)?;
+        let sources = Sources::new(views.map(|view| {
+            if is_one {
+                view.prefetch(request.vector.is_some());
+            }
+            let selected = selector.select(&view);
+            (view, selected)
+        }))?;
         let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
         let retrieved = Retrieved::new(&sources, request, vector);
@@ -89,24 +112,6 @@ impl Index {
             graph_use: self.graph_use(),
         };
         Ok(request.weights.counts(VECTOR).then_some(signal))
-    }
-
-    fn sources(&self, request: &SearchRequest<'_>) -> Result<Sources, Error> {
-        let selector = Selector::new(request);
-        let mut seen: HashSet<_, RandomState> = HashSet::default();
-        let is_one = request.partitions.len() == 1;
-        let keys = request
-            .partitions
-            .iter()
-            .filter(|key| is_one || seen.insert(*key));
-        let views = keys.filter_map(|key| self.view(key));
-        Sources::new(views.map(|view| {
-            if is_one {
-                view.prefetch(request.vector.is_some());
-            }
-            let selected = selector.select(&view);
-            (view, selected)
-        }))
     }
 }
 

@@ -17,6 +17,8 @@ mod growing;
 #[cfg(all(loom, test))]
 mod interleavings;
 mod key;
+mod latest;
+mod marks;
 mod memory;
 mod record;
 mod record_check;
@@ -38,11 +40,13 @@ use base::Base;
 use base::layout::Lexicon;
 use compaction::Compaction;
 use graph::GraphSlot;
+use marks::Marks;
 use segment::NEVER;
 use view::{BaseRef, View, rows_of};
 use writer::Writer;
 
 pub(crate) use key::KeyParts;
+pub use latest::LatestVersion;
 pub use memory::{
     Close, Memory, MetadataValue, PartitionKey, Row, ScopeIds, ScopeMatch, format_memory_id,
     parse_memory_id,
@@ -95,6 +99,7 @@ pub(crate) struct Partition {
     writer: Mutex<Option<Box<Writer>>>,
     /// One compaction at a time.
     compacting: Mutex<()>,
+    pub(crate) marks: Marks,
     /// The parts of its key: the tenant and the owner's id in one text, without what a structure of their own would be
     /// padded with.
     owner_kind: u8,
@@ -116,6 +121,7 @@ impl Partition {
             view: ArcSwap::from_pointee(writer.view()),
             writer: Mutex::new(Some(Box::new(writer))),
             compacting: Mutex::new(()),
+            marks: Marks::default(),
             owner_kind: key.owner_kind,
             tenant_bytes: key.tenant.len() as u32,
             tenant_and_owner: [key.tenant.as_str(), &key.owner_id].concat().into(),

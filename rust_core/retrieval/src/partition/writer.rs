@@ -423,7 +423,7 @@ impl Writer {
     }
 
     /// The live rows of a memory.
-    fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
+    pub(super) fn live_rows_of(&self, memory_id: u128) -> Vec<RowNumber> {
         let sealed = self.base().into_iter();
         let sealed = sealed.flat_map(|base| base.rows_of(memory_id));
         let growing = self.rows.get(&memory_id).into_iter().flatten().copied();

@@ -1,0 +1,41 @@
+"""What the front has to know of the engine's rules to answer without asking it."""
+
+from __future__ import annotations
+
+from mnemic import _core
+from mnemic.engine.profiles import PROFILES
+from mnemic.engine.settings import Limits
+from mnemic.engine.validation import MAX_ID_BYTES
+from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, MAX_TOP_K, SignalWeights
+
+
+def native_answers(
+    index: _core.Index, limits: Limits, embedder: _core.QueryEmbedder | None = None
+) -> _core.NativeAnswers:
+    """Answers searches and reads from an index that `LiveIndex` keeps, as this engine would answer them.
+
+    Args:
+        index: The index.
+        limits: What the engine accepts.
+        embedder: Where the vectors of texts come from; without one, only searches that need none are answered.
+    """
+    return _core.NativeAnswers(
+        index,
+        profiles={name: _in_order(weights) for name, weights in PROFILES.items()},
+        default_profile=DEFAULT_PROFILE,
+        default_top_k=DEFAULT_TOP_K,
+        most_top_k=MAX_TOP_K,
+        query_bytes=limits.query_bytes,
+        id_bytes=MAX_ID_BYTES,
+        searches_per_batch=limits.searches_per_batch,
+        ids_per_batch=limits.ids_per_batch,
+        embedder=embedder,
+    )
+
+
+def _in_order(weights: SignalWeights) -> tuple[float, float, float, float]:
+    """The weights of the core's signals; a profile has all of them."""
+    vector, lexical, entity, recency = weights.vector, weights.lexical, weights.entity, weights.recency
+    if vector is None or lexical is None or entity is None or recency is None:
+        raise ValueError(f"a profile needs the weights of all signals, not {weights}")
+    return vector, lexical, entity, recency

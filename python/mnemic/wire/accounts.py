@@ -1,0 +1,83 @@
+"""Tenants and API keys between the domain and the contract, both ways."""
+
+from __future__ import annotations
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.v1 import admin_service_pb2 as pb
+from mnemic.wire.values import micros_from_timestamp, scope_from_proto, scope_to_proto, timestamp_from_micros
+
+
+def tenant_to_proto(tenant: Tenant) -> pb.Tenant:
+    """The message of a tenant."""
+    return pb.Tenant(
+        tenant_id=tenant.tenant_id,
+        display_name=tenant.display_name,
+        settings=pb.TenantSettings(max_memories=tenant.quota.max_memories, max_bytes=tenant.quota.max_bytes),
+        create_time=timestamp_from_micros(tenant.create_time_micros),
+        update_time=timestamp_from_micros(tenant.update_time_micros),
+        version=tenant.version,
+    )
+
+
+def tenant_from_proto(message: pb.Tenant) -> Tenant:
+    """The tenant of a message."""
+    return Tenant(
+        tenant_id=message.tenant_id,
+        display_name=message.display_name,
+        quota=quota_from_proto(message.settings),
+        create_time_micros=micros_from_timestamp(message.create_time),
+        update_time_micros=micros_from_timestamp(message.update_time),
+        version=message.version,
+    )
+
+
+def quota_from_proto(settings: pb.TenantSettings) -> Quota:
+    """The quotas of a tenant's settings."""
+    return Quota(
+        max_memories=settings.max_memories if settings.HasField("max_memories") else None,
+        max_bytes=settings.max_bytes if settings.HasField("max_bytes") else None,
+    )
+
+
+def key_to_proto(key: ApiKey) -> pb.ApiKey:
+    """The message of an API key."""
+    return pb.ApiKey(
+        key_id=key.key_id,
+        tenant_id=key.tenant,
+        display_name=key.display_name,
+        role=pb.AccessRole.ValueType(int(key.role)),
+        scope=None if key.scope.is_empty else scope_to_proto(key.scope),
+        prefix=key.prefix,
+        create_time=timestamp_from_micros(key.create_time_micros),
+        expire_time=_timestamp(key.expire_time_micros),
+        revoke_time=_timestamp(key.revoke_time_micros),
+        last_use_time=_timestamp(key.last_use_time_micros),
+        requests_per_second=key.requests_per_second,
+        request_burst=key.request_burst,
+    )
+
+
+def key_from_proto(message: pb.ApiKey) -> ApiKey:
+    """The API key of a message."""
+    return ApiKey(
+        key_id=message.key_id,
+        tenant=message.tenant_id,
+        role=AccessRole(message.role),
+        display_name=message.display_name,
+        scope=scope_from_proto(message.scope),
+        prefix=message.prefix,
+        create_time_micros=micros_from_timestamp(message.create_time),
+        expire_time_micros=micros_from_timestamp(message.expire_time) if message.HasField("expire_time") else None,
+        revoke_time_micros=micros_from_timestamp(message.revoke_time) if message.HasField("revoke_time") else None,
+        last_use_time_micros=(
+            micros_from_timestamp(message.last_use_time) if message.HasField("last_use_time") else None
+        ),
+        requests_per_second=message.requests_per_second if message.HasField("requests_per_second") else None,
+        request_burst=message.request_burst if message.HasField("request_burst") else None,
+    )
+
+
+def _timestamp(micros: int | None) -> Timestamp | None:
+    return None if micros is None else timestamp_from_micros(micros)

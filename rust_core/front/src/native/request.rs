@@ -1,0 +1,201 @@
+//! A search as the core takes it, if it is certain that Python would take it.
+
+use std::sync::Arc;
+
+use mnemic_access::Principal;
+use mnemic_retrieval::filter::Filter;
+use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::{PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
+
+use super::hits::HIT_PARTS;
+use super::settings::Settings;
+use super::vectors::unit;
+use super::{checks, filters};
+use crate::contract::{SearchMemoriesRequest, SignalWeights};
+
+/// One search.
+pub(super) struct Search {
+    pub(super) partitions: Vec<PartitionKey>,
+    pub(super) min_revision: i64,
+    /// The optional parts of hits, as bits of [`HIT_PARTS`].
+    pub(super) parts: u32,
+    pub(super) text: String,
+    pub(super) vector: QueryVector,
+    scope: ScopeIds,
+    scope_match: ScopeMatch,
+    filter: Option<Filter>,
+    as_of_micros: Option<i64>,
+    include_superseded: bool,
+    top_k: usize,
+    weights: Weights,
+    min_score: f64,
+    explain: bool,
+}
+
+/// The vector of a search.
+pub(super) enum QueryVector {
+    /// The search needs none.
+    None,
+    /// The text is to be embedded.
+    Wanted,
+    /// A unit vector.
+    Known(Arc<[u8]>),
+}
+
+impl Search {
+    /// None where Python might refuse it, or has to ask the store where the scope's memories are.
+    pub(super) fn of(
+        message: SearchMemoriesRequest,
+        principal: &Principal,
+        settings: &Settings,
+        dimension: usize,
+    ) -> Option<Self> {
+        let is_later =
+            message.rerank || message.context_window != 0 || message.reference_time.is_some();
+        if is_later || message.min_revision < 0 {
+            return None;
+        }
+        let mut scope = checks::scope(message.scope, settings.id_bytes)?;
+        let scope_match = match message.r#match {
+            0 | 1 => ScopeMatch::Visible,
+            2 => ScopeMatch::Exact,
+            _ => return None,
+        };
+        if scope_match == ScopeMatch::Exact {
+            // Each of its hits carries the ids asked for and those of the restriction.
+            let restriction = principal.scope.clone();
+            scope.user_id = scope.user_id.or(restriction.user_id);
+            scope.agent_id = scope.agent_id.or(restriction.agent_id);
+            scope.session_id = scope.session_id.or(restriction.session_id);
+            scope.app_id = scope.app_id.or(restriction.app_id);
+        }
+        let partitions = partitions(&principal.tenant, &scope, scope_match)?;
+        let mut conditions =
+            filters::restriction(&principal.scope, &scope, scope_match, &partitions)?;
+        if let Some(filter) = message.filter {
+            conditions.push(filters::filter(filter)?);
+        }
+        let filter = match conditions.len() {
+            0 | 1 => conditions.pop(),
+            _ => Some(Filter::all_of(conditions).ok()?),
+        };
+        let as_of_micros = match message.as_of {
+            Some(time) => Some(checks::micros(&time)?),
+            None => None,
+        };
+        let top_k = message
+            .top_k
+            .map_or(Some(settings.default_top_k), |top_k| {
+                usize::try_from(top_k).ok()
+            })?;
+        let min_score = message.min_score.map_or(0.0, f64::from);
+        if !(1..=settings.most_top_k).contains(&top_k) || !(0.0..=1.0).contains(&min_score) {
+            return None;
+        }
+        let weights = weights(&message.profile, message.weights.as_ref(), settings)?;
+        let query = message.query;
+        if query.len() > settings.query_bytes || query.contains('\0') {
+            return None;
+        }
+        let vector = vector(&message.vector, &query, weights, dimension)?;
+        Some(Self {
+            partitions,
+            min_revision: message.min_revision,
+            parts: checks::mask(message.read_mask.as_ref(), &HIT_PARTS)?,
+            text: query,
+            vector,
+            scope,
+            scope_match,
+            filter,
+            as_of_micros,
+            include_superseded: message.include_superseded,
+            top_k,
+            weights: Weights::new(weights).ok()?,
+            min_score,
+            explain: message.explain,
+        })
+    }
+
+    /// As the core takes it.
+    pub(super) fn request(&self, now_micros: i64) -> SearchRequest<'_> {
+        SearchRequest {
+            partitions: &self.partitions,
+            scope: &self.scope,
+            scope_match: self.scope_match,
+            text: &self.text,
+            vector: match &self.vector {
+                QueryVector::Known(vector) => Some(vector),
+                QueryVector::None | QueryVector::Wanted => None,
+            },
+            filter: self.filter.as_ref(),
+            now_micros,
+            as_of_micros: self.as_of_micros,
+            include_superseded: self.include_superseded,
+            top_k: self.top_k,
+            weights: self.weights,
+            min_score: self.min_score,
+            explain: self.explain,
+        }
+    }
+
+    /// Whether each row is looked at for more than its scope and its place in the vectors.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+}
+
+/// Where the scope's memories can be, if that follows from the scope.
+fn partitions(
+    tenant: &str,
+    scope: &ScopeIds,
+    scope_match: ScopeMatch,
+) -> Option<Vec<PartitionKey>> {
+    if scope_match == ScopeMatch::Exact {
+        scope.user_id.as_ref()?;
+        let owner = checks::owners(scope).next()?;
+        return Some(vec![checks::partition(tenant, owner)]);
+    }
+    let owners = checks::owners(scope);
+    Some(
+        owners
+            .map(|owner| checks::partition(tenant, owner))
+            .collect(),
+    )
+}
+
+/// The profile's weights with the request's own over them, in the order of the core's signals.
+fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; 4]> {
+    let profile = *settings.profile(profile)?;
+    let Some(own) = own else {
+        return Some(profile);
+    };
+    let of_later_versions = [own.time, own.actor, own.context];
+    if of_later_versions
+        .into_iter()
+        .flatten()
+        .any(|weight| weight != 0.0)
+    {
+        return None;
+    }
+    let own = [own.vector, own.lexical, own.entity, own.recency];
+    let mut weights = profile;
+    for (weight, own) in weights.iter_mut().zip(own) {
+        *weight = own.map_or(*weight, f64::from);
+    }
+    Some(weights)
+}
+
+fn vector(given: &[u8], query: &str, weights: [f64; 4], dimension: usize) -> Option<QueryVector> {
+    if !given.is_empty() {
+        return unit(given, dimension).map(QueryVector::Known);
+    }
+    // Without words there must be a vector.
+    query
+        .chars()
+        .find(|&character| !checks::is_space(character))?;
+    Some(if weights[0] == 0.0 {
+        QueryVector::None
+    } else {
+        QueryVector::Wanted
+    })
+}

@@ -1,0 +1,36 @@
+//! What Python's settings and profiles say, handed over at the start so that there is one place for each.
+
+use std::collections::HashMap;
+
+/// What the native answers have to know of Python's rules.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The weights of each profile, in the order of [`mnemic_retrieval::fusion::SIGNAL_NAMES`].
+    pub profiles: HashMap<String, [f64; 4]>,
+    /// The profile of a search that names none.
+    pub default_profile: String,
+    /// How many hits a search gives that says nothing.
+    pub default_top_k: usize,
+    /// How many it may ask for.
+    pub most_top_k: usize,
+    /// The longest query, in bytes.
+    pub query_bytes: usize,
+    /// The longest id of a scope, in bytes.
+    pub id_bytes: usize,
+    /// The most searches of one call.
+    pub searches_per_batch: usize,
+    /// The most ids of one call.
+    pub ids_per_batch: usize,
+}
+
+impl Settings {
+    /// The weights of a profile, of the default one if the name is empty.
+    pub(super) fn profile(&self, name: &str) -> Option<&[f64; 4]> {
+        let name = if name.is_empty() {
+            &self.default_profile
+        } else {
+            name
+        };
+        self.profiles.get(name)
+    }
+}

@@ -1,0 +1,9 @@
+//! Native answers to requests made by hand: what is certain is answered, everything else is left to the relay.
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the parts of these messages may be absent"
+)]
+
+mod reads;
+mod searches;
+mod support;
