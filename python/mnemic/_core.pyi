@@ -250,6 +250,7 @@ class Front:
         *,
         secret: str,
         authenticator: Authenticator,
+        answers: NativeAnswers | None,
         services: list[str],
         max_message_bytes: int,
         max_metadata_bytes: int,
@@ -270,6 +271,7 @@ class Front:
             python_socket: The unix socket on which the Python server listens already.
             secret: Sent with every relayed call as `x-mnemic-front`.
             authenticator: Asked of every call but those for health.
+            answers: What is answered natively; None relays everything.
             services: Those whose health is told, besides the empty name for all.
             max_message_bytes: The largest message that is read.
             max_metadata_bytes: The metadata of one call: names, values and 32 bytes for each.

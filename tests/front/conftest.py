@@ -57,7 +57,9 @@ def start_front(python_socket) -> Iterator[Callable[..., _core.Front]]:
 
     def start(address: str = "127.0.0.1:0", **settings) -> _core.Front:
         front = _core.Front(
-            address, python_socket, **(FIXED | {"authenticator": _core.Authenticator()} | LIMITS | settings)
+            address,
+            python_socket,
+            **(FIXED | {"authenticator": _core.Authenticator(), "answers": None} | LIMITS | settings),
         )
         started.append(front)
         return front

@@ -216,7 +216,7 @@ def test_a_stop_joins_its_threads_and_frees_the_port(python, start_front):
 FORKING = """
 import os, sys
 from mnemic import _core
-front = _core.Front("127.0.0.1:0", sys.argv[1], authenticator=_core.Authenticator(), **eval(sys.argv[2]))
+front = _core.Front("127.0.0.1:0", sys.argv[1], authenticator=_core.Authenticator(), answers=None, **eval(sys.argv[2]))
 child = os.fork()
 if not child:
     for use in (front.drain, front.load, lambda: front.stop(0)):

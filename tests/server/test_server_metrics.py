@@ -18,7 +18,8 @@ SEARCH = "/mnemic.v1.MemoryService/SearchMemories"
 
 @pytest.fixture
 def server_settings() -> ServerSettings:
-    return ServerSettings(address="127.0.0.1:0", metrics_address="127.0.0.1:0")
+    # What the Python server counts: all of it only where no front answers before it.
+    return ServerSettings(address="127.0.0.1:0", metrics_address="127.0.0.1:0", front=False)
 
 
 def page(address):

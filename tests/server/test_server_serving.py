@@ -51,12 +51,22 @@ def test_a_watcher_of_health_sees_the_drain(server, channel):
     stopping.join()
 
 
-class BusyEngine:
+class StandIn:
+    """For an engine, of which nothing is answered natively."""
+
+    def __init__(self, engine) -> None:
+        self.authority = engine.authority
+
+    def open_native(self) -> None:
+        return None
+
+
+class BusyEngine(StandIn):
     """Stands in for an engine whose calls take their time: it answers when it is told to."""
 
     def __init__(self, engine) -> None:
+        super().__init__(engine)
         self._engine = engine
-        self.authority = engine.authority
         self.entered = threading.Semaphore(0)
         self.leave = threading.Event()
 
@@ -202,10 +212,7 @@ def test_each_call_is_logged_once_without_its_contents(memories, server):
     assert body not in str(logs)
 
 
-class BrokenEngine:
-    def __init__(self, engine) -> None:
-        self.authority = engine.authority
-
+class BrokenEngine(StandIn):
     def search(self, *_arguments, **_options):
         raise ZeroDivisionError("the password is swordfish")
 
@@ -227,11 +234,8 @@ def test_a_defect_is_answered_with_an_id_that_the_log_repeats_and_tells_nothing_
     assert defect["exc_info"]
 
 
-class VerboseEngine:
+class VerboseEngine(StandIn):
     """Refuses with more words than a client's metadata limit allows."""
-
-    def __init__(self, engine) -> None:
-        self.authority = engine.authority
 
     def search(self, *_arguments, **_options):
         raise MnemicError(Reason.OVERLOADED, "ü" * 50_000, metadata={f"k{n}": "v" * 5000 for n in range(100)})

@@ -11,14 +11,14 @@ from typing import Self
 import structlog
 
 from mnemic import _core
-from mnemic.embedding.factory import open_provider
+from mnemic.embedding.factory import native_embedder, open_provider
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
-from mnemic.engine.native import native_answers
+from mnemic.engine.native import Native, native_answers
 from mnemic.engine.reading import Reader
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
@@ -281,6 +281,11 @@ class Engine:
             embedder: Of the engine's model, for searches by text.
         """
         return native_answers(self._index.core, self.settings.limits, embedder)
+
+    def open_native(self) -> Native:
+        """What a front of this engine answers with; its caller closes it, before the engine."""
+        embedder = native_embedder(self._provider, queue=self.settings.limits.embedding_queue)
+        return Native(self.native_answers(embedder), embedder)
 
     def check(self) -> list[str]:
         """Looks for damage in the store and for differences between index and store; what it found, in words.

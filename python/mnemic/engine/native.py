@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mnemic import _core
 from mnemic.engine.profiles import PROFILES
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import MAX_ID_BYTES
 from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, MAX_TOP_K, SignalWeights
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """What answers without Python, for as long as a front is there.
+
+    Attributes:
+        answers: It.
+        embedder: Where it has the vectors of texts from.
+    """
+
+    answers: _core.NativeAnswers
+    embedder: _core.QueryEmbedder
+
+    def close(self) -> None:
+        """Ends the embedder's threads; the engine's provider must still be open."""
+        self.embedder.close()
 
 
 def native_answers(

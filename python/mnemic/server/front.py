@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mnemic import _core
+from mnemic.engine.native import Native
 from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.server.metrics import Distribution, FrontFigures
@@ -42,19 +43,23 @@ class Front:
         settings: How it listens.
         secret: What it sends with relayed calls, so that the Python server knows them.
         authenticator: Who may come in; the Python server asks the same.
+        native: What answers natively; closed with the front. None relays everything.
 
     Attributes:
         python_address: Where the Python server shall listen, as grpcio writes it.
         address: The public address, with the port that was taken; empty before `start`.
     """
 
-    def __init__(self, settings: ServerSettings, secret: str, authenticator: _core.Authenticator) -> None:
+    def __init__(
+        self, settings: ServerSettings, secret: str, authenticator: _core.Authenticator, native: Native | None
+    ) -> None:
         self._settings = settings
         self._secret = secret
         self._authenticator = authenticator
+        self._native = native
         self._directory = _private_directory()
         self._socket = self._directory / "python.sock"
-        self._native: _core.Front | None = None
+        self._listener: _core.Front | None = None
         self.python_address = f"unix:{self._socket}"
         self.address = ""
 
@@ -74,11 +79,12 @@ class Front:
         settings = self._settings
         relayed = relayed_calls(settings)
         try:
-            self._native = _core.Front(
+            self._listener = _core.Front(
                 settings.address,
                 self._socket,
                 secret=self._secret,
                 authenticator=self._authenticator,
+                answers=self._native.answers if self._native else None,
                 services=list(services),
                 max_message_bytes=settings.max_message_bytes,
                 max_metadata_bytes=settings.max_metadata_bytes,
@@ -97,19 +103,19 @@ class Front:
             if field:
                 raise invalid_field(f"server.{_FIELDS.get(field, field)}", words) from error
             raise MnemicError(Reason(reason), words) from error
-        self.address = self._native.address
+        self.address = self._listener.address
         return self.address
 
     def load(self) -> dict[str, int]:
         """How many there are of what is bounded: connections, calls, relayed_calls, buffered_bytes; python_here."""
-        return self._native.load() if self._native else {}
+        return self._listener.load() if self._listener else {}
 
     def figures(self) -> FrontFigures:
         """What it has counted since its start, and what it holds now."""
-        if self._native is None:
+        if self._listener is None:
             return FrontFigures(calls={}, durations=(), stages=(), gauges=())
-        calls, durations, stages = self._native.figures()
-        load = self._native.load()
+        calls, durations, stages = self._listener.figures()
+        load = self._listener.load()
         return FrontFigures(
             calls={(method, code, relayed): count for method, code, relayed, count in calls},
             durations=tuple(_distribution(*each) for each in durations),
@@ -119,7 +125,7 @@ class Front:
 
     def take_spans(self) -> list[FrontSpan]:
         """The spans since the last time."""
-        if self._native is None:
+        if self._listener is None:
             return []
         return [
             FrontSpan(
@@ -132,18 +138,20 @@ class Front:
                 code=code,
                 attributes={},
             )
-            for method, trace, span, parent, begin, end, code in self._native.take_spans()
+            for method, trace, span, parent, begin, end, code in self._listener.take_spans()
         ]
 
     def drain(self) -> None:
         """From now on refuses new calls; those in flight go on."""
-        if self._native:
-            self._native.drain()
+        if self._listener:
+            self._listener.drain()
 
     def stop(self, grace_seconds: float) -> None:
         """Stops listening, and returns when the last call has ended or the time is over."""
+        if self._listener:
+            self._listener.stop(grace_seconds)
         if self._native:
-            self._native.stop(grace_seconds)
+            self._native.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 

@@ -57,6 +57,7 @@ class MnemicServer:
         self._settings = settings or engine.settings.server
         self._workers = ThreadPoolExecutor(self._settings.max_workers, thread_name_prefix="mnemic-call")
         self._health_workers = ThreadPoolExecutor(1, thread_name_prefix="mnemic-health")
+        self._engine = engine
         self._authority = engine.authority
         self.gate = Gate(self._authority.authenticator)
         self.metrics = Metrics(engine, self._settings.metrics_address)
@@ -143,7 +144,7 @@ class MnemicServer:
         return self.address
 
     def _start_behind_front(self, tls: TlsFiles | None) -> None:
-        front = Front(self._settings, self.gate.front_secret, self._authority.authenticator)
+        front = Front(self._settings, self.gate.front_secret, self._authority.authenticator, self._engine.open_native())
         try:
             self._server.add_insecure_port(front.python_address)
             self._server.start()

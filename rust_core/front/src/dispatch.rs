@@ -29,6 +29,8 @@ use crate::watching::{Subject, Watch, Watched};
 /// A request for health has a name in it: it is not read when it is larger than any.
 const MAX_HEALTH_BYTES: usize = 4096;
 const HEALTH_TIME: Duration = Duration::from_secs(10);
+/// How long a message may take to arrive that might be answered here.
+const READ_TIME: Duration = Duration::from_secs(30);
 /// HTTP/2 counts so much for each header beside its name and value.
 const HEADER_OVERHEAD: usize = 32;
 const MAX_CALL_ID: usize = 128;
@@ -176,8 +178,12 @@ impl Admitted<'_> {
         method: Method,
         body: Incoming,
     ) -> Result<Response<Reply>, h2::Error> {
-        let deadline = self.deadline;
-        let read = match within(deadline, self.read(body)).await {
+        // Who sends a message without end, and no deadline, must not keep a place for ever.
+        let latest = Instant::now() + READ_TIME;
+        let deadline = self
+            .deadline
+            .map_or(latest, |deadline| deadline.min(latest));
+        let read = match within(Some(deadline), self.read(body)).await {
             Ok(Ok(read)) => read,
             Ok(Err(refusal)) | Err(refusal) => return Ok(refused(&refusal, &self.call_id)),
         };

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use mnemic_front::answers::RelayEverything;
+use mnemic_front::answers::{Answers, RelayEverything};
 use mnemic_front::watching::{Distribution, LogFormat, WatchSettings};
 use mnemic_front::{Settings, StartError, TlsFiles};
 use pyo3::prelude::*;
 
 use crate::CoreError;
 use crate::access::Authenticator;
+use crate::native::NativeAnswers;
 
 /// Method, code, whether they were relayed, how many.
 type Calls = (&'static str, i32, bool, u64);
@@ -36,7 +37,7 @@ pub(crate) struct Front(mnemic_front::Front);
 impl Front {
     #[new]
     #[pyo3(signature = (
-        address, python_socket, *, secret, authenticator, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
+        address, python_socket, *, secret, authenticator, answers, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
         max_relayed_calls, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None,
         log_format = None, trace_ratio = None
     ))]
@@ -50,6 +51,7 @@ impl Front {
         python_socket: PathBuf,
         secret: String,
         authenticator: &Bound<'_, Authenticator>,
+        answers: Option<&Bound<'_, NativeAnswers>>,
         services: Vec<String>,
         max_message_bytes: usize,
         max_metadata_bytes: usize,
@@ -91,7 +93,11 @@ impl Front {
             },
         };
         let authenticator = Arc::clone(&authenticator.get().inner);
-        py.detach(|| mnemic_front::Front::start(settings, authenticator, Arc::new(RelayEverything)))
+        let answers: Arc<dyn Answers> = match answers {
+            Some(answers) => Arc::clone(&answers.get().0) as _,
+            None => Arc::new(RelayEverything),
+        };
+        py.detach(|| mnemic_front::Front::start(settings, authenticator, answers))
             .map(Self)
             .map_err(|error| refusal(&error))
     }
