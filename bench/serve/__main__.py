@@ -181,7 +181,7 @@ def guarded(bench: Bench) -> None:
             "grpc",
             settings_of(directory, server=tls, **keys),
             headers=headers,
-            trust=files.certificate,
+            trust=files.authority,
         )
         open_to_all = running("front, open", "grpc", settings_of(copied(data, "open")))
         servers = [stack.enter_context(with_both), stack.enter_context(open_to_all)]

@@ -11,21 +11,28 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Files:
+    """PEM files: a certificate with its key, and the authority that signed it."""
+
+    authority: Path
     certificate: Path
     key: Path
 
 
 def certificate(directory: Path) -> Files:
-    """A self-signed certificate for 127.0.0.1."""
-    files = Files(directory / "certificate.pem", directory / "key.pem")
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run(
-        [*command, "-days", "1", *subject, "-keyout", files.key, "-out", files.certificate],
-        check=True,
-        capture_output=True,
-    )
+    """A certificate for 127.0.0.1, of an authority made for it."""
+    files = Files(directory / "authority.pem", directory / "certificate.pem", directory / "key.pem")
+    authority_key, request = directory / "authority-key.pem", directory / "request.pem"
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj"]
+    _openssl("req", "-x509", *new, "/CN=bench authority", "-keyout", authority_key, "-out", files.authority)
+    name = ["-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    _openssl("req", *new, "/CN=localhost", *name, "-keyout", files.key, "-out", request)
+    signed = ["-CA", files.authority, "-CAkey", authority_key, "-CAcreateserial", "-copy_extensions", "copy"]
+    _openssl("x509", "-req", "-days", "2", "-in", request, "-out", files.certificate, *signed)
     return files
+
+
+def _openssl(*arguments: str | Path) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 def create_key(directory: Path) -> str:

@@ -118,7 +118,7 @@ def test_native_searches_see_every_acknowledged_write_while_partitions_come_and_
 
         def write():
             for user in USERS:
-                if acknowledged[user][0] >= 900:
+                if acknowledged[user][0] >= 450:
                     stop.set()
                     return
                 result = engine.add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import grpc
@@ -100,6 +101,26 @@ def test_a_revoked_key_is_worthless_when_the_revocation_answers(engine, channel,
     )
     assert answer.api_key.HasField("revoke_time")
     assert refused_with(refused, channel, SEARCH, search, key.metadata).reason == "UNAUTHENTICATED"
+
+
+def test_a_stream_ends_when_its_credential_does(engine, memories):
+    key = make_key(engine, AccessRole.WRITE)
+    add = memory_service_pb2.AddMemoriesRequest(scope=resources_pb2.Scope(user_id="anna"), texts=["tea"])
+    answered = threading.Event()
+
+    def steps():
+        yield memory_service_pb2.IngestMemoriesRequest(add=add)
+        assert answered.wait(20)
+        yield memory_service_pb2.IngestMemoriesRequest(add=add)
+
+    answers = memories.IngestMemories(steps(), metadata=key.metadata, timeout=20)
+    assert next(answers).added.memories
+    revoke(engine, key)
+    answered.set()
+    with pytest.raises(grpc.RpcError) as caught:
+        next(answers)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert engine.stats("default").store.memories == 1
 
 
 def test_health_needs_no_credential(channel):

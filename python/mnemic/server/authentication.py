@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mnemic import _core
 from mnemic.model.access import AccessRole
@@ -27,12 +28,14 @@ class Caller:
         role: What the caller may do.
         within: The ids that each memory it reads or writes must carry; empty for no restriction.
         subject: A key's id, a token's `sub`, or `anonymous`.
+        check: Raises UNAUTHENTICATED once the credential is no longer good: for calls that last.
     """
 
     tenant: str
     role: AccessRole
     within: Scope
     subject: str
+    check: Callable[[], None]
 
 
 class Gate:
@@ -62,15 +65,28 @@ class Gate:
                 credential = value
             elif key == FRONT_HEADER:
                 is_relayed = hmac.compare_digest(_bytes(value), self.front_secret.encode())
+        header = None if credential is None else _bytes(credential)
         now = time.time_ns() // 1000
         try:
-            principal = self._authenticator.authenticate(None if credential is None else _bytes(credential), now)
+            principal = self._authenticator.authenticate(header, now)
             self._authenticator.permit(principal, path)
             if not is_relayed:
                 self._authenticator.admit(principal, now)
         except _core.AccessError as error:
             raise _refusal(error) from None
-        return Caller(principal.tenant, AccessRole(principal.role), Scope(*principal.scope), principal.subject)
+        return Caller(
+            principal.tenant,
+            AccessRole(principal.role),
+            Scope(*principal.scope),
+            principal.subject,
+            partial(self._check_again, header),
+        )
+
+    def _check_again(self, header: bytes | None) -> None:
+        try:
+            self._authenticator.authenticate(header, time.time_ns() // 1000)
+        except _core.AccessError as error:
+            raise _refusal(error) from None
 
 
 def _bytes(value: str | bytes) -> bytes:

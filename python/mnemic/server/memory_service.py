@@ -43,6 +43,8 @@ class MemoryService:
                 # The steps before are answered; this one and those after it were not begun.
                 raise shutting_down()
             call.deadline.check()
+            # The stream may outlive its credential.
+            call.caller.check()
             try:
                 added = self.add_memories(parse(pb.IngestMemoriesRequest, data).add, call)
             except MnemicError as error:

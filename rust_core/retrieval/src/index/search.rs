@@ -70,7 +70,7 @@ impl Index {
     ) -> Result<SearchOutcome, Error> {
         check(request)?;
         let mut scratch = SCRATCH.take().unwrap_or_default();
-        let (selector, is_one) = (Selector::new(request), request.partitions.len() == 1);
+        let (selector, is_one) = (Selector::new(request), views.size_hint().1 == Some(1));
         // What the sources ask for comes while the query's vector is prepared.
         let sources = Sources::new(views.map(|view| {
             if is_one {
