@@ -90,10 +90,14 @@ def connect(front):
 
 @pytest.fixture(autouse=True)
 def others_are_served(front, seen):
-    """Holds of every test here: afterwards others are answered, and of the hostile one nothing is left."""
-    yield
-    seen.leave.set()
+    """Holds of every test here: a call that was there before goes on, others are answered, and nothing is left."""
     with open_channel(front.address) as channel:
+        before = channel.unary_unary("/t.T/wait").future(b"before", timeout=3 * TIMEOUT)
+        assert seen.begun.acquire(timeout=TIMEOUT)
+        yield
+        assert not before.done(), before
+        seen.leave.set()
+        assert before.result() == b"before"
         assert channel.unary_unary("/t.T/echo")(b"fine", timeout=TIMEOUT) == b"fine"
     assert comes_true(lambda: front.load()["calls"] == 0), front.load()
     assert front.load()["buffered_bytes"] == 0
@@ -115,6 +119,31 @@ def test_a_rapid_reset(connect, front, path):
         if start % 10_000 == 1:
             with open_channel(front.address) as other:
                 assert other.unary_unary("/t.T/echo")(b"", timeout=TIMEOUT) == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "good"),
+    [
+        ("grpc-timeout", "-1S", ()),
+        ("grpc-timeout", "1" * 30, ()),
+        ("x-data-bin", "!!!", (("x-data-bin", b"good"),)),
+        ("grpc-encoding", "none", ()),
+        ("grpc-accept-encoding", "none", ()),
+        ("grpc-previous-rpc-attempts", "many", ()),
+        ("te", "gzip", ()),
+        ("user-agent", "", ()),
+        ("x-mnemic-front", "forged", ()),
+    ],
+)
+def test_metadata_that_python_cannot_read_is_its_senders_trouble_alone(connect, front, name, bad, good):
+    # Both ends of a connection remember what headers were sent on it: those of one caller must not become another's.
+    connection = connect()
+    for stream in range(1, 20, 2):
+        head = request(**{name: bad})
+        connection.send(frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, END_STREAM, stream, bytes(5)))
+    with open_channel(front.address) as channel:
+        for _ in range(20):
+            assert channel.unary_unary("/t.T/echo")(b"x", timeout=TIMEOUT, metadata=good) == b"x"
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,7 @@ impl Front {
         authenticator: Arc<Authenticator>,
         answers: Arc<dyn Answers>,
     ) -> Result<Self, StartError> {
-        let mut secret = HeaderValue::from_str(&settings.secret).map_err(|_| StartError::Secret)?;
-        secret.set_sensitive(true); // kept out of the compression's table
+        let secret = HeaderValue::from_str(&settings.secret).map_err(|_| StartError::Secret)?;
         let runtime = threads().map_err(StartError::Threads)?;
         let health = Arc::new(Health::new(&settings.services));
         let watch = Watch::start(settings.watch).map_err(StartError::Threads)?;

@@ -208,6 +208,11 @@ impl Relay {
                 headers.insert(TIMEOUT, value);
             }
         }
+        // Never into the table of the connection, which all callers share: grpcio keeps its judgement of a value there
+        // with the name, and would refuse the next caller's good `grpc-timeout` for the last one's bad one.
+        for value in headers.values_mut() {
+            value.set_sensitive(true);
+        }
         request
     }
 }
