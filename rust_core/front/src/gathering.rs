@@ -176,7 +176,7 @@ mod tests {
     impl AsyncWrite for Noting {
         fn poll_write(
             mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
+            _context: &mut Context<'_>,
             buffer: &[u8],
         ) -> Poll<io::Result<usize>> {
             self.0.push(buffer.to_vec());
@@ -244,7 +244,7 @@ mod tests {
                 stream.shutdown().await.unwrap();
             };
             let (mut connection, mut heard) = (pin!(connection), Vec::new());
-            let (_, read) = tokio::join!(
+            let ((), read) = tokio::join!(
                 outbox.carry(connection.as_mut()),
                 far.read_to_end(&mut heard)
             );
