@@ -66,10 +66,8 @@ def interval(
         seed: The same seed gives the same interval.
     """
     chance = np.random.default_rng(seed)
-    sums, counts = values, np.ones(len(values))
-    if clusters is not None:
-        numbers = np.unique(np.asarray(clusters), return_inverse=True)[1]
-        sums, counts = np.bincount(numbers, values), np.bincount(numbers, np.ones(len(values)))
+    numbers = np.arange(len(values)) if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
+    sums, counts = np.bincount(numbers, values), np.bincount(numbers)
     drawn = chance.integers(0, len(sums), (RESAMPLES, len(sums)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     tail = (1 - CONFIDENCE) / 2
