@@ -8,23 +8,23 @@ answer alike. What is not given is left out, and named. Writes `quality.json` (g
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.harness import RESULTS, Report, console, environment, running_server
-from bench.quality import beam, locomo, longmemeval
 from bench.quality.corpora import Corpus
 from bench.quality.cost import search_micros
 from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, Measured, goals_of
 from bench.quality.metrics import CUTS
 from bench.quality.modes import DEFAULT, Mode, modes_of
+from bench.quality.opening import add_corpus_arguments, load_corpora, opened, remembered_in
 from bench.quality.page import write_page
 from bench.quality.plots import draw
-from bench.quality.remembering import Backend, Remembered, signals_of
+from bench.quality.remembering import Remembered, signals_of
 from bench.quality.running import (
     ALL,
     Answer,
@@ -36,18 +36,9 @@ from bench.quality.running import (
     summaries_of,
     write_answers,
 )
-from bench.quality.vectors import KnownVectors
-from mnemic import Memory, MnemicClient
-from mnemic.embedding.settings import ProviderName
-from mnemic.engine.settings import load_settings
+from mnemic import MnemicClient
 
 IN_PROCESS, GRPC = "process", "grpc"
-QUICK_CONVERSATIONS, QUICK_QUESTIONS = 2, 50
-LOADERS: dict[str, tuple[str, Callable[[Path], Corpus], str]] = {
-    "locomo": (locomo.NAME, locomo.load, "locomo10.json, or a part of its list"),
-    "beam": (beam.NAME, beam.load, "the directory of BEAM's chats (chats/100K)"),
-    "longmemeval": (longmemeval.NAME, longmemeval.load, "longmemeval_s.json or its like"),
-}
 
 
 @dataclass
@@ -63,7 +54,7 @@ class Run:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
-        console.print(text, style="yellow")
+        console.print(text)
 
     def ask(self, remembered: Remembered, model: str, modes: Sequence[Mode]) -> list[Answer]:
         """Asks in every mode, and keeps the answers and what they sum up to; gives those of the first mode."""
@@ -89,7 +80,9 @@ def main() -> None:
     report = Report("quality")
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as temporary:
         run = Run(report, Measured(), Path(temporary), TokenCounter())
-        corpora = _corpora(run, arguments)
+        corpora = load_corpora(arguments, run.note)
+        if not corpora:
+            raise SystemExit("nothing was given to ask: see --help")
         by_transport = {}
         if arguments.transport != GRPC:
             by_transport[IN_PROCESS] = in_process(run, corpora)
@@ -104,39 +97,11 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option, (_, _, words) in LOADERS.items():
-        parser.add_argument(f"--{option}", type=Path, help=words)
+    add_corpus_arguments(parser)
     parser.add_argument(
         "--transport", choices=(IN_PROCESS, GRPC, "both"), default="both", help="how the memory is called"
     )
-    parser.add_argument("--quick", action="store_true", help="few conversations and questions of each")
     return parser.parse_args()
-
-
-def _corpora(run: Run, arguments: argparse.Namespace) -> list[Corpus]:
-    corpora = []
-    for option, (name, load, _) in LOADERS.items():
-        path = getattr(arguments, option)
-        if path is None:
-            run.note(f"{name} was not given (--{option}): left out")
-            continue
-        corpus = load(path)
-        if arguments.quick:
-            corpus = corpus.subset(QUICK_CONVERSATIONS, QUICK_QUESTIONS)
-        words = f"{len(corpus.conversations)} conversations, {corpus.turns:,} turns, {corpus.questions:,} questions"
-        run.notes.append(f"{name}: {words}")
-        console.print(run.notes[-1])
-        corpora.append(corpus)
-    if not corpora:
-        raise SystemExit("no corpus was given: see --help")
-    return corpora
-
-
-@contextmanager
-def opened(directory: Path, model: ProviderName) -> Iterator[Memory]:
-    settings = load_settings(data_directory=directory, embedding={"provider": model})
-    with Memory(settings=settings) as memory:
-        yield memory
 
 
 def in_process(run: Run, corpora: Sequence[Corpus]) -> list[Answer]:
@@ -147,7 +112,7 @@ def in_process(run: Run, corpora: Sequence[Corpus]) -> list[Answer]:
             modes = modes_of(signals_of(memory))
             if model == FAST_MODEL:
                 modes = [mode for mode in modes if mode.group == "profile"]
-            for remembered in _remembered(memory, model, corpora):
+            for remembered in remembered_in(memory, model, corpora):
                 first = run.ask(remembered, model, modes)
                 answers += first if model == DEFAULT_MODEL else []
     return answers
@@ -157,25 +122,12 @@ def over_grpc(run: Run, corpora: Sequence[Corpus], *, keep: bool) -> list[Answer
     """The default mode, asked of a server; `keep` has its figures in the report."""
     answers: list[Answer] = []
     with running_server(run.scratch / "server") as (address, _), MnemicClient(address, timeout=300) as client:
-        for remembered in _remembered(client, DEFAULT_MODEL, corpora):
+        for remembered in remembered_in(client, DEFAULT_MODEL, corpora):
             if keep:
                 answers += run.ask(remembered, DEFAULT_MODEL, [DEFAULT])
             else:
                 answers += answers_of(remembered, DEFAULT_MODEL, DEFAULT, run.tokens)
     return answers
-
-
-def _remembered(backend: Backend, model: ProviderName, corpora: Sequence[Corpus]) -> Iterator[Remembered]:
-    vectors = KnownVectors(model)
-    try:
-        for corpus in corpora:
-            begin = time.perf_counter()
-            remembered = Remembered.by(backend, corpus, vectors)
-            seconds = time.perf_counter() - begin
-            console.print(f"{corpus.name}, {model}: {corpus.turns:,} turns added in {seconds:.1f} s", style="dim")
-            yield remembered
-    finally:
-        vectors.close()
 
 
 def _require_equal(run: Run, one: Sequence[Answer], other: Sequence[Answer]) -> None:
@@ -200,10 +152,17 @@ def _columns(summary: Summary) -> dict[str, object]:
     }
 
 
+def _left_out() -> dict[str, float]:
+    """What the last tuning found on conversations that it had left out, if there was one."""
+    path = RESULTS / "quality-tune.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))["leave_one_out"]) if path.exists() else {}
+
+
 def finish(run: Run) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_answers(RESULTS / "quality-answers.jsonl", run.answers)
     plots = draw(run.measured.summaries)
+    run.measured.leave_one_out = _left_out()
     run.report.goals = goals_of(run.measured)
     for pace in run.measured.paces:
         if pace.differing:
