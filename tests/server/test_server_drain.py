@@ -1,4 +1,4 @@
-"""SIGTERM under load: each call is answered rightly or was refused before it began, and what was acknowledged is there."""
+"""SIGTERM under load: each call is answered rightly or was refused before it began; what was acknowledged is there."""
 
 import signal
 import threading
@@ -93,22 +93,21 @@ def ingest(channel, ledger, number):
     """A relayed stream that writes, step by step."""
     stub = memory_service_pb2_grpc.MemoryServiceStub(channel)
     texts = [f"ingested {number} {step}" for step in range(5)]
-    requests = (
-        pb.IngestMemoriesRequest(sequence=step + 1, add=pb.AddMemoriesRequest(scope=ANNA, texts=[text]))
-        for step, text in enumerate(texts)
-    )
+    requests = (pb.IngestMemoriesRequest(add=pb.AddMemoriesRequest(scope=ANNA, texts=[text])) for text in texts)
     for answer in stub.IngestMemories(requests, timeout=TIMEOUT):
-        is_right = answer.WhichOneof("result") == "added"
-        if is_right:
-            ledger.acknowledged.add(texts[answer.sequence - 1])
-        ledger.answer("ingest", is_right=is_right or "shutting down" in str(answer), said=answer)
+        if answer.HasField("added"):
+            ledger.acknowledged.add(texts[answer.sequence])
+        else:
+            ledger.unbegun.add(texts[answer.sequence])
+        ledger.answer("ingest", is_right=answer.error.reason in {"", "SHUTTING_DOWN"}, said=answer)
 
 
 def probe(channel, ledger, _number):
-    """Health, by the front itself."""
+    """Health, by the front itself; who is told NOT_SERVING goes elsewhere."""
     answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
-    serving = (health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING)
-    ledger.answer("probe", is_right=answer.status in serving)
+    is_ending = answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    ledger.answer("probe", is_right=is_ending or answer.status == health_pb2.HealthCheckResponse.SERVING)
+    return is_ending
 
 
 CALLERS = {"search": search, "listing": listing, "add": add, "ingest": ingest, "probe": probe}
@@ -119,7 +118,8 @@ def call_until_refused(address: str, kind: str, caller: int, ledger: Ledger) -> 
     with grpc.insecure_channel(address, options) as channel:
         for number in range(100_000):
             try:
-                CALLERS[kind](channel, ledger, f"{caller}.{number}")
+                if CALLERS[kind](channel, ledger, f"{caller}.{number}"):
+                    return
             except grpc.RpcError as error:
                 ledger.refuse(kind, error)
                 return
@@ -160,7 +160,7 @@ def test_no_accepted_call_is_lost_when_it_stops_under_load(tmp_path, front):
             caller.join(TIMEOUT)
     assert started.returncode == 0, log
     assert ledger.wrong == []
-    assert set(ledger.refused) == set(CALLERS), "each was calling until the end"
+    assert set(ledger.refused) >= set(CALLERS) - {"probe"}, "each was calling until the end"
     with process(tmp_path / "data", MNEMIC_SERVER__FRONT=front) as again:
         kept = stored(address_of(again))
     assert ledger.acknowledged <= kept

@@ -45,7 +45,9 @@ class PythonCertificates:
     def __init__(self, files: TlsFiles) -> None:
         self._next: TlsFiles | None = None
         self.credentials = grpc.dynamic_ssl_server_credentials(
-            _configuration(files), self._fetch, require_client_authentication=files.client_authorities is not None
+            _configuration(files),
+            self._fetch,  # type: ignore[arg-type]  # the stubs do not know of None, which keeps the former
+            require_client_authentication=files.client_authorities is not None,
         )
 
     def replace(self, files: TlsFiles) -> None:
