@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +25,16 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 PACKAGES = ("mnemic", "grpcio", "protobuf", "numpy", "onnxruntime", "sqlalchemy", "tokenizers")
 console = Console(width=120)
+QUERIES = (
+    "where did they move to",
+    "what is the dog called",
+    "when is the flight and what is its number",
+    "who has a sister that plays music",
+    "what did the new phone cost",
+    "which diet did she change to",
+    "the name of the colleague at the new job",
+    "what went wrong with the car",
+)
 
 
 @dataclass(frozen=True)
@@ -174,3 +185,9 @@ def many_texts(count: int, texts: Sequence[str]) -> list[str]:
         first, second = words[i % len(words)], words[(i * 7 + i // len(words)) % len(words)]
         made.append(" ".join(first[: len(first) // 2 + 1] + second[len(second) // 2 :]))
     return made
+
+
+def vectors_like(count: int, dimension: int, seed: int = 7) -> list[bytes]:
+    """Vectors without meaning, as little-endian float32."""
+    rows = np.random.default_rng(seed).standard_normal((count, dimension)).astype("<f4")
+    return [row.tobytes() for row in rows]

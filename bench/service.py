@@ -11,10 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
-import numpy as np
 import psutil
 
-from bench.harness import Latency, Report, carried_texts, console, many_texts, measure, running_server
+from bench.harness import (
+    QUERIES,
+    Latency,
+    Report,
+    carried_texts,
+    console,
+    many_texts,
+    measure,
+    running_server,
+    vectors_like,
+)
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 from mnemic.model.memory import MemoryInput
@@ -29,21 +38,6 @@ SIZES = (1_000, 10_000)
 BATCH = 100
 SINGLE_ADDS = 300
 SEARCHES = 500
-QUERIES = (
-    "where did they move to",
-    "what is the dog called",
-    "when is the flight and what is its number",
-    "who has a sister that plays music",
-    "what did the new phone cost",
-    "which diet did she change to",
-    "the name of the colleague at the new job",
-    "what went wrong with the car",
-)
-
-
-def vectors_like(count: int, dimension: int) -> list[bytes]:
-    rows = np.random.default_rng(7).standard_normal((count, dimension)).astype("<f4")
-    return [row.tobytes() for row in rows]
 
 
 def inputs(texts: Sequence[str], vectors: Sequence[bytes] | None) -> list[MemoryInput]:

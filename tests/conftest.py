@@ -1,10 +1,12 @@
 """Fixtures that several rooms share: a real engine over a real store with a real (small) model."""
 
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from prometheus_client.parser import text_string_to_metric_families
 
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings, load_settings
@@ -25,3 +27,19 @@ def settings(tmp_path) -> Settings:
 def engine(settings) -> Iterator[Engine]:
     with Engine.open(settings, pull_missing_model=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def metrics_page() -> Callable[[str], dict[tuple, float]]:
+    """Reads the page for Prometheus: each sample by its name and its labels in order."""
+
+    def read(address: str) -> dict[tuple, float]:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    return read

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.harness import Report, console, measure
+from bench.harness import QUERIES, Report, console, measure
 from bench.serve import generator, secured
 from bench.serve.generator import Call, Outcome, Target, arriving, closed
 from bench.serve.goals import Measured, goals
 from bench.serve.mem0 import bench_mem0
-from bench.serve.servers import QUESTIONS, Questions, Running, copied, fill, running
+from bench.serve.servers import Questions, Running, copied, fill, running
 from mnemic.embedding.factory import open_provider
 from mnemic.engine.settings import load_settings
 
@@ -60,18 +60,22 @@ class Bench:
                 outcomes[server.target.name].append(outcome)
         for name, found in outcomes.items():
             outcome = generator.median(found)
-            self.measured[scenario, name] = outcome
-            self.report.row(
-                scenario=scenario,
-                server=name,
-                p50_us=outcome.p50,
-                p99_us=outcome.p99,
-                p999_us=outcome.p999,
-                per_second=outcome.per_second,
-                server_cpu_us=outcome.server_cpu,
-                rss_mb=outcome.rss / 1e6,
-                errors=sum(outcome.refusals.values()) + outcome.broken,
-            )
+            self.note(scenario, name, outcome)
+
+    def note(self, scenario: str, server: str, outcome: Outcome) -> None:
+        """Keeps what was measured, and a row of it."""
+        self.measured[scenario, server] = outcome
+        self.report.row(
+            scenario=scenario,
+            server=server,
+            p50_us=outcome.p50,
+            p99_us=outcome.p99,
+            p999_us=outcome.p999,
+            per_second=outcome.per_second,
+            server_cpu_us=outcome.server_cpu,
+            rss_mb=outcome.rss / 1e6,
+            errors=sum(outcome.refusals.values()) + outcome.broken,
+        )
 
     def _ingest(self, target: Target) -> ExitStack:
         path = generator.write_calls(self.scratch / "adds", self.questions.adds())
@@ -113,7 +117,7 @@ def main() -> None:
 def model_alone(bench: Bench) -> None:
     """What embedding a fresh text takes by itself."""
     settings = load_settings(embedding={"cache_entries": 0})
-    texts = iter([f"{question} {i}" for i in range(1_000) for question in QUESTIONS])
+    texts = iter([f"{question} {i}" for i in range(1_000) for question in QUERIES])
     provider = open_provider(settings.embedding)
     try:
         alone = measure(lambda _: provider.embed([next(texts)]), repeats=300)
@@ -195,19 +199,8 @@ def overloaded(bench: Bench, seconds: float) -> None:
         most = generator.run(server.target, path, closed(8, 8), seconds=bench.seconds)
         console.print(f"overload: {2 * most.per_second:,.0f} arrivals a second for {seconds:.0f} s", style="dim")
         outcome = generator.run(server.target, path, arriving(2 * most.per_second, 8), seconds=seconds)
-        bench.measured["before the overload", FRONT] = most
-        bench.measured["overload", FRONT] = outcome
-        bench.report.row(
-            scenario=f"twice the arrivals that it can answer, {seconds:.0f} s",
-            server=FRONT,
-            p50_us=outcome.p50,
-            p99_us=outcome.p99,
-            p999_us=outcome.p999,
-            per_second=outcome.per_second,
-            server_cpu_us=outcome.server_cpu,
-            rss_mb=outcome.rss / 1e6,
-            errors=sum(outcome.refusals.values()) + outcome.broken,
-        )
+        bench.note("as fast as 64 callers go, before the overload", FRONT, most)
+        bench.note("twice the arrivals that it can answer", FRONT, outcome)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import os
 import time
 from pathlib import Path
 
-from bench.harness import Report, carried_texts, console, many_texts
-from bench.serve.servers import MEMORIES, QUESTIONS, USER, vectors
+from bench.harness import QUERIES, Report, carried_texts, console, many_texts, vectors_like
+from bench.serve.servers import MEMORIES, USER
 
 _SEARCHES = 100
 
@@ -33,7 +33,7 @@ def bench_mem0(report: Report, scratch: Path, dimension: int) -> None:
         def embed(self, text: str, memory_action: str | None = None) -> list[float]:  # noqa: ARG002 (its interface)
             return next(given)
 
-    given = iter(_floats(vectors(_SEARCHES * 4, dimension, seed=9)))
+    given = iter(_floats(vectors_like(_SEARCHES * 4, dimension, seed=9)))
     os.environ.setdefault("OPENAI_API_KEY", "none is called")
     configuration = MemoryConfig(
         vector_store=VectorStoreConfig(
@@ -45,7 +45,7 @@ def bench_mem0(report: Report, scratch: Path, dimension: int) -> None:
     memory = Memory(configuration)
     memory.embedding_model = Given()
     texts = many_texts(MEMORIES, carried_texts())
-    stored = _floats(vectors(MEMORIES, dimension))
+    stored = _floats(vectors_like(MEMORIES, dimension))
     payloads = [
         {"data": text, "user_id": USER, "text_lemmatized": text, "hash": str(i)} for i, text in enumerate(texts)
     ]
@@ -59,7 +59,7 @@ def bench_mem0(report: Report, scratch: Path, dimension: int) -> None:
     cpu = time.process_time_ns()
     for i in range(_SEARCHES):
         begin = time.perf_counter_ns()
-        memory.search(QUESTIONS[i % 8], filters={"user_id": USER}, top_k=10)
+        memory.search(QUERIES[i % 8], filters={"user_id": USER}, top_k=10)
         times.append(time.perf_counter_ns() - begin)
     cpu = time.process_time_ns() - cpu
     times.sort()

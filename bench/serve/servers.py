@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bench.harness import ROOT, carried_texts, many_texts
+from bench.harness import QUERIES, ROOT, carried_texts, many_texts, vectors_like
 from bench.serve.generator import ADD, SEARCH, Call, Target
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
@@ -30,16 +28,6 @@ MEMORIES = 10_000
 TENANT = "default"
 SEARCH_PATH = "/mnemic.v1.MemoryService/SearchMemories"
 ADD_PATH = "/mnemic.v1.MemoryService/AddMemories"
-QUESTIONS = (
-    "where did they move to",
-    "what is the dog called",
-    "when is the flight and what is its number",
-    "who has a sister that plays music",
-    "what did the new phone cost",
-    "which diet did she change to",
-    "the name of the colleague at the new job",
-    "what went wrong with the car",
-)
 
 
 @dataclass
@@ -97,7 +85,7 @@ def fill(directory: Path) -> int:
     settings = load_settings(data_directory=directory)
     with Engine.open(settings, pull_missing_model=True) as engine:
         dimension = engine.stats().dimension
-        rows = vectors(MEMORIES, dimension)
+        rows = vectors_like(MEMORIES, dimension)
         items = [MemoryInput(body=text, vector=row) for text, row in zip(texts, rows, strict=True)]
         for start in range(0, MEMORIES, 1_000):
             engine.add(TENANT, Scope(user_id=USER), items[start : start + 1_000])
@@ -109,34 +97,29 @@ def copied(source: Path, name: str) -> Path:
     return Path(shutil.copytree(source, source.parent / name))
 
 
-def vectors(count: int, dimension: int, seed: int = 7) -> list[bytes]:
-    rows = np.random.default_rng(seed).standard_normal((count, dimension)).astype("<f4")
-    return [row.tobytes() for row in rows]
-
-
 class Questions:
     """The requests of each scenario, for gRPC and for REST."""
 
     def __init__(self, dimension: int) -> None:
         self._scope = resources_pb2.Scope(user_id=USER)
-        self._vectors = vectors(256, dimension, seed=8)
+        self._vectors = vectors_like(256, dimension, seed=8)
         self._fresh = 0
 
     def by_vector(self, protocol: str) -> list[Call]:
         return [self._search(protocol, vector=vector) for vector in self._vectors]
 
     def by_words(self, protocol: str) -> list[Call]:
-        return [self._search(protocol, query=text, words_only=True) for text in QUESTIONS]
+        return [self._search(protocol, query=text, words_only=True) for text in QUERIES]
 
     def by_known_text(self, protocol: str) -> list[Call]:
-        return [self._search(protocol, query=text) for text in QUESTIONS]
+        return [self._search(protocol, query=text) for text in QUERIES]
 
     def by_fresh_text(self, protocol: str, count: int = 20_000) -> list[Call]:
         """Texts that nobody asked before, so that each must be embedded."""
         calls = []
         for _ in range(count):
             self._fresh += 1
-            calls.append(self._search(protocol, query=f"{QUESTIONS[self._fresh % 8]} {self._fresh}"))
+            calls.append(self._search(protocol, query=f"{QUERIES[self._fresh % 8]} {self._fresh}"))
         return calls
 
     def mixed(self, protocol: str) -> list[Call]:
@@ -152,7 +135,7 @@ class Questions:
         scope = resources_pb2.Scope(user_id="bulk")
         calls = []
         for step in range(count):
-            bodies = [f"note {i} of step {step}: {QUESTIONS[i % 8]}" for i in range(100)]
+            bodies = [f"note {i} of step {step}: {QUERIES[i % 8]}" for i in range(100)]
             memories = [
                 messages.MemoryInput(body=body, vector=vector)
                 for body, vector in zip(bodies, self._vectors, strict=False)
@@ -160,12 +143,6 @@ class Questions:
             request = messages.AddMemoriesRequest(scope=scope, memories=memories)
             calls.append(Call(ADD, ADD_PATH, request.SerializeToString()))
         return calls
-
-    def by_id(self, memory_ids: Sequence[str]) -> list[Call]:
-        path = "/mnemic.v1.MemoryService/GetMemory"
-        return [
-            Call(SEARCH, path, messages.GetMemoryRequest(memory_id=value).SerializeToString()) for value in memory_ids
-        ]
 
     def listing(self) -> list[Call]:
         """A small call that only the Python server answers."""

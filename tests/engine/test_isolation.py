@@ -118,3 +118,15 @@ def test_a_memory_outside_the_asked_scope_is_not_found(engine):
             with pytest.raises(MnemicError) as refused:
                 call("t", memory_id, scope=scope)
             assert refused.value.reason is Reason.MEMORY_NOT_FOUND
+
+
+def test_a_filter_that_leaves_a_restriction_no_room_is_refused_as_such(engine):
+    owner, deepest = Scope(user_id="a"), Comparison("metadata.k", Operator.EXISTS, ())
+    for _ in range(7):
+        deepest = Not(deepest)
+    # With a session beside the user the restriction is a condition of its own, one level above the caller's.
+    request = SearchRequest(scope=Scope(user_id="a", session_id="s"), query="bees", filter=deepest)
+    engine.search("t", request)
+    with pytest.raises(MnemicError) as caught:
+        engine.search("t", request, within=owner)
+    assert caught.value.reason is Reason.INVALID_FILTER

@@ -1,12 +1,9 @@
 """What the front counts, logs and traces of calls that it answers and relays."""
 
-import urllib.request
-
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client.parser import text_string_to_metric_families
 
 from mnemic.engine.settings import ServerSettings
 from mnemic.server.server import MnemicServer
@@ -23,17 +20,7 @@ def settings_of_front() -> ServerSettings:
     return ServerSettings(address="127.0.0.1:0", front=True, metrics_address="127.0.0.1:0", log_format="json")
 
 
-def samples(address):
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
-    return {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def test_each_call_is_counted_once_by_its_method_and_status(engine, settings_of_front):
+def test_each_call_is_counted_once_by_its_method_and_status(engine, settings_of_front, metrics_page):
     with MnemicServer(engine, settings_of_front) as server, grpc.insecure_channel(server.address) as channel:
         stub = memory_service_pb2_grpc.MemoryServiceStub(channel)
         for _ in range(3):
@@ -43,7 +30,7 @@ def test_each_call_is_counted_once_by_its_method_and_status(engine, settings_of_
         with pytest.raises(grpc.RpcError):
             channel.unary_unary("/no.such/Method")(b"", timeout=20)
         health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
-        seen = samples(server.metrics.address)
+        seen = metrics_page(server.metrics.address)
 
     def calls(method, code):
         return sum(
@@ -61,7 +48,16 @@ def test_each_call_is_counted_once_by_its_method_and_status(engine, settings_of_
     assert seen["mnemic_front_call_seconds_count", ("method", "/grpc.health.v1.Health")] == 1
     assert seen[("mnemic_front_connections",)] >= 1
     assert seen[("mnemic_front_python_here",)] == 1
-    assert seen[("mnemic_front_dropped_notes",)] == 0
+    assert seen[("mnemic_front_dropped_notes_total",)] == 0
+    # The first search found nobody's memories in memory and was relayed; the others were answered here.
+    native = seen["mnemic_front_calls_total", ("code", "OK"), ("method", SEARCH), ("relayed", "false")]
+    assert native >= 2
+    assert seen["mnemic_front_stage_seconds_count", ("stage", "search")] == native
+    assert seen["mnemic_front_stage_seconds_count", ("stage", "prepare")] == native
+    # Each asked for the same text: the relayed one embedded it.
+    assert seen["mnemic_front_stage_seconds_count", ("stage", "embed")] == 0
+    assert seen[("mnemic_front_embedder_hits_total",)] >= native
+    assert seen[("mnemic_front_embedder_waiting",)] == 0
 
 
 def test_a_relayed_call_is_a_span_under_the_fronts_and_that_under_the_callers(engine, settings_of_front, monkeypatch):

@@ -1,10 +1,7 @@
 """The page for Prometheus says what happened and what is held."""
 
-import urllib.request
-
 import grpc
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import MnemicError
@@ -22,22 +19,12 @@ def server_settings() -> ServerSettings:
     return ServerSettings(address="127.0.0.1:0", metrics_address="127.0.0.1:0", front=False)
 
 
-def page(address):
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
-    return {
-        (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def test_calls_are_counted_by_method_and_code(server, memories):
+def test_calls_are_counted_by_method_and_code(server, memories, metrics_page):
     memories.AddMemories(memory_service_pb2.AddMemoriesRequest(scope=SCOPE, texts=["Ada keeps bees"]))
     memories.SearchMemories(memory_service_pb2.SearchMemoriesRequest(scope=SCOPE, query="bees"))
     with pytest.raises(grpc.RpcError):
         memories.SearchMemories(memory_service_pb2.SearchMemoriesRequest(query="bees"))
-    seen = page(server.metrics.address)
+    seen = metrics_page(server.metrics.address)
     assert seen["mnemic_calls_total", ("code", "OK"), ("method", ADD)] == 1
     assert seen["mnemic_calls_total", ("code", "OK"), ("method", SEARCH)] == 1
     assert seen["mnemic_calls_total", ("code", "INVALID_ARGUMENT"), ("method", SEARCH)] == 1
@@ -45,29 +32,30 @@ def test_calls_are_counted_by_method_and_code(server, memories):
     assert seen["mnemic_call_seconds_bucket", ("le", "+Inf"), ("method", SEARCH)] == 2
 
 
-def test_the_index_is_described(server, memories):
+def test_the_index_is_described(server, memories, metrics_page):
     added = memories.AddMemories(memory_service_pb2.AddMemoriesRequest(scope=SCOPE, texts=["one", "two"]))
     memories.SearchMemories(memory_service_pb2.SearchMemoriesRequest(scope=SCOPE, query="one"))
-    seen = page(server.metrics.address)
+    seen = metrics_page(server.metrics.address)
     assert seen[("mnemic_revision",)] == added.revision
     assert seen[("mnemic_index_partitions",)] == 1
     assert seen[("mnemic_index_rows",)] == seen[("mnemic_index_current_rows",)] == 2
     assert seen[("mnemic_index_bytes",)] > 0
 
 
-def test_what_a_front_counts_is_on_the_page(engine):
+def test_what_a_front_counts_is_on_the_page(engine, metrics_page):
     class Front:
         def figures(self):
             return FrontFigures(
                 calls={(SEARCH, 0, False): 5, (ADD, 3, True): 1},
                 durations=(Distribution(SEARCH, (0.1, 0.2), (3, 1, 1), 0.9),),
                 stages=(),
-                gauges=(("connections", "Open connections.", 2.0),),
+                gauges=(("connections", "Open connections.", 2),),
+                totals=(("dropped_notes", "Dropped.", 7),),
             )
 
     with Metrics(engine, "127.0.0.1:0") as metrics:
         metrics.watch_front(Front())
-        seen = page(metrics.address)
+        seen = metrics_page(metrics.address)
     assert seen["mnemic_front_calls_total", ("code", "OK"), ("method", SEARCH), ("relayed", "false")] == 5
     assert seen["mnemic_front_calls_total", ("code", "INVALID_ARGUMENT"), ("method", ADD), ("relayed", "true")] == 1
     buckets = [
@@ -76,6 +64,7 @@ def test_what_a_front_counts_is_on_the_page(engine):
     assert buckets == [3, 4, 5]
     assert seen["mnemic_front_call_seconds_sum", ("method", SEARCH)] == 0.9
     assert seen[("mnemic_front_connections",)] == 2
+    assert seen[("mnemic_front_dropped_notes_total",)] == 7
 
 
 def test_an_address_in_use_is_refused(engine):

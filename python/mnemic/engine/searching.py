@@ -114,8 +114,15 @@ class Searcher:
 
 
 def both_of(one: _core.Filter | None, other: _core.Filter) -> _core.Filter:
-    """A filter that asks for both."""
-    return other if one is None else _core.Filter.all_of([one, other])
+    """A filter that asks for both.
+
+    Raises:
+        MnemicError: INVALID_FILTER when the first is at the limits and leaves no room for the other.
+    """
+    try:
+        return other if one is None else _core.Filter.all_of([one, other])
+    except _core.CoreError as error:
+        raise from_core_error(error) from error
 
 
 def _nothing(revision: int, total: int) -> SearchResult:

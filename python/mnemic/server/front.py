@@ -19,8 +19,6 @@ FRONT_METADATA_BYTES = 512
 _NATIVE_CALLS = 1024
 # The native side's names of what the settings call otherwise.
 _FIELDS = {"certificate": "tls_certificate", "key": "tls_key", "client_authorities": "tls_client_ca"}
-
-
 _LEVELS_OF_CALLS = frozenset({"debug", "info"})
 _GAUGES = {
     "connections": "Open connections.",
@@ -28,7 +26,15 @@ _GAUGES = {
     "relayed_calls": "Calls in flight at the Python server.",
     "buffered_bytes": "Bytes of messages that are being read.",
     "python_here": "Whether the Python server is there.",
-    "dropped_notes": "Lines of the log and spans that found no room since the start.",
+}
+_EMBEDDER_GAUGES = {
+    "waiting": "Texts that wait for the embedding model.",
+    "running": "Texts that the embedding model works on.",
+}
+_EMBEDDER_TOTALS = {
+    "hits": "Texts whose embedding was known, those of the Python server included.",
+    "misses": "Texts given to the embedding model, those of the Python server included.",
+    "joined": "Texts that shared a run which another call had asked for.",
 }
 
 
@@ -118,14 +124,21 @@ class Front:
     def figures(self) -> FrontFigures:
         """What it has counted since its start, and what it holds now."""
         if self._listener is None:
-            return FrontFigures(calls={}, durations=(), stages=(), gauges=())
+            return FrontFigures(calls={}, durations=(), stages=(), gauges=(), totals=())
         calls, durations, stages = self._listener.figures()
         load = self._listener.load()
+        gauges = [(name, meaning, load[name]) for name, meaning in _GAUGES.items()]
+        totals = [("dropped_notes", "Lines of the log and spans that found no room.", load["dropped_notes"])]
+        if self._native is not None:
+            counters = self._native.embedder.counters()
+            gauges += [(f"embedder_{name}", words, counters[name]) for name, words in _EMBEDDER_GAUGES.items()]
+            totals += [(f"embedder_{name}", words, counters[name]) for name, words in _EMBEDDER_TOTALS.items()]
         return FrontFigures(
             calls={(method, code, relayed): count for method, code, relayed, count in calls},
             durations=tuple(_distribution(*each) for each in durations),
             stages=tuple(_distribution(*each) for each in stages),
-            gauges=tuple((name, meaning, float(load[name])) for name, meaning in _GAUGES.items()),
+            gauges=tuple(gauges),
+            totals=tuple(totals),
         )
 
     def take_spans(self) -> list[FrontSpan]:
@@ -141,7 +154,6 @@ class Front:
                 begin_nanos=begin,
                 end_nanos=end,
                 code=code,
-                attributes={},
             )
             for method, trace, span, parent, begin, end, code in self._listener.take_spans()
         ]

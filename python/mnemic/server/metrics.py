@@ -45,12 +45,14 @@ class FrontFigures:
         durations: Times of the methods that it answers itself, from the first byte to the last.
         stages: Times within them.
         gauges: What it holds now: a name, what it means, the value.
+        totals: What else it has counted: a name, what it means, how often.
     """
 
     calls: dict[tuple[str, int, bool], int]
     durations: tuple[Distribution, ...]
     stages: tuple[Distribution, ...]
-    gauges: tuple[tuple[str, str, float], ...]
+    gauges: tuple[tuple[str, str, int], ...]
+    totals: tuple[tuple[str, str, int], ...]
 
 
 class Front(Protocol):
@@ -203,6 +205,8 @@ class _FrontCollector(Collector):
         yield _histogram("mnemic_front_stage_seconds", stages, "stage", figures.stages)
         for name, meaning, value in figures.gauges:
             yield GaugeMetricFamily(f"mnemic_front_{name}", meaning, value=value)
+        for name, meaning, total in figures.totals:
+            yield CounterMetricFamily(f"mnemic_front_{name}", meaning, value=total)
 
 
 def _histogram(name: str, meaning: str, label: str, distributions: Iterable[Distribution]) -> Metric:

@@ -7,7 +7,7 @@ for OpenTelemetry's own variables to say (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_S
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,7 +34,6 @@ class FrontSpan:
         begin_nanos: When, since 1970-01-01 UTC.
         end_nanos: Until when.
         code: The status by name.
-        attributes: What else it says, such as the microseconds of a stage.
     """
 
     method: str
@@ -44,7 +43,6 @@ class FrontSpan:
     begin_nanos: int
     end_nanos: int
     code: str
-    attributes: Mapping[str, int]
 
 
 class SpanSource(Protocol):
@@ -67,10 +65,11 @@ class Tracing:
 
     def __init__(self, sample_ratio: float, exporter: SpanExporter | None = None) -> None:
         try:
-            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-            from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (an optional dependency)
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-            from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
+            # An optional dependency: only a server that traces needs it.
+            from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (so)
+            from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (so)
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 (so)
+            from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415 (so)
         except ImportError as error:
             raise MnemicError(
                 Reason.NOT_IMPLEMENTED,
@@ -135,9 +134,7 @@ class Tracing:
                     SpanContext(trace, own, is_remote=False, trace_flags=flags),
                     parent=SpanContext(trace, parent, is_remote=True, trace_flags=flags) if parent else None,
                     resource=self._provider.resource,
-                    attributes=_attributes(span.method)
-                    | {"rpc.response.status_code": span.code}
-                    | {f"mnemic.{name}": value for name, value in span.attributes.items()},
+                    attributes=_attributes(span.method) | {"rpc.response.status_code": span.code},
                     kind=SpanKind.SERVER,
                     status=Status(StatusCode.ERROR if span.code in _FAILURES else StatusCode.UNSET),
                     start_time=span.begin_nanos,

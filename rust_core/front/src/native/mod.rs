@@ -25,6 +25,7 @@ use mnemic_embedding::QueryEmbedder;
 use mnemic_retrieval::Index;
 
 use crate::answers::{Answer, Answered, Answers, Framed, Method};
+use crate::watching::{Distribution, Histogram};
 use directory::Directory;
 use search::Searches;
 use wire::Writer;
@@ -39,6 +40,15 @@ struct Shared {
     settings: Settings,
     embedder: Option<Arc<QueryEmbedder>>,
     directory: Directory,
+    stages: Stages,
+}
+
+/// Where the time of searches went; the stages of `StageTimings`.
+#[derive(Default)]
+struct Stages {
+    prepare: Histogram,
+    embed: Histogram,
+    search: Histogram,
 }
 
 impl NativeAnswers {
@@ -55,6 +65,7 @@ impl NativeAnswers {
             settings,
             embedder,
             directory: Directory::new(),
+            stages: Stages::default(),
         }))
     }
 
@@ -106,6 +117,15 @@ impl Answers for NativeAnswers {
 
     fn learn(&self, method: Method, principal: &Arc<Principal>, response: &Bytes) {
         self.0.learn(method, principal, response);
+    }
+
+    fn stages(&self) -> Vec<(&'static str, Distribution)> {
+        let stages = &self.0.stages;
+        vec![
+            ("prepare", stages.prepare.read()),
+            ("embed", stages.embed.read()),
+            ("search", stages.search.read()),
+        ]
     }
 }
 

@@ -1,7 +1,7 @@
 //! Searches from request to response.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mnemic_access::Principal;
@@ -28,8 +28,8 @@ const MOST_SEARCHES_AT_ONCE: usize = 4;
 pub(super) struct Searches {
     all: Vec<Search>,
     is_batch: bool,
-    embed_micros: Vec<i64>,
-    prepared_micros: i64,
+    embedding: Vec<Duration>,
+    prepared: Duration,
 }
 
 impl Searches {
@@ -64,10 +64,10 @@ impl Searches {
         };
         let all: Vec<Search> = messages.into_iter().map(search).collect::<Option<_>>()?;
         Some(Self {
-            embed_micros: vec![0; all.len()],
+            embedding: vec![Duration::ZERO; all.len()],
             all,
             is_batch,
-            prepared_micros: micros_since(begin),
+            prepared: begin.elapsed(),
         })
     }
 
@@ -105,7 +105,7 @@ impl Searches {
         is_short: bool,
         deadline: Option<Instant>,
     ) -> Answered {
-        for (search, spent) in self.all.iter_mut().zip(&mut self.embed_micros) {
+        for (search, spent) in self.all.iter_mut().zip(&mut self.embedding) {
             if matches!(search.vector, QueryVector::Wanted) {
                 let begin = Instant::now();
                 let embedder = shared.embedder.as_ref()?;
@@ -115,7 +115,7 @@ impl Searches {
                     Err(_) if self.is_batch => return None,
                     Err(refusal) => return Some(Err(refusal)),
                 }
-                *spent = micros_since(begin);
+                *spent = begin.elapsed();
             }
         }
         if is_short {
@@ -128,15 +128,15 @@ impl Searches {
     /// None if a partition left memory meanwhile or turned out to be damaged.
     fn run(&self, shared: &Shared) -> Option<Framed> {
         let mut out = Writer::new(started());
-        for (search, &embed_micros) in self.all.iter().zip(&self.embed_micros) {
+        for (search, &embedding) in self.all.iter().zip(&self.embedding) {
             if self.is_batch {
                 let mut done = Some(());
                 out.message(1, |out| {
-                    done = self.run_one(shared, search, embed_micros, out);
+                    done = self.run_one(shared, search, embedding, out);
                 });
                 done?;
             } else {
-                self.run_one(shared, search, embed_micros, &mut out)?;
+                self.run_one(shared, search, embedding, &mut out)?;
             }
         }
         Some(framed(out))
@@ -146,7 +146,7 @@ impl Searches {
         &self,
         shared: &Shared,
         search: &Search,
-        embed: i64,
+        embedding: Duration,
         out: &mut Writer,
     ) -> Option<()> {
         let begin = Instant::now();
@@ -163,15 +163,20 @@ impl Searches {
             revision,
             outcome.considered,
         );
-        let (prepare, search) = (self.prepared_micros, micros_since(begin));
-        let total = prepare + embed + search;
+        let (prepared, searched) = (self.prepared, begin.elapsed());
+        shared.stages.prepare.count(prepared);
+        // A vector that was given or known took none: it would only hide how long a model takes.
+        if !embedding.is_zero() {
+            shared.stages.embed.count(embedding);
+        }
+        shared.stages.search.count(searched);
         write_timings(
             out,
             Timings {
-                prepare,
-                embed,
-                search,
-                total,
+                prepare: micros(prepared),
+                embed: micros(embedding),
+                search: micros(searched),
+                total: micros(prepared + embedding + searched),
             },
         );
         Some(())
@@ -219,8 +224,8 @@ impl Shared {
     }
 }
 
-fn micros_since(begin: Instant) -> i64 {
-    i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX)
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn now_micros() -> i64 {

@@ -1,0 +1,228 @@
+"""Measures whether searches find the evidence: `python -m bench.quality --locomo … --beam …`.
+
+The questions of public data sets, which the caller has, are asked of a memory in process and of a server; both must
+answer alike. What is not given is left out, and named. Writes `quality.json` (goals and rows), `quality-answers.jsonl`
+(every answer), `quality.md` and plots to `bench/results`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.harness import RESULTS, Report, console, environment, running_server
+from bench.quality import beam, locomo, longmemeval
+from bench.quality.corpora import Corpus
+from bench.quality.cost import search_micros
+from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, Measured, goals_of
+from bench.quality.metrics import CUTS
+from bench.quality.modes import DEFAULT, Mode, modes_of
+from bench.quality.page import write_page
+from bench.quality.plots import draw
+from bench.quality.remembering import Backend, Remembered, signals_of
+from bench.quality.running import (
+    ALL,
+    Answer,
+    Summary,
+    TokenCounter,
+    answers_of,
+    first_tens,
+    pace_of,
+    summaries_of,
+    write_answers,
+)
+from bench.quality.vectors import KnownVectors
+from mnemic import Memory, MnemicClient
+from mnemic.embedding.settings import ProviderName
+from mnemic.engine.settings import load_settings
+
+IN_PROCESS, GRPC = "process", "grpc"
+QUICK_CONVERSATIONS, QUICK_QUESTIONS = 2, 50
+LOADERS: dict[str, tuple[str, Callable[[Path], Corpus], str]] = {
+    "locomo": (locomo.NAME, locomo.load, "locomo10.json, or a part of its list"),
+    "beam": (beam.NAME, beam.load, "the directory of BEAM's chats (chats/100K)"),
+    "longmemeval": (longmemeval.NAME, longmemeval.load, "longmemeval_s.json or its like"),
+}
+
+
+@dataclass
+class Run:
+    """What all corpora share."""
+
+    report: Report
+    measured: Measured
+    scratch: Path
+    tokens: TokenCounter
+    answers: list[Answer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        console.print(text, style="yellow")
+
+    def ask(self, remembered: Remembered, model: str, modes: Sequence[Mode]) -> list[Answer]:
+        """Asks in every mode, and keeps the answers and what they sum up to; gives those of the first mode."""
+        remembered.warm()
+        tens = first_tens(remembered, modes[0])
+        first: list[Answer] = []
+        for mode in modes:
+            answers = list(answers_of(remembered, model, mode, self.tokens))
+            first = first or answers
+            self.answers += answers
+            summaries = summaries_of(answers)
+            self.measured.summaries += summaries
+            for summary in summaries:
+                if summary.kind == ALL or (mode, model) == (DEFAULT, DEFAULT_MODEL):
+                    self.report.row(**_columns(summary))
+        self.measured.paces.append(pace_of(tens, first))
+        return first
+
+
+def main() -> None:
+    arguments = _arguments()
+    begin = time.perf_counter()
+    report = Report("quality")
+    with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as temporary:
+        run = Run(report, Measured(), Path(temporary), TokenCounter())
+        corpora = _corpora(run, arguments)
+        by_transport = {}
+        if arguments.transport != GRPC:
+            by_transport[IN_PROCESS] = in_process(run, corpora)
+        if arguments.transport != IN_PROCESS:
+            by_transport[GRPC] = over_grpc(run, corpora, keep=arguments.transport == GRPC)
+        if len(by_transport) > 1:
+            _require_equal(run, *by_transport.values())
+        run.measured.search_micros_at_10k = search_micros(run.scratch / "cost", corpora)
+    finish(run)
+    console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option, (_, _, words) in LOADERS.items():
+        parser.add_argument(f"--{option}", type=Path, help=words)
+    parser.add_argument(
+        "--transport", choices=(IN_PROCESS, GRPC, "both"), default="both", help="how the memory is called"
+    )
+    parser.add_argument("--quick", action="store_true", help="few conversations and questions of each")
+    return parser.parse_args()
+
+
+def _corpora(run: Run, arguments: argparse.Namespace) -> list[Corpus]:
+    corpora = []
+    for option, (name, load, _) in LOADERS.items():
+        path = getattr(arguments, option)
+        if path is None:
+            run.note(f"{name} was not given (--{option}): left out")
+            continue
+        corpus = load(path)
+        if arguments.quick:
+            corpus = corpus.subset(QUICK_CONVERSATIONS, QUICK_QUESTIONS)
+        words = f"{len(corpus.conversations)} conversations, {corpus.turns:,} turns, {corpus.questions:,} questions"
+        run.notes.append(f"{name}: {words}")
+        console.print(run.notes[-1])
+        corpora.append(corpus)
+    if not corpora:
+        raise SystemExit("no corpus was given: see --help")
+    return corpora
+
+
+@contextmanager
+def opened(directory: Path, model: ProviderName) -> Iterator[Memory]:
+    settings = load_settings(data_directory=directory, embedding={"provider": model})
+    with Memory(settings=settings) as memory:
+        yield memory
+
+
+def in_process(run: Run, corpora: Sequence[Corpus]) -> list[Answer]:
+    """Every mode with the default model, the profiles with the static one; the answers of the default mode."""
+    answers = []
+    for model in (DEFAULT_MODEL, FAST_MODEL):
+        with opened(run.scratch / model, model) as memory:
+            modes = modes_of(signals_of(memory))
+            if model == FAST_MODEL:
+                modes = [mode for mode in modes if mode.group == "profile"]
+            for remembered in _remembered(memory, model, corpora):
+                first = run.ask(remembered, model, modes)
+                answers += first if model == DEFAULT_MODEL else []
+    return answers
+
+
+def over_grpc(run: Run, corpora: Sequence[Corpus], *, keep: bool) -> list[Answer]:
+    """The default mode, asked of a server; `keep` has its figures in the report."""
+    answers: list[Answer] = []
+    with running_server(run.scratch / "server") as (address, _), MnemicClient(address, timeout=300) as client:
+        for remembered in _remembered(client, DEFAULT_MODEL, corpora):
+            if keep:
+                answers += run.ask(remembered, DEFAULT_MODEL, [DEFAULT])
+            else:
+                answers += answers_of(remembered, DEFAULT_MODEL, DEFAULT, run.tokens)
+    return answers
+
+
+def _remembered(backend: Backend, model: ProviderName, corpora: Sequence[Corpus]) -> Iterator[Remembered]:
+    vectors = KnownVectors(model)
+    try:
+        for corpus in corpora:
+            begin = time.perf_counter()
+            remembered = Remembered.by(backend, corpus, vectors)
+            seconds = time.perf_counter() - begin
+            console.print(f"{corpus.name}, {model}: {corpus.turns:,} turns added in {seconds:.1f} s", style="dim")
+            yield remembered
+    finally:
+        vectors.close()
+
+
+def _require_equal(run: Run, one: Sequence[Answer], other: Sequence[Answer]) -> None:
+    """The same hits in the same order, whoever was asked."""
+    pairs = zip(one, other, strict=True)
+    differing = [mine.question.question_id for mine, theirs in pairs if mine.found.turns != theirs.found.turns]
+    if differing:
+        raise SystemExit(f"process and server answered {len(differing)} questions differently: {differing[:10]}")
+    run.note(f"the server answered all {len(one):,} questions as the memory in process did")
+
+
+def _columns(summary: Summary) -> dict[str, object]:
+    low, high = summary.by_conversation["recall@10"]
+    shown = {f"R@{cut}": summary.means[f"recall@{cut}"] for cut in CUTS}
+    shown |= {"± R@10": (high - low) / 2} | {name: summary.means[name] for name in ("all@10", "mrr", "ndcg@10")}
+    return {
+        "questions": f"{summary.corpus}, {summary.kind}",
+        "mode": summary.mode if summary.model == DEFAULT_MODEL else f"{summary.mode}, {summary.model}",
+        "count": summary.count,
+        **{name: round(value, 3) for name, value in shown.items()},
+        "tokens": round(summary.context_tokens),
+    }
+
+
+def finish(run: Run) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_answers(RESULTS / "quality-answers.jsonl", run.answers)
+    plots = draw(run.measured.summaries)
+    run.report.goals = goals_of(run.measured)
+    for pace in run.measured.paces:
+        if pace.differing:
+            run.note(
+                f"{pace.corpus}, {pace.model}: {pace.differing} answers of ten hits are not the first ten of fifty"
+            )
+    where = environment()
+    words = " · ".join(f"{key} {value}" for key, value in where.items() if key != "packages")
+    write_page(
+        RESULTS / "quality.md",
+        words,
+        run.report.goals,
+        run.measured.summaries,
+        run.measured.paces,
+        run.notes,
+        plots,
+    )
+    run.report.finish()
+
+
+if __name__ == "__main__":
+    main()
