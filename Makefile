@@ -102,9 +102,10 @@ generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
 
-bench-quality: setup $(VENV)/.peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, QUICK=1)
+bench-quality: setup $(VENV)/.peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, PRECISIONMEMBENCH=fixtures, QUICK=1)
 	$(BIN)/python -m bench.quality $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) \
-	$(if $(LONGMEMEVAL),--longmemeval $(LONGMEMEVAL)) $(if $(QUICK),--quick)
+	$(if $(LONGMEMEVAL),--longmemeval $(LONGMEMEVAL)) $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH)) \
+	$(if $(QUICK),--quick)
 
 bench-embedding: setup ## Measure the local embedding models
 	$(BIN)/python -m bench.embedding

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.harness import RESULTS, Report, console, environment, running_server
+from bench.quality import precision
 from bench.quality.corpora import Corpus
 from bench.quality.cost import search_micros
 from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, Measured, goals_of
@@ -24,6 +25,7 @@ from bench.quality.modes import DEFAULT, Mode, modes_of
 from bench.quality.opening import add_corpus_arguments, load_corpora, opened, remembered_in
 from bench.quality.page import write_page
 from bench.quality.plots import draw
+from bench.quality.precision import Precision
 from bench.quality.remembering import Remembered, signals_of
 from bench.quality.running import (
     ALL,
@@ -51,6 +53,7 @@ class Run:
     tokens: TokenCounter
     answers: list[Answer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    precisions: list[Precision] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -90,6 +93,10 @@ def main() -> None:
             by_transport[GRPC] = over_grpc(run, corpora, keep=arguments.transport == GRPC)
         if len(by_transport) > 1:
             _require_equal(run, *by_transport.values())
+        if arguments.precisionmembench is not None:
+            judge_precision(run, arguments.precisionmembench)
+        else:
+            run.note(f"{precision.NAME} was not given (--precisionmembench): left out")
         run.measured.search_micros_at_10k = search_micros(run.scratch / "cost", corpora)
     finish(run)
     console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
@@ -98,6 +105,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_corpus_arguments(parser)
+    parser.add_argument("--precisionmembench", type=Path, help="the directory of its fixtures")
     parser.add_argument(
         "--transport", choices=(IN_PROCESS, GRPC, "both"), default="both", help="how the memory is called"
     )
@@ -128,6 +136,13 @@ def over_grpc(run: Run, corpora: Sequence[Corpus], *, keep: bool) -> list[Answer
             else:
                 answers += answers_of(remembered, DEFAULT_MODEL, DEFAULT, run.tokens)
     return answers
+
+
+def judge_precision(run: Run, directory: Path) -> None:
+    with opened(run.scratch / "precision", DEFAULT_MODEL) as memory:
+        outcomes = precision.measure(memory, precision.load(directory))
+    run.measured.precision = precision.goal_of(outcomes)
+    run.precisions += outcomes
 
 
 def _require_equal(run: Run, one: Sequence[Answer], other: Sequence[Answer]) -> None:
@@ -177,6 +192,7 @@ def finish(run: Run) -> None:
         run.report.goals,
         run.measured.summaries,
         run.measured.paces,
+        run.precisions,
         run.notes,
         plots,
     )
