@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::dispatch::{Shared, serve};
+use crate::gathering::gathering;
 use crate::preface::{PREFACE, Replayed};
 use crate::settings::{
     CONNECTION_WINDOW, HANDSHAKE_TIME, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_ERROR_RESETS,
@@ -138,17 +139,18 @@ impl Connections {
         if !matches!(read, Ok(Ok(_))) || first != *PREFACE {
             return;
         }
-        let stream = TokioIo::new(Replayed::new(stream));
+        let (stream, outbox) = gathering(Replayed::new(stream));
+        let stream = TokioIo::new(stream);
         let shared = self.shared.clone();
         let service = service_fn(move |request| serve(shared.clone(), request));
         let mut connection = pin!(self.http.serve_connection(stream, service));
         // How a connection ends is its client's affair.
         tokio::select! {
-            _ = &mut connection => return,
+            () = outbox.carry(connection.as_mut()) => return,
             _ = closing.wait_for(|closing| *closing) => {}
         }
         connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+        outbox.carry(connection).await;
     }
 }
 
