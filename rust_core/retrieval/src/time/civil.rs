@@ -97,7 +97,7 @@ impl Period {
         }
     }
 
-    /// The period that holds a moment, or of a period without a fixed beginning, one that begins with it.
+    /// How long one is, about.
     pub(super) fn length(self) -> i64 {
         match self {
             Self::Minute => MINUTE,

@@ -30,7 +30,7 @@ mod score;
 
 use std::ops::Range;
 
-use civil::{HOUR, MINUTE};
+use civil::MINUTE;
 use parser::Parser;
 
 pub use question::asks_when;
@@ -257,6 +257,3 @@ pub fn names_a_time(text: &str) -> bool {
         .next()
         .is_some()
 }
-
-/// As [`TimeRange::length`] of the shortest that counts: nothing is timed more sharply by people.
-const SHORTEST: i64 = HOUR;

@@ -142,14 +142,17 @@ mod tests {
             "Who won, and when did they win?",
             "Do you remember when we met?",
             "What's the date of the exam?",
-            "He moved when?", "When Jon has lost his job?",
+            "He moved when?",
+            "When Jon has lost his job?",
         ] {
             assert!(asks_when(query), "{query}");
         }
         for query in [
             "",
             "What did Ann do when she was ill?",
-            "When Ann moved, who helped her?", "When Ann moved who helped?", "When it rains.",
+            "When Ann moved, who helped her?",
+            "When Ann moved who helped?",
+            "When it rains.",
             "What times of the day does she like?",
             "How long did the trip take?",
             "How many dogs does she have?",

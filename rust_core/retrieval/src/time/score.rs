@@ -1,7 +1,7 @@
 //! How well an event time agrees with the times that a query names.
 
-use super::civil::{DAY, WEEK};
-use super::{Reading, Reference, SHORTEST, TimeExpressions, TimeRange, asks_when};
+use super::civil::{DAY, HOUR, WEEK};
+use super::{Reading, Reference, TimeExpressions, TimeRange, asks_when};
 
 /// More readings of one query are not compared.
 const MOST_READINGS: usize = 64;
@@ -78,7 +78,7 @@ impl SoftRange {
         let width = if range.is_open() {
             DAY as f64
         } else {
-            range.length().max(SHORTEST) as f64
+            range.length().max(HOUR) as f64
         };
         let half_life = (12.0 * width).min(WEEK as f64) + width / 4.0;
         let blur = if is_vague { width / 2.0 } else { 0.0 };
@@ -135,8 +135,8 @@ fn length_of(precision: u8) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::civil::{DAY, HOUR, day};
-    use super::{QueryTime, Reference};
+    use super::super::civil::day;
+    use super::{DAY, HOUR, QueryTime, Reference};
 
     fn noon(year: i64, month: i64, of_month: i64) -> i64 {
         day(year, month, of_month).expect("a date") * DAY + 12 * HOUR
