@@ -51,10 +51,10 @@ pub struct Understanding<'q> {
 /// assert_eq!(query.text, "What is plan for Oslo?");
 /// assert_eq!(query.left_out, ["Caroline"]);
 /// ```
-pub fn understand<'q>(
-    query: &'q str,
+pub fn understand(
+    query: &str,
     mut frequency: impl FnMut(&str) -> TermFrequency,
-) -> Understanding<'q> {
+) -> Understanding<'_> {
     let mut kept = Vec::new();
     let mut left_out = Vec::new();
     for word in words(query) {
@@ -124,11 +124,10 @@ fn name_in(written: &str, starts_sentence: bool) -> Option<&str> {
     let is_tagged = written.starts_with(['@', '#']);
     let name = written.trim_matches(|mark: char| !mark.is_alphanumeric());
     let name = without_possessive(name);
-    let is_name = name.starts_with(char::is_uppercase)
-        && !is_tagged
-        && !name.chars().any(|letter| letter.is_ascii_digit())
-        && !(starts_sentence && is_common(&name.to_lowercase().replace('’', "'")));
-    is_name.then_some(name)
+    let has_digits = name.chars().any(|letter| letter.is_ascii_digit());
+    let says_nothing = || is_common(&name.to_lowercase().replace('’', "'"));
+    let is_name = name.starts_with(char::is_uppercase) && !is_tagged && !has_digits;
+    (is_name && !(starts_sentence && says_nothing())).then_some(name)
 }
 
 #[cfg(test)]
