@@ -26,7 +26,15 @@ from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
 from mnemic.server.authentication import Gate
-from mnemic.server.calls import Call, CallLimits, bind_service, parse
+from mnemic.server.calls import (
+    REQUEST_ID_HEADER,
+    Call,
+    CallLimits,
+    bind_service,
+    call_id_of,
+    parse,
+    refuse_other_methods,
+)
 from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
@@ -88,6 +96,8 @@ class MnemicServer:
         self._health = self._bind_health()
         if self._settings.reflection:
             self._bind_reflection()
+        # The last: it takes whatever is left.
+        refuse_other_methods(self._server, self._limits)
 
     def _bind_health(self) -> health.HealthServicer:
         # Its thread pool is an attribute of the class, shared by all servers of a process: so none is given.
@@ -100,6 +110,7 @@ class MnemicServer:
         def check(
             request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
         ) -> health_pb2.HealthCheckResponse:
+            context.set_trailing_metadata(((REQUEST_ID_HEADER, call_id_of(context.invocation_metadata())),))
             return answer(request, context)
 
         # A probe must be answered when every worker is busy. Where grpcio does not know the attribute, it waits.
