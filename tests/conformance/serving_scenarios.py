@@ -39,6 +39,12 @@ def every_service_is_healthy_and_others_are_unknown(wire):
 
 
 @scenario
+def bytes_that_are_no_request_for_health_are_refused(wire):
+    for data in (b"\xff", b"\x0a\xff"):
+        assert wire.refused(CHECK, data).code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@scenario
 def reflection_lists_the_services_and_describes_them(wire):
     requests = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
