@@ -232,9 +232,15 @@ class TenantSettings(_message.Message):
     PERSONAL_DATA_ACTION_FIELD_NUMBER: _builtins.int
     DEFAULT_TRUST_FIELD_NUMBER: _builtins.int
     max_memories: _builtins.int
-    """At most so many memories; writes beyond fail with QUOTA_EXCEEDED. 0 allows none."""
+    """At most so many current memories (versions that ended and deleted memories are not counted). A write that makes
+    the tenant hold more fails with QUOTA_EXCEEDED and writes nothing; one that makes it hold less always passes.
+    0 allows none, negative is refused; when absent, `limits.tenant_memories` of the server's configuration, which is
+    no limit unless set. Only operators change it.
+    """
     max_bytes: _builtins.int
-    """At most so many bytes of body in all. 0 allows none."""
+    """At most so many bytes, in UTF-8, of the bodies of its current memories in all; otherwise as `max_memories`, with
+    `limits.tenant_bytes`.
+    """
     secret_action: Global___ContentAction.ValueType
     """What happens to secrets (keys, passwords, tokens) in what is written."""
     personal_data_action: Global___ContentAction.ValueType
