@@ -8,46 +8,40 @@ answer alike. What is not given is left out, and named. Writes `quality.json` (g
 from __future__ import annotations
 
 import argparse
+import json
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.harness import RESULTS, Report, console, environment, running_server
-from bench.quality import beam, locomo, longmemeval
+from bench.quality import precision
 from bench.quality.corpora import Corpus
 from bench.quality.cost import search_micros
-from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, Measured, goals_of
+from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, MEM0, Measured, goals_of
+from bench.quality.mem0 import answers_of_mem0
 from bench.quality.metrics import CUTS
 from bench.quality.modes import DEFAULT, Mode, modes_of
+from bench.quality.opening import add_corpus_arguments, load_corpora, opened, remembered_in
 from bench.quality.page import write_page
 from bench.quality.plots import draw
-from bench.quality.remembering import Backend, Remembered, signals_of
+from bench.quality.precision import Precision
+from bench.quality.remembering import Remembered, signals_of
 from bench.quality.running import (
     ALL,
     Answer,
     Summary,
     TokenCounter,
     answers_of,
-    first_tens,
     pace_of,
     summaries_of,
     write_answers,
 )
-from bench.quality.vectors import KnownVectors
-from mnemic import Memory, MnemicClient
-from mnemic.embedding.settings import ProviderName
-from mnemic.engine.settings import load_settings
+from mnemic import MnemicClient
 
 IN_PROCESS, GRPC = "process", "grpc"
-QUICK_CONVERSATIONS, QUICK_QUESTIONS = 2, 50
-LOADERS: dict[str, tuple[str, Callable[[Path], Corpus], str]] = {
-    "locomo": (locomo.NAME, locomo.load, "locomo10.json, or a part of its list"),
-    "beam": (beam.NAME, beam.load, "the directory of BEAM's chats (chats/100K)"),
-    "longmemeval": (longmemeval.NAME, longmemeval.load, "longmemeval_s.json or its like"),
-}
 
 
 @dataclass
@@ -60,26 +54,30 @@ class Run:
     tokens: TokenCounter
     answers: list[Answer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    precisions: list[Precision] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
-        console.print(text, style="yellow")
+        console.print(text)
+
+    def keep(self, answers: Sequence[Answer]) -> None:
+        """The answers of one mode to one corpus, with rows of what they sum up to."""
+        self.answers += answers
+        summaries = summaries_of(answers)
+        self.measured.summaries += summaries
+        for summary in summaries:
+            if summary.kind == ALL or (summary.mode, summary.model) == (DEFAULT.name, DEFAULT_MODEL):
+                self.report.row(**_columns(summary))
 
     def ask(self, remembered: Remembered, model: str, modes: Sequence[Mode]) -> list[Answer]:
         """Asks in every mode, and keeps the answers and what they sum up to; gives those of the first mode."""
         remembered.warm()
-        tens = first_tens(remembered, modes[0])
         first: list[Answer] = []
         for mode in modes:
             answers = list(answers_of(remembered, model, mode, self.tokens))
             first = first or answers
-            self.answers += answers
-            summaries = summaries_of(answers)
-            self.measured.summaries += summaries
-            for summary in summaries:
-                if summary.kind == ALL or (mode, model) == (DEFAULT, DEFAULT_MODEL):
-                    self.report.row(**_columns(summary))
-        self.measured.paces.append(pace_of(tens, first))
+            self.keep(answers)
+        self.measured.paces.append(pace_of(first))
         return first
 
 
@@ -89,7 +87,9 @@ def main() -> None:
     report = Report("quality")
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as temporary:
         run = Run(report, Measured(), Path(temporary), TokenCounter())
-        corpora = _corpora(run, arguments)
+        corpora = load_corpora(arguments, run.note)
+        if not corpora:
+            raise SystemExit("nothing was given to ask: see --help")
         by_transport = {}
         if arguments.transport != GRPC:
             by_transport[IN_PROCESS] = in_process(run, corpora)
@@ -97,6 +97,12 @@ def main() -> None:
             by_transport[GRPC] = over_grpc(run, corpora, keep=arguments.transport == GRPC)
         if len(by_transport) > 1:
             _require_equal(run, *by_transport.values())
+        if arguments.peers:
+            ask_peers(run, corpora)
+        if arguments.precisionmembench is not None:
+            judge_precision(run, arguments.precisionmembench)
+        else:
+            run.note(f"{precision.NAME} was not given (--precisionmembench): left out")
         run.measured.search_micros_at_10k = search_micros(run.scratch / "cost", corpora)
     finish(run)
     console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
@@ -104,39 +110,13 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option, (_, _, words) in LOADERS.items():
-        parser.add_argument(f"--{option}", type=Path, help=words)
+    add_corpus_arguments(parser)
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="without the peers that are installed")
+    parser.add_argument("--precisionmembench", type=Path, help="the directory of its fixtures")
     parser.add_argument(
         "--transport", choices=(IN_PROCESS, GRPC, "both"), default="both", help="how the memory is called"
     )
-    parser.add_argument("--quick", action="store_true", help="few conversations and questions of each")
     return parser.parse_args()
-
-
-def _corpora(run: Run, arguments: argparse.Namespace) -> list[Corpus]:
-    corpora = []
-    for option, (name, load, _) in LOADERS.items():
-        path = getattr(arguments, option)
-        if path is None:
-            run.note(f"{name} was not given (--{option}): left out")
-            continue
-        corpus = load(path)
-        if arguments.quick:
-            corpus = corpus.subset(QUICK_CONVERSATIONS, QUICK_QUESTIONS)
-        words = f"{len(corpus.conversations)} conversations, {corpus.turns:,} turns, {corpus.questions:,} questions"
-        run.notes.append(f"{name}: {words}")
-        console.print(run.notes[-1])
-        corpora.append(corpus)
-    if not corpora:
-        raise SystemExit("no corpus was given: see --help")
-    return corpora
-
-
-@contextmanager
-def opened(directory: Path, model: ProviderName) -> Iterator[Memory]:
-    settings = load_settings(data_directory=directory, embedding={"provider": model})
-    with Memory(settings=settings) as memory:
-        yield memory
 
 
 def in_process(run: Run, corpora: Sequence[Corpus]) -> list[Answer]:
@@ -147,7 +127,7 @@ def in_process(run: Run, corpora: Sequence[Corpus]) -> list[Answer]:
             modes = modes_of(signals_of(memory))
             if model == FAST_MODEL:
                 modes = [mode for mode in modes if mode.group == "profile"]
-            for remembered in _remembered(memory, model, corpora):
+            for remembered in remembered_in(memory, model, corpora):
                 first = run.ask(remembered, model, modes)
                 answers += first if model == DEFAULT_MODEL else []
     return answers
@@ -157,7 +137,7 @@ def over_grpc(run: Run, corpora: Sequence[Corpus], *, keep: bool) -> list[Answer
     """The default mode, asked of a server; `keep` has its figures in the report."""
     answers: list[Answer] = []
     with running_server(run.scratch / "server") as (address, _), MnemicClient(address, timeout=300) as client:
-        for remembered in _remembered(client, DEFAULT_MODEL, corpora):
+        for remembered in remembered_in(client, DEFAULT_MODEL, corpora):
             if keep:
                 answers += run.ask(remembered, DEFAULT_MODEL, [DEFAULT])
             else:
@@ -165,17 +145,24 @@ def over_grpc(run: Run, corpora: Sequence[Corpus], *, keep: bool) -> list[Answer
     return answers
 
 
-def _remembered(backend: Backend, model: ProviderName, corpora: Sequence[Corpus]) -> Iterator[Remembered]:
-    vectors = KnownVectors(model)
+def ask_peers(run: Run, corpora: Sequence[Corpus]) -> None:
     try:
-        for corpus in corpora:
-            begin = time.perf_counter()
-            remembered = Remembered.by(backend, corpus, vectors)
-            seconds = time.perf_counter() - begin
-            console.print(f"{corpus.name}, {model}: {corpus.turns:,} turns added in {seconds:.1f} s", style="dim")
-            yield remembered
-    finally:
-        vectors.close()
+        answers = answers_of_mem0(corpora, run.tokens)
+    except ImportError as error:
+        run.note(f"{MEM0} is left out: {error}")
+        return
+    for corpus in corpora:
+        mine = [answer for answer in answers if answer.corpus == corpus.name]
+        run.keep(mine)
+        median = statistics.median(answer.found.seconds for answer in mine)
+        run.note(f"{corpus.name}: {MEM0} took {median * 1e3:.0f} ms (p50) a search beyond the embedding, in process")
+
+
+def judge_precision(run: Run, directory: Path) -> None:
+    with opened(run.scratch / "precision", DEFAULT_MODEL) as memory:
+        outcomes = precision.measure(memory, precision.load(directory))
+    run.measured.precision = precision.goal_of(outcomes)
+    run.precisions += outcomes
 
 
 def _require_equal(run: Run, one: Sequence[Answer], other: Sequence[Answer]) -> None:
@@ -200,16 +187,18 @@ def _columns(summary: Summary) -> dict[str, object]:
     }
 
 
+def _left_out() -> dict[str, float]:
+    """What the last tuning found on conversations that it had left out, if there was one."""
+    path = RESULTS / "quality-tune.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))["leave_one_out"]) if path.exists() else {}
+
+
 def finish(run: Run) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_answers(RESULTS / "quality-answers.jsonl", run.answers)
     plots = draw(run.measured.summaries)
+    run.measured.leave_one_out = _left_out()
     run.report.goals = goals_of(run.measured)
-    for pace in run.measured.paces:
-        if pace.differing:
-            run.note(
-                f"{pace.corpus}, {pace.model}: {pace.differing} answers of ten hits are not the first ten of fifty"
-            )
     where = environment()
     words = " · ".join(f"{key} {value}" for key, value in where.items() if key != "packages")
     write_page(
@@ -218,6 +207,7 @@ def finish(run: Run) -> None:
         run.report.goals,
         run.measured.summaries,
         run.measured.paces,
+        run.precisions,
         run.notes,
         plots,
     )

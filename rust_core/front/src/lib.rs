@@ -14,6 +14,7 @@ pub mod contract;
 mod dispatch;
 pub mod framing;
 mod front;
+mod gathering;
 mod health;
 mod learning;
 mod listener;

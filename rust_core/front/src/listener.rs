@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::dispatch::{Shared, serve};
+use crate::gathering::gathering;
 use crate::preface::{PREFACE, Replayed};
 use crate::presence::Presence;
 use crate::reply::hold_open;
@@ -141,7 +142,8 @@ impl Connections {
         if !matches!(read, Ok(Ok(_))) || first != *PREFACE {
             return;
         }
-        let stream = TokioIo::new(Replayed::new(stream));
+        let (stream, outbox) = gathering(Replayed::new(stream));
+        let stream = TokioIo::new(stream);
         let (shared, presence) = (self.shared.clone(), Presence::new());
         let entering = presence.clone();
         let service = service_fn(move |request| {
@@ -151,14 +153,14 @@ impl Connections {
         let mut connection = pin!(self.http.serve_connection(stream, service));
         // How a connection ends is its client's affair.
         tokio::select! {
-            _ = &mut connection => return,
+            () = outbox.carry(connection.as_mut()) => return,
             _ = closing.wait_for(|closing| *closing) => {}
             () = presence.idle_for(self.shared.settings.idle_time) => {}
         }
         // What the client had begun before it heard of this is still answered.
         connection.as_mut().graceful_shutdown();
         tokio::select! {
-            _ = connection => {}
+            () = outbox.carry(connection) => {}
             // It does not hear.
             () = presence.idle_for(HANDSHAKE_TIME) => {}
         }
