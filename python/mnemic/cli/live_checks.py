@@ -5,48 +5,23 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from dataclasses import replace
 
 from mnemic.cli.backend import Connection
 from mnemic.cli.check import Check, Level, failed
+from mnemic.cli.serving import is_loopback
 from mnemic.cli.terminal import counted
 from mnemic.cli.tls_checks import host_and_port, look, refusal_hint, tls_check
 from mnemic.cli.version import installed_version
-from mnemic.client.channel import call_metadata, open_channel
-from mnemic.client.failures import from_rpc_error
-from mnemic.model.access import AccessRole
+from mnemic.client.inspector import SERVICES, SERVING, CallerReport, Figure, Report, ServerInspector, ServerReport
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.v1 import admin_service_pb2 as admin_pb
-from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc, resources_pb2
-from mnemic.v1 import memory_service_pb2 as pb
+from mnemic.model.stats import NodeStats
 
 _TIMEOUT_SECONDS = 5.0
 _TIMED_CALLS = 20
-_SERVICES = ("", "mnemic.v1.MemoryService", "mnemic.v1.LifecycleService", "mnemic.v1.AdminService")
 _CLOCK_SECONDS = 5.0
 _NEARLY_FULL = 0.8
 _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 1_000_000_000
-_OPERATORS = "is told to operators alone"
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A server, and how it is asked."""
-
-    address: str
-    connection: Connection
-    channel: grpc.Channel
-    metadata: tuple[tuple[str, str], ...]
-
-    def call(self, method: Callable[..., object], request: object) -> object:
-        """One call; raises MnemicError."""
-        try:
-            return method(request, timeout=_TIMEOUT_SECONDS, metadata=self.metadata)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.address) from error
 
 
 def check_server(address: str, connection: Connection) -> Iterator[Check]:
@@ -56,33 +31,32 @@ def check_server(address: str, connection: Connection) -> Iterator[Check]:
     except (OSError, MnemicError) as error:
         yield Check("TLS", Level.FAIL, str(error), "name files that can be read, and a certificate with its key")
         return
-    # A try again would hide what is looked for, and make times of it.
-    with open_channel(address, credentials, [("grpc.enable_retries", 0)]) as channel:
-        asked = _Asked(address, connection, channel, call_metadata(connection.api_key, ()))
-        reached = _reach(asked)
+    with ServerInspector(
+        address, api_key=connection.api_key, credentials=credentials, timeout=_TIMEOUT_SECONDS
+    ) as server:
+        reached = _reach(server, address, connection)
         yield reached
         yield from _security(address, connection)
         if reached.level is Level.FAIL:
             return
-        yield _health(asked)
-        stats, access = _access(asked)
+        yield _health(server)
+        report, access = _access(server, address)
         yield access
-        yield from _latency(asked)
-        if stats is not None:
-            yield from _state(stats)
-            yield from _server(stats)
+        yield from _latency(server)
+        if report is not None:
+            yield from _state(report.stats)
+            yield from _server(report)
 
 
-def _reach(asked: _Asked) -> Check:
-    stub = health_pb2_grpc.HealthStub(asked.channel)
+def _reach(server: ServerInspector, address: str, connection: Connection) -> Check:
     begin = time.perf_counter()
     try:
-        asked.call(stub.Check, health_pb2.HealthCheckRequest())
+        server.health()
     except MnemicError as error:
-        hint = refusal_hint(asked.address, asked.connection)
-        return Check("server", Level.FAIL, f"{asked.address} does not answer: {error.message}", hint)
+        found = f"{address} does not answer: {error.message}"
+        return Check("server", Level.FAIL, found, refusal_hint(address, connection))
     milliseconds = (time.perf_counter() - begin) * 1000
-    return Check("server", Level.OK, f"{asked.address} answers, the first time in {milliseconds:.1f} ms")
+    return Check("server", Level.OK, f"{address} answers, the first time in {milliseconds:.1f} ms")
 
 
 def _security(address: str, connection: Connection) -> Iterator[Check]:
@@ -94,8 +68,6 @@ def _security(address: str, connection: Connection) -> Iterator[Check]:
             except OSError as error:
                 yield Check("TLS", Level.FAIL, f"a file of the connection cannot be used: {error}")
         return
-    from mnemic.cli.serving import is_loopback  # noqa: PLC0415 (start-up time)
-
     if is_loopback(address):
         yield Check("TLS", Level.OK, "none, and none is needed within this machine")
     else:
@@ -103,79 +75,59 @@ def _security(address: str, connection: Connection) -> Iterator[Check]:
         yield Check("TLS", Level.WARN, "none: credentials and memories can be read on the way", hint)
 
 
-def _health(asked: _Asked) -> Check:
-    stub = health_pb2_grpc.HealthStub(asked.channel)
-    found = []
-    for service in _SERVICES:
-        name = service.rpartition(".")[2] or "all"
+def _health(server: ServerInspector) -> Check:
+    found = {}
+    for service in SERVICES:
         try:
-            answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=_TIMEOUT_SECONDS)
-            found.append((name, health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)))
-        except grpc.RpcError as error:
-            found.append((name, error.code().name))
-    words = ", ".join(f"{name} {status}" for name, status in found)
-    if all(status == "SERVING" for _, status in found):
+            found[service.rpartition(".")[2] or "all"] = server.health(service)
+        except MnemicError as error:
+            return failed("health", error)
+    words = ", ".join(f"{name} {status}" for name, status in found.items())
+    if set(found.values()) == {SERVING}:
         return Check("health", Level.OK, words)
     return Check("health", Level.FAIL, words, "the server is ending, or its Python side is away; see its log")
 
 
-def _access(asked: _Asked) -> tuple[admin_pb.GetStatsResponse | None, Check]:
+def _access(server: ServerInspector, address: str) -> tuple[Report | None, Check]:
     """What the server tells this credential of itself, and who that is."""
-    stub = admin_service_pb2_grpc.AdminServiceStub(asked.channel)
-    failure: MnemicError | None = None
-    for all_tenants in (True, False):
-        try:
-            answer = asked.call(stub.GetStats, admin_pb.GetStatsRequest(all_tenants=all_tenants))
-        except MnemicError as error:
-            failure = error
-            if error.reason is not Reason.PERMISSION_DENIED:
-                break
-        else:
-            assert isinstance(answer, admin_pb.GetStatsResponse)  # noqa: S101 (what the stub answers)
-            return answer, _caller(asked, answer)
-    assert failure is not None  # noqa: S101 (the loop ended by one)
-    if failure.reason is not Reason.PERMISSION_DENIED:
-        return None, failed("authentication", failure)
-    role = failure.metadata.get("role", "restricted to a scope").lower()
-    words = f"the credential is good: {role}; its tenant and what follows are told to administrators alone"
-    return None, Check("authentication", Level.OK, words)
+    try:
+        report = server.report()
+    except MnemicError as error:
+        if error.reason is not Reason.PERMISSION_DENIED:
+            return None, failed("authentication", error)
+        role = error.metadata.get("role", "restricted to a scope").lower()
+        words = f"the credential is good: {role}; its tenant and what follows are told to administrators alone"
+        return None, Check("authentication", Level.OK, words)
+    return report, _caller(report.caller, address)
 
 
-def _caller(asked: _Asked, answer: admin_pb.GetStatsResponse) -> Check:
-    if not answer.HasField("caller"):
+def _caller(caller: CallerReport | None, address: str) -> Check:
+    if caller is None:
         return Check("authentication", Level.OK, "the credential is good; this server does not say whose it is")
-    caller = answer.caller
-    who = f"{caller.subject}, {AccessRole(caller.role).name.lower()} of the tenant {caller.tenant_id}"
+    who = f"{caller.subject}, {caller.role.name.lower()} of the tenant {caller.tenant}"
     if caller.subject != "anonymous":
         return Check("authentication", Level.OK, who)
-    from mnemic.cli.serving import is_loopback  # noqa: PLC0415 (start-up time)
-
     words = f"none: whoever reaches the address is {who}"
-    if is_loopback(asked.address):
+    if is_loopback(address):
         return Check("authentication", Level.OK, words)
     return Check("authentication", Level.WARN, words, "set authentication.mode; `mnemic keys create` makes a key")
 
 
-def _latency(asked: _Asked) -> Iterator[Check]:
-    health = health_pb2_grpc.HealthStub(asked.channel)
-    memory = memory_service_pb2_grpc.MemoryServiceStub(asked.channel)
+def _latency(server: ServerInspector) -> Iterator[Check]:
     try:
-        probe = _median(lambda: asked.call(health.Check, health_pb2.HealthCheckRequest()))
+        probe = _median(server.health)
         yield Check("round trip", Level.OK, f"{probe:.2f} ms (median of {_TIMED_CALLS} questions for health)")
     except MnemicError as error:
         yield failed("round trip", error)
         return
     try:
-        scopes = asked.call(memory.ListScopes, pb.ListScopesRequest(page_size=1))
-        assert isinstance(scopes, pb.ListScopesResponse)  # noqa: S101 (what the stub answers)
-        scope = scopes.scopes[0].scope if scopes.scopes else resources_pb2.Scope(user_id="mnemic-doctor")
-        request = pb.SearchMemoriesRequest(scope=scope, query="What does mnemic doctor search for?", top_k=10)
-        asked.call(memory.SearchMemories, request)
-        search = _median(lambda: asked.call(memory.SearchMemories, request))
+        search = server.searching()
+        search()  # the first one may bring the partition into memory
+        median = _median(search)
     except MnemicError as error:
         yield failed("search", error)
         return
-    yield Check("search", Level.OK, f"{search:.2f} ms (median of {_TIMED_CALLS} searches of one text in one scope)")
+    yield Check("search", Level.OK, f"{median:.2f} ms (median of {_TIMED_CALLS} searches of one text in one scope)")
 
 
 def _median(call: Callable[[], object]) -> float:
@@ -188,55 +140,50 @@ def _median(call: Callable[[], object]) -> float:
     return sorted(times)[len(times) // 2] * 1000
 
 
-def _state(stats: admin_pb.GetStatsResponse) -> Iterator[Check]:
+def _state(stats: NodeStats) -> Iterator[Check]:
     store, index = stats.store, stats.index
-    held = f"{counted(store.memory_count, 'memory', 'memories')} in {counted(store.scope_count, 'scope')}"
+    held = f"{counted(store.memories, 'memory', 'memories')} in {counted(store.scopes, 'scope')}"
     yield Check("data", Level.OK, f"{held}, revision {store.revision}")
-    words = f"{counted(index.row_count, 'row')} of {counted(index.partition_count, 'partition')} in memory"
-    found = Check("index", Level.OK, f"{words}, {index.memory_bytes / 1e6:,.1f} MB")
-    missing = store.version_count - store.vector_count
+    words = f"{counted(index.rows, 'row')} of {counted(index.partitions, 'partition')} in memory"
+    found = Check("index", Level.OK, f"{words}, {index.bytes / 1e6:,.1f} MB")
+    missing = store.versions - store.vectors
     if missing > 0:
         hint = "they follow while the server runs and the embedding provider answers; see its log"
-        found = replace(
-            found,
-            level=Level.WARN,
-            found=f"{found.found}; {counted(missing, 'version')} without an embedding",
-            hint=hint,
-        )
+        words = f"{found.found}; {counted(missing, 'version')} without an embedding"
+        found = replace(found, level=Level.WARN, found=words, hint=hint)
     yield found
-    if store.dead_letter_count:
+    if store.outbox_failed:
         hint = "ListDeadLetters of AdminService says why"
-        yield Check("work", Level.WARN, f"{counted(store.dead_letter_count, 'piece')} of work given up", hint)
+        yield Check("work", Level.WARN, f"{counted(store.outbox_failed, 'piece')} of work given up", hint)
 
 
-def _server(stats: admin_pb.GetStatsResponse) -> Iterator[Check]:
-    if not stats.HasField("server"):
-        yield Check(
-            "server's figures", Level.OK, f"version, clock, queues and disk: what the server itself is {_OPERATORS}"
-        )
+def _server(report: Report) -> Iterator[Check]:
+    server = report.server
+    if server is None:
+        words = "version, clock, queues and disk: what the server itself is, it tells operators alone"
+        yield Check("server's figures", Level.OK, words)
         return
-    server = stats.server
-    yield Check("model", Level.OK, f"{server.embedding_model}, {server.embedding_dimension} dimensions")
+    yield Check("model", Level.OK, f"{report.stats.model}, {report.stats.dimension} dimensions")
     yield _versions(server)
-    yield _clock(server)
-    if server.disk_total_bytes:
+    yield _clock(server.seconds)
+    if server.disk_total:
         yield _disk(server)
-    yield from _figures(server)
+    yield from _figures(server.figures)
     yield _metrics(server.metrics_address)
 
 
-def _versions(server: admin_pb.ServerStats) -> Check:
+def _versions(server: ServerReport) -> Check:
     ours = installed_version("mnemic")
-    listens = "the native front" if server.front else "the Python server (front off)"
+    listens = "the native front" if server.has_front else "the Python server (front off)"
     words = f"server {server.version}, {listens}, {server.simd}; this command {ours}"
     if server.version == ours:
         return Check("version", Level.OK, words)
     return Check("version", Level.WARN, words, "use the same version at both ends")
 
 
-def _clock(server: admin_pb.ServerStats) -> Check:
-    difference = server.time.ToMicroseconds() / 1e6 - time.time()
+def _clock(seconds: float) -> Check:
     # The answer was a moment on its way.
+    difference = seconds - time.time()
     words = f"the server's is {abs(difference):.1f} s {'ahead' if difference > 0 else 'behind'}"
     if abs(difference) < _CLOCK_SECONDS:
         return Check("clock", Level.OK, words)
@@ -245,8 +192,8 @@ def _clock(server: admin_pb.ServerStats) -> Check:
     )
 
 
-def _disk(server: admin_pb.ServerStats) -> Check:
-    free, total = server.disk_free_bytes, server.disk_total_bytes
+def _disk(server: ServerReport) -> Check:
+    free, total = server.disk_free, server.disk_total
     words = f"{free / 1e9:,.1f} of {total / 1e9:,.1f} GB free where the data directory is"
     if free < _LEAST_FREE_BYTES or free < total * _LEAST_FREE_SHARE:
         hint = "make room: writes fail when the disk is full; limits.snapshot_bytes bounds what can be made anew"
@@ -254,16 +201,16 @@ def _disk(server: admin_pb.ServerStats) -> Check:
     return Check("disk", Level.OK, words)
 
 
-def _figures(server: admin_pb.ServerStats) -> Iterator[Check]:
-    bounded = [figure for figure in server.figures if figure.HasField("limit")]
+def _figures(figures: tuple[Figure, ...]) -> Iterator[Check]:
+    bounded = {figure.name: (figure.value, figure.limit) for figure in figures if figure.limit is not None}
     if bounded:
-        words = ", ".join(f"{figure.name} {figure.value} of {figure.limit}" for figure in bounded)
-        waiting = [f"{each.name} {each.value}" for each in server.figures if each.name.startswith("embedder_waiting")]
-        full = [figure.name for figure in bounded if figure.value >= figure.limit * _NEARLY_FULL]
+        words = ", ".join(f"{name} {value} of {limit}" for name, (value, limit) in bounded.items())
+        waiting = [f"{each.name} {each.value}" for each in figures if each.name == "embedder_waiting"]
+        is_full = any(value >= limit * _NEARLY_FULL for value, limit in bounded.values())
         hint = "more is refused with RESOURCE_EXHAUSTED: raise the limit (docs/serving.md) or spread the load"
-        level = Level.WARN if full else Level.OK
-        yield Check("load", level, ", ".join([words, *waiting]), hint if full else "")
-    dropped = {figure.name: figure.value for figure in server.figures if figure.name.startswith("dropped")}
+        level = Level.WARN if is_full else Level.OK
+        yield Check("load", level, ", ".join([words, *waiting]), hint if is_full else "")
+    dropped = {figure.name: figure.value for figure in figures if figure.name.startswith("dropped")}
     lost = {name: count for name, count in dropped.items() if count}
     if lost:
         words = ", ".join(f"{name} {count}" for name, count in lost.items())
