@@ -127,7 +127,7 @@ class ServerInspector:
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 
     def report(self) -> Report:
-        """All that the credential may know; below an administrator PERMISSION_DENIED with its `role` in the metadata."""
+        """All that the credential may know; below administrators PERMISSION_DENIED with its `role` in the metadata."""
         request = admin_service_pb2.GetStatsRequest(all_tenants=True)
         try:
             answer = self._ask(self._admin.GetStats, request)
