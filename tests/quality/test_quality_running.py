@@ -102,10 +102,10 @@ def test_vectors_are_those_of_the_model_and_are_known_the_next_time(tmp_path, en
     first = KnownVectors("static", tmp_path)
     made = first.of(["a text", "another", "a text"])
     assert made[0] == made[2] != made[1]
+    first.close()
     second = KnownVectors("static", tmp_path)
     second._provider = None  # nothing may be embedded now
     assert second.of(["another"]) == made[1:2]
-    first.close()
 
 
 def test_a_signal_that_a_version_does_not_have_is_left_out(remembered):
