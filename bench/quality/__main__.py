@@ -39,6 +39,7 @@ from bench.quality.running import (
     summaries_of,
     write_answers,
 )
+from bench.quality.thresholds import thresholds_of
 from mnemic import MnemicClient
 
 IN_PROCESS, GRPC = "process", "grpc"
@@ -78,6 +79,8 @@ class Run:
             first = first or answers
             self.keep(answers)
         self.measured.paces.append(pace_of(first))
+        if (modes[0], model) == (DEFAULT, DEFAULT_MODEL):
+            self.measured.thresholds += thresholds_of(remembered, first)
         return first
 
 
@@ -210,8 +213,7 @@ def finish(run: Run) -> None:
         RESULTS / "quality.md",
         words,
         run.report.goals,
-        run.measured.summaries,
-        run.measured.paces,
+        run.measured,
         run.precisions,
         run.notes,
         plots,
