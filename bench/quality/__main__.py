@@ -163,7 +163,7 @@ def ask_peers(run: Run, corpora: Sequence[Corpus]) -> None:
         mine = [answer for answer in answers if answer.corpus == corpus.name]
         run.keep(mine)
         median = statistics.median(answer.found.seconds for answer in mine)
-        run.note(f"{corpus.name}: {MEM0} took {median * 1e3:.0f} ms (p50) a search beyond the embedding, in process")
+        run.note(f"{corpus.name}: {MEM0} took {median * 1e3:.0f} ms (p50) a search when its answers were made")
 
 
 def judge_precision(run: Run, directory: Path) -> None:
