@@ -11,7 +11,9 @@
 mod common_words;
 mod find;
 mod link;
+mod speakers;
 
 pub use find::find_entities;
 pub(crate) use link::with_linked_names;
 pub use link::{linked_names, normalize_name, rarity};
+pub use speakers::named_speakers;
