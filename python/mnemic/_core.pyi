@@ -85,7 +85,17 @@ class Filter:
 class Weights:
     """How much each signal counts, 0 to 1; not all 0."""
 
-    def __new__(cls, *, vector: float, lexical: float, entity: float, recency: float) -> Weights: ...
+    def __new__(
+        cls,
+        *,
+        vector: float,
+        lexical: float,
+        entity: float,
+        recency: float,
+        time: float = 0.0,
+        actor: float = 0.0,
+        context: float = 0.0,
+    ) -> Weights: ...
 
 @final
 class Close:
@@ -200,7 +210,7 @@ class NativeAnswers:
         cls,
         index: Index,
         *,
-        profiles: Mapping[str, tuple[float, float, float, float]],
+        profiles: Mapping[str, Sequence[float]],
         default_profile: str,
         default_top_k: int,
         most_top_k: int,
@@ -214,7 +224,7 @@ class NativeAnswers:
 
         Args:
             index: Where; it is shared, not copied.
-            profiles: The weights of vector, words, names and recency, by the profile's name.
+            profiles: The weights of all signals in the order of the contract's fields, by the profile's name.
             default_profile: The profile of a search that names none.
             default_top_k: How many hits a search gives that says nothing.
             most_top_k: How many it may ask for.

@@ -13,6 +13,8 @@ from mnemic.model.scope import Scope, ScopeMatch
 DEFAULT_TOP_K = 10
 MAX_TOP_K = 1000
 DEFAULT_PROFILE = "balanced"
+# In the order of the fields of `mnemic.v1.SignalWeights`.
+SIGNALS = ("vector", "lexical", "entity", "time", "actor", "recency", "context")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

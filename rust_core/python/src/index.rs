@@ -22,9 +22,18 @@ pub(crate) struct Weights(fusion::Weights);
 #[pymethods]
 impl Weights {
     #[new]
-    #[pyo3(signature = (*, vector, lexical, entity, recency))]
-    fn new(vector: f64, lexical: f64, entity: f64, recency: f64) -> PyResult<Self> {
-        let weights = fusion::Weights::new([vector, lexical, entity, recency]);
+    #[pyo3(signature = (*, vector, lexical, entity, recency, time = 0.0, actor = 0.0, context = 0.0))]
+    fn new(
+        vector: f64,
+        lexical: f64,
+        entity: f64,
+        recency: f64,
+        time: f64,
+        actor: f64,
+        context: f64,
+    ) -> PyResult<Self> {
+        let weights =
+            fusion::Weights::new([vector, lexical, entity, time, actor, recency, context]);
         weights.map(Self).map_err(|error| refusal(&error))
     }
 }

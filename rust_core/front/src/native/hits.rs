@@ -1,6 +1,6 @@
 //! What a search answers, on the wire.
 
-use mnemic_retrieval::fusion::{Parts, SIGNAL_NAMES, SignalScore};
+use mnemic_retrieval::fusion::{Parts, SignalScore};
 use mnemic_retrieval::partition::ValueRef;
 use mnemic_retrieval::{Hit, Record, ScopeIds};
 
@@ -141,24 +141,15 @@ pub(super) fn write_metadata(out: &mut Writer, field: u32, record: &Record) {
     }
 }
 
-/// The field of `ScoreParts` for each signal that there is.
-fn field_of(signal: &str) -> u32 {
-    match signal {
-        "vector" => 1,
-        "lexical" => 2,
-        "entity" => 3,
-        _ => 6,
-    }
-}
-
 fn write_score_parts(out: &mut Writer, parts: &Parts) {
     if parts.iter().all(Option::is_none) {
         return;
     }
     out.message(10, |out| {
-        for (name, part) in SIGNAL_NAMES.into_iter().zip(parts) {
+        // The core has the signals in the order of the fields.
+        for (field, part) in (1..).zip(parts) {
             if let Some(part) = part {
-                out.message(field_of(name), |out| write_signal_score(out, part));
+                out.message(field, |out| write_signal_score(out, part));
             }
         }
     });

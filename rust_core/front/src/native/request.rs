@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
-use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::index::Residents;
 use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
@@ -198,20 +198,20 @@ fn partitions(
 }
 
 /// The profile's weights with the request's own over them, in the order of the core's signals.
-fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; 4]> {
+fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; SIGNALS]> {
     let profile = *settings.profile(profile)?;
     let Some(own) = own else {
         return Some(profile);
     };
-    let of_later_versions = [own.time, own.actor, own.context];
-    if of_later_versions
-        .into_iter()
-        .flatten()
-        .any(|weight| weight != 0.0)
-    {
-        return None;
-    }
-    let own = [own.vector, own.lexical, own.entity, own.recency];
+    let own = [
+        own.vector,
+        own.lexical,
+        own.entity,
+        own.time,
+        own.actor,
+        own.recency,
+        own.context,
+    ];
     let mut weights = profile;
     for (weight, own) in weights.iter_mut().zip(own) {
         *weight = own.map_or(*weight, f64::from);
@@ -219,7 +219,7 @@ fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> O
     Some(weights)
 }
 
-fn vector(given: &[u8], query: &str, weights: [f64; 4], dimension: usize) -> Option<QueryVector> {
+fn vector(given: &[u8], query: &str, weights: [f64; SIGNALS], dimension: usize) -> Option<QueryVector> {
     if !given.is_empty() {
         return unit(given, dimension).map(QueryVector::Known);
     }

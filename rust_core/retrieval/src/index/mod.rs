@@ -1,5 +1,7 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
+mod actor;
+mod context;
 mod graph;
 mod graph_use;
 mod nearest;

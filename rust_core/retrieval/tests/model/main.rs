@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod context;
 mod reference;
 mod strategies;
 

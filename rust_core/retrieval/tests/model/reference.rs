@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mnemic_retrieval::entity::{find_entities, linked_names, normalize_name};
+use mnemic_retrieval::entity::{find_entities, linked_names, named_speakers, normalize_name};
+use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::text::{Bm25, analyze, terms};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
 use crate::common::NOW;
+use crate::context::{Window, length_of};
 
 /// One row of the model.
 #[derive(Clone, Debug)]
@@ -53,14 +55,14 @@ pub(crate) struct Question {
     pub(crate) as_of: Option<i64>,
     pub(crate) include_superseded: bool,
     pub(crate) top_k: usize,
-    pub(crate) weights: [f64; 4],
+    pub(crate) weights: [f64; SIGNALS],
     pub(crate) min_score: f64,
 }
 
 /// What the model says of one row: its signals, None where it has none.
 pub(crate) struct Scored<'a> {
     pub(crate) row: &'a ModelRow,
-    pub(crate) signals: [Option<f64>; 4],
+    pub(crate) signals: [Option<f64>; SIGNALS],
     pub(crate) score: f64,
 }
 
@@ -69,7 +71,8 @@ impl ModelRow {
         self.closed.or(self.memory.valid_to_micros)
     }
 
-    fn is_selected(&self, question: &Question) -> bool {
+    /// Whether the time of a question lets it be read.
+    pub(crate) fn is_readable(&self, question: &Question) -> bool {
         let at = question.as_of.unwrap_or(NOW);
         let holds = match question.as_of {
             _ if question.include_superseded => question
@@ -85,6 +88,10 @@ impl ModelRow {
                 .memory
                 .expire_time_micros
                 .is_none_or(|expire| expire > at)
+    }
+
+    fn is_selected(&self, question: &Question) -> bool {
+        self.is_readable(question)
             && question.partitions.contains(&self.partition)
             && selects(&question.scope, &self.memory.scope, question.scope_match)
             && question
@@ -204,7 +211,7 @@ impl Model {
             .iter()
             .filter(|row| row.is_selected(question))
             .collect();
-        let signals = self.signals(question, &selected);
+        let mut signals = self.signals(question, &selected);
         let wanted = 50.max(4 * question.top_k);
         let mut pool = BTreeSet::new();
         for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0), (2, 0.0)] {
@@ -219,6 +226,10 @@ impl Model {
             });
             pool.extend(best.into_iter().take(wanted));
         }
+        self.add_context(question, &selected, &mut signals, &mut pool);
+        if question.weights[4] > 0.0 {
+            add_actor(question, &selected, &mut signals, &pool);
+        }
         // Everything takes part that the question has; rows without a vector have no cosine.
         let has_signal = |signal: usize| {
             if signal == 0 {
@@ -227,7 +238,7 @@ impl Model {
                 signals.iter().any(|row| row[signal].is_some())
             }
         };
-        let taking_part: Vec<usize> = (0..4)
+        let taking_part: Vec<usize> = (0..SIGNALS)
             .filter(|&signal| question.weights[signal] > 0.0 && has_signal(signal))
             .collect();
         let total: f64 = taking_part
@@ -260,13 +271,92 @@ impl Model {
         (scored, selected.len())
     }
 
-    /// Every signal of every selected row; a signal that takes no part in the query is None throughout.
-    fn signals(&self, question: &Question, selected: &[&ModelRow]) -> Vec<[Option<f64>; 4]> {
-        let current: Vec<&ModelRow> = self
-            .rows
+    /// The rows of whose texts words and names have their statistics.
+    fn current(&self, question: &Question) -> Vec<&ModelRow> {
+        let rows = self.rows.iter();
+        rows.filter(|row| question.partitions.contains(&row.partition) && row.end().is_none())
+            .collect()
+    }
+
+    /// The rows whose context has a candidate become candidates, and every candidate gets its context.
+    fn add_context(
+        &self,
+        question: &Question,
+        selected: &[&ModelRow],
+        signals: &mut [[Option<f64>; SIGNALS]],
+        pool: &mut BTreeSet<usize>,
+    ) {
+        let query: BTreeSet<String> = terms(&question.text).into_iter().collect();
+        let has_words = question.weights[1] > 0.0 && !query.is_empty();
+        let vector = question
+            .vector
+            .as_ref()
+            .filter(|_| question.weights[0] > 0.0);
+        if question.weights[6] == 0.0 || !has_words && vector.is_none() {
+            return;
+        }
+        let windows: Vec<Window<'_>> = selected
             .iter()
-            .filter(|row| question.partitions.contains(&row.partition) && row.end().is_none())
+            .map(|row| self.window(question, row))
             .collect();
+        let found: Vec<&ModelRow> = pool.iter().map(|&row| selected[row]).collect();
+        let is_found = |row: &ModelRow| found.iter().any(|other| std::ptr::eq(*other, row));
+        pool.extend((0..selected.len()).filter(|&row| {
+            self.speaks(question, selected[row])
+                && windows[row].iter().any(|(member, _)| is_found(member))
+        }));
+        let length = |row: usize| {
+            windows[row]
+                .iter()
+                .map(|(row, _)| length_of(row))
+                .sum::<usize>()
+        };
+        let average = pool.iter().map(|&row| length(row)).sum::<usize>() as f64 / pool.len() as f64;
+        let current = self.current(question);
+        let words_of = |row: usize| {
+            let texts = windows[row].iter().flat_map(|(row, _)| row.text());
+            let text: Vec<String> = texts.collect();
+            let of_term = |term: &String| {
+                let frequency = text.iter().filter(|other| *other == term).count();
+                let with_term = current
+                    .iter()
+                    .filter(|row| row.text().contains(term))
+                    .count();
+                let bm25 = Bm25::default();
+                let idf = bm25.idf(current.len() as u64, with_term as u64);
+                let (frequency, length) = (frequency as u32, length(row) as u32);
+                f64::from(bm25.term_score(idf, frequency, length, average as f32))
+            };
+            Some(query.iter().map(of_term).sum::<f64>())
+        };
+        let meaning_of = |row: usize| {
+            let cosines = windows[row].iter().filter_map(|(member, share)| {
+                Some((*share, cosine(vector?, member.vector.as_ref()?)))
+            });
+            let (shares, sum) = cosines.fold((0.0, 0.0), |(shares, sum), (share, cosine)| {
+                (shares + share, sum + share * cosine)
+            });
+            (shares > 0.0).then_some(sum / shares)
+        };
+        let mut parts: Vec<(usize, Vec<Option<f64>>)> = Vec::new();
+        if has_words {
+            parts.push((1, pool.iter().map(|&row| words_of(row)).collect()));
+        }
+        if vector.is_some() {
+            parts.push((0, pool.iter().map(|&row| meaning_of(row)).collect()));
+        }
+        for (place, &row) in pool.iter().enumerate() {
+            let normalized = parts.iter().map(|(signal, column)| {
+                let present: Vec<f64> = column.iter().copied().flatten().collect();
+                normalized(*signal, column[place], &present)
+            });
+            signals[row][6] = Some(normalized.sum::<f64>() / parts.len() as f64);
+        }
+    }
+
+    /// Every signal of every selected row but the context; a signal that takes no part in the query is None throughout.
+    fn signals(&self, question: &Question, selected: &[&ModelRow]) -> Vec<[Option<f64>; SIGNALS]> {
+        let current = self.current(question);
         let documents: Vec<Vec<String>> = current.iter().map(|row| row.text()).collect();
         let names: Vec<BTreeSet<String>> = current.iter().map(|row| row.names()).collect();
         let count = current.len() as f64;
@@ -335,10 +425,31 @@ impl Model {
                 vector,
                 (weights[1] > 0.0 && !query.is_empty()).then(|| lexical.sum::<f64>() + phrases),
                 entity_takes_part.then_some(entity),
-                (weights[3] > 0.0).then_some(recency),
+                None,
+                None,
+                (weights[5] > 0.0).then_some(recency),
+                None,
             ]
         };
         selected.iter().map(one).collect()
+    }
+}
+
+/// 1 for the candidates of the speaker whom the question names, if it names just one of those who speak in them.
+fn add_actor(
+    question: &Question,
+    selected: &[&ModelRow],
+    signals: &mut [[Option<f64>; SIGNALS]],
+    pool: &BTreeSet<usize>,
+) {
+    let speaker = |row: usize| normalize_name(&selected[row].memory.name);
+    let speakers: BTreeSet<String> = pool.iter().filter_map(|&row| speaker(row)).collect();
+    let speakers: Vec<&str> = speakers.iter().map(String::as_str).collect();
+    if let [named] = named_speakers(&question.text, &speakers)[..] {
+        for &row in pool {
+            let is_named = speaker(row).as_deref() == Some(speakers[named]);
+            signals[row][4] = Some(f64::from(is_named));
+        }
     }
 }
 
@@ -386,7 +497,7 @@ fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
         // In f32 equal cosines differ by a rounding, and 0 is one.
         0 if largest - smallest <= 1e-6 => f64::from(value > 1e-6),
         0 => (value - smallest) / (largest - smallest),
-        3 => value,
+        4..=6 => value,
         2 => value / largest.max(1.0),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,
