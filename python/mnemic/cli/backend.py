@@ -107,11 +107,15 @@ class Connection:
     certificate: Path | None = None
     certificate_key: Path | None = None
 
+    def speaks_tls(self) -> bool:
+        """Whether TLS is spoken, which each of its files says too."""
+        return bool(self.tls or self.authority or self.certificate or self.certificate_key)
+
     def credentials(self) -> grpc.ChannelCredentials | None:
         """Of the channel; None for plaintext."""
         from mnemic.client.channel import tls_credentials  # noqa: PLC0415 (start-up time: loads grpc)
 
-        if not (self.tls or self.authority or self.certificate or self.certificate_key):
+        if not self.speaks_tls():
             return None
         if (self.certificate is None) != (self.certificate_key is None):
             raise bad_input("--tls-certificate and --tls-key go together; give both or none")

@@ -79,9 +79,7 @@ class MnemicServer:
         services: dict[ServiceDescriptor, object] = {
             memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: MemoryService(engine),
             lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
-            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(
-                engine, self.metrics.call_counts
-            ),
+            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine, self.metrics),
         }
         for descriptor, service in services.items():
             bind_service(self._server, descriptor, service, self._limits)
