@@ -49,12 +49,13 @@ class Searcher:
         prepared = time.perf_counter_ns()
         if scope is None:
             return _nothing(self._index.revision, (prepared - begin) // 1000)
-        vector_skipped = False
+        partitions = self.partitions(tenant, scope, request.match)
+        vector_skipped, understanding = False, 0
         if vector is None and request.query.strip() and wants_vector(request):
-            vector = self._embed_query(request.query, deadline)
+            text, understanding = self._index.text_to_embed(partitions, request.query, deadline)
+            vector = self._embed_query(text, deadline)
             vector_skipped = vector is None
         embedded = time.perf_counter_ns()
-        partitions = self.partitions(tenant, scope, request.match)
         # Read before the search: what it reports is then a lower bound of what the hits reflect.
         revision = self._index.revision
 
@@ -67,6 +68,7 @@ class Searcher:
                 vector=vector,
                 filter=compiled,
                 now_micros=time.time_ns() // 1000,
+                reference_micros=request.reference_time_micros,
                 as_of_micros=request.as_of_micros,
                 include_superseded=request.include_superseded,
                 top_k=request.top_k,

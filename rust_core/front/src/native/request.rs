@@ -21,11 +21,14 @@ pub(super) struct Search {
     /// The optional parts of hits, as bits of [`HIT_PARTS`].
     pub(super) parts: u32,
     pub(super) text: String,
+    /// What of the text is embedded, where that is not all.
+    pub(super) embedded: Option<String>,
     pub(super) vector: QueryVector,
     scope: ScopeIds,
     scope_match: ScopeMatch,
     filters: Filters,
     as_of_micros: Option<i64>,
+    reference_micros: Option<i64>,
     include_superseded: bool,
     top_k: usize,
     weights: Weights,
@@ -61,8 +64,7 @@ impl Search {
         settings: &Settings,
         dimension: usize,
     ) -> Option<Self> {
-        let is_later =
-            message.rerank || message.context_window != 0 || message.reference_time.is_some();
+        let is_later = message.rerank || message.context_window != 0;
         if is_later || message.min_revision < 0 {
             return None;
         }
@@ -92,6 +94,10 @@ impl Search {
             Some(time) => Some(checks::micros(&time)?),
             None => None,
         };
+        let reference_micros = match message.reference_time {
+            Some(time) => Some(checks::micros(&time)?),
+            None => None,
+        };
         let top_k = message
             .top_k
             .map_or(Some(settings.default_top_k), |top_k| {
@@ -111,6 +117,7 @@ impl Search {
             min_revision: message.min_revision,
             parts: checks::mask(message.read_mask.as_ref(), &HIT_PARTS)?,
             text: query,
+            embedded: None,
             vector,
             scope,
             scope_match,
@@ -121,6 +128,7 @@ impl Search {
             },
             partitions,
             as_of_micros,
+            reference_micros,
             include_superseded: message.include_superseded,
             top_k,
             weights: Weights::new(weights).ok()?,
@@ -142,6 +150,7 @@ impl Search {
             },
             filter: self.filter(residents),
             now_micros,
+            reference_micros: self.reference_micros,
             as_of_micros: self.as_of_micros,
             include_superseded: self.include_superseded,
             top_k: self.top_k,
@@ -198,7 +207,11 @@ fn partitions(
 }
 
 /// The profile's weights with the request's own over them, in the order of the core's signals.
-fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; SIGNALS]> {
+fn weights(
+    profile: &str,
+    own: Option<&SignalWeights>,
+    settings: &Settings,
+) -> Option<[f64; SIGNALS]> {
     let profile = *settings.profile(profile)?;
     let Some(own) = own else {
         return Some(profile);
@@ -219,7 +232,12 @@ fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> O
     Some(weights)
 }
 
-fn vector(given: &[u8], query: &str, weights: [f64; SIGNALS], dimension: usize) -> Option<QueryVector> {
+fn vector(
+    given: &[u8],
+    query: &str,
+    weights: [f64; SIGNALS],
+    dimension: usize,
+) -> Option<QueryVector> {
     if !given.is_empty() {
         return unit(given, dimension).map(QueryVector::Known);
     }

@@ -12,13 +12,18 @@ use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{Source, SourceRow, Sources};
+use super::time::agreement;
+use super::understanding::understand_in;
 use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
-use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
+use crate::fusion::{
+    ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, Parts, RECENCY, TIME, VECTOR, recency,
+};
 use crate::partition::ScopeIds;
 use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
 use crate::text::{Bm25, QueryTerms};
+use crate::time::{QueryTime, Reference};
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
@@ -174,6 +179,14 @@ impl LastScope {
     }
 }
 
+/// The times of a query if they count, and there are any.
+fn time_of(request: &SearchRequest<'_>) -> Option<QueryTime> {
+    let counts = request.weights.counts(TIME) && !request.text.is_empty();
+    let reference = Reference::utc(request.reference_micros.unwrap_or(request.now_micros));
+    let time = counts.then(|| QueryTime::new(request.text, &reference));
+    time.filter(|time| time.names_a_time() || time.asks_when())
+}
+
 /// The signals that take part in a search.
 struct Retrieved<'a> {
     sources: &'a Sources,
@@ -182,6 +195,8 @@ struct Retrieved<'a> {
     vector: Option<VectorSignal>,
     lexical: Option<PostingSignal>,
     entity: Option<PostingSignal>,
+    /// The times of the query, if it names or asks for one.
+    time: Option<QueryTime>,
 }
 
 impl<'a> Retrieved<'a> {
@@ -192,7 +207,10 @@ impl<'a> Retrieved<'a> {
         vector: Option<VectorSignal>,
     ) -> Self {
         let words = request.weights.counts(LEXICAL) && !request.text.is_empty();
-        let terms = words.then(|| QueryTerms::new(request.text));
+        let terms = words.then(|| {
+            let views = sources.iter().map(|source| &source.view);
+            QueryTerms::new(&understand_in(views, request.text).text)
+        });
         let terms = terms.filter(|terms| !terms.is_empty());
         let lexical = terms.map(|terms| PostingSignal::lexical(sources, &terms, Bm25::default()));
         let names = request.weights.counts(ENTITY) && !request.text.is_empty();
@@ -206,6 +224,7 @@ impl<'a> Retrieved<'a> {
             vector,
             lexical,
             entity,
+            time: time_of(request),
         }
     }
 
@@ -233,6 +252,7 @@ impl<'a> Retrieved<'a> {
         let others = [ACTOR, RECENCY];
         self.vector.is_none()
             && self.entity.is_none()
+            && self.time.is_none()
             && self.context.is_none()
             && !others.into_iter().any(|signal| weights.counts(signal))
     }
@@ -313,6 +333,9 @@ impl<'a> Retrieved<'a> {
         if let Some(signal) = self.entity.as_ref().filter(|_| candidates.names_match) {
             let scores = signal.scan(self.sources, rows, 0).scores;
             columns.set(ENTITY, scores.into_iter().map(f64::from));
+        }
+        if let Some(time) = &self.time {
+            columns.set(TIME, agreement(self.sources, rows, time));
         }
         if request.weights.counts(ACTOR) {
             let spoken = spoken_by_named(self.sources, rows, request.text);

@@ -112,10 +112,11 @@ fn search(index: &Index, text: &str, as_of_micros: Option<i64>) -> Result<Vec<u1
         vector: (text.is_empty()).then_some(vector.as_slice()),
         filter: Some(&filter.expect("a valid filter")),
         now_micros: 1_000,
+        reference_micros: None,
         as_of_micros,
         include_superseded: false,
         top_k: 300,
-        weights: Weights::new([1.0, 1.0, 1.0, 0.5]).expect("valid weights"),
+        weights: Weights::new([1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5]).expect("valid weights"),
         min_score: 0.0,
         explain: true,
     })?;
