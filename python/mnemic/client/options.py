@@ -105,6 +105,7 @@ class SearchOptions(SelectOptions, total=False):
         profile: A named set of weights: `balanced` (default), `semantic`, `lexical`.
         weights: Single weights by signal, over the profile's.
         min_revision: Wait until the node has reached this revision of a write.
+        reference_time: What "now" is for expressions such as "last week"; the time of the call unless said.
         explain: Give what each score is made of.
     """
 
@@ -116,6 +117,7 @@ class SearchOptions(SelectOptions, total=False):
     profile: str
     weights: SignalWeights | Mapping[str, float] | None
     min_revision: int
+    reference_time: FriendlyTime | None
     explain: bool
 
 

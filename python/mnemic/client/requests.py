@@ -157,6 +157,7 @@ def search_request(
     profile: str = DEFAULT_PROFILE,
     weights: SignalWeights | Mapping[str, float] | None = None,
     min_revision: int = 0,
+    reference_time: FriendlyTime | None = None,
     explain: bool = False,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
@@ -171,6 +172,7 @@ def search_request(
         profile=profile,
         weights=_weights(weights),
         min_revision=min_revision,
+        reference_time_micros=None if reference_time is None else micros(reference_time, "reference_time"),
         explain=explain,
         **_selection(**select),
     )

@@ -205,8 +205,8 @@ class LiveIndex:
                 return outcome, loading
 
     def text_to_embed(self, keys: Sequence[PartitionKey], query: str, deadline: Deadline) -> tuple[str, int]:
-        """What of a query is embedded for a search of partitions, which are brought into memory: how often a name occurs
-        there decides whether it is left out.
+        """What of a query is embedded for a search of partitions, which are brought into memory: how often a name
+        occurs there decides whether it is left out.
 
         Returns:
             The text, and the nanoseconds that loading took.

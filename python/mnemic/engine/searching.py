@@ -50,12 +50,13 @@ class Searcher:
         if scope is None:
             return _nothing(self._index.revision, (prepared - begin) // 1000)
         partitions = self.partitions(tenant, scope, request.match)
-        vector_skipped, understanding = False, 0
+        vector_skipped, loading = False, 0
         if vector is None and request.query.strip() and wants_vector(request):
-            text, understanding = self._index.text_to_embed(partitions, request.query, deadline)
+            text, loading = self._index.text_to_embed(partitions, request.query, deadline)
             vector = self._embed_query(text, deadline)
             vector_skipped = vector is None
         embedded = time.perf_counter_ns()
+        embedding = embedded - prepared - loading
         # Read before the search: what it reports is then a lower bound of what the hits reflect.
         revision = self._index.revision
 
@@ -78,7 +79,7 @@ class Searcher:
             )
 
         try:
-            outcome, loading = self._index.search(partitions, deadline, run)
+            outcome, reloading = self._index.search(partitions, deadline, run)
         except _core.CoreError as error:
             raise from_core_error(error) from error
         hits = tuple(_hit(found, explain=request.explain) for found in outcome.hits)
@@ -88,9 +89,9 @@ class Searcher:
             revision=revision,
             timings=StageTimings(
                 prepare=(prepared - begin) // 1000,
-                embed=(embedded - prepared) // 1000,
-                load=loading // 1000,
-                search=(end - embedded - loading) // 1000,
+                embed=embedding // 1000,
+                load=(loading + reloading) // 1000,
+                search=(end - embedded - reloading) // 1000,
                 total=(end - begin) // 1000,
             ),
             considered=outcome.considered,
