@@ -20,7 +20,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from bench.harness import ROOT, carried_texts, console
-from bench.locomo import turns_of
+from bench.quality.locomo import turns_of
 
 CACHE = ROOT / "bench" / "results" / "cache"
 LOCOMO_QUESTIONS = 100
@@ -70,7 +70,7 @@ def crossed(texts: list[str], count: int) -> list[str]:
 def _locomo(path: Path) -> tuple[list[str], list[str]]:
     texts, questions = [], []
     for conversation in json.loads(path.read_text(encoding="utf-8")):
-        texts += [f"{turn.speaker}: {turn.text}" for turn in turns_of(conversation["conversation"])]
+        texts += [f"{turn.name}: {turn.body}" for turn in turns_of(conversation["conversation"])]
         for session in conversation.get("observation", {}).values():
             texts += [fact for facts in session.values() for fact, *_ in facts]
         questions += [str(entry["question"]) for entry in conversation["qa"]]

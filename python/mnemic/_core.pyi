@@ -129,6 +129,17 @@ class Hit:
     def parts(self) -> dict[str, SignalScore]:
         """By signal; empty unless the search asked to explain. A signal that took no part is absent."""
 
+    @property
+    def before(self) -> list[tuple[str, str, int, str, int | None]]:
+        """Messages of its conversation before it, oldest first; empty unless the search asked for them.
+
+        Of each its id, its text, the number of its role, the speaker's name and when it happened in microseconds.
+        """
+
+    @property
+    def after(self) -> list[tuple[str, str, int, str, int | None]]:
+        """Those after it, oldest first."""
+
     def memory(self) -> Memory:
         """The memory, without vector and model."""
 
@@ -267,6 +278,8 @@ class Front:
         max_connections: int,
         max_calls: int,
         max_relayed_calls: int,
+        idle_seconds: float,
+        receive_seconds: float,
         unix_socket: str | PathLike[str] | None = None,
         tls_certificate: bytes | None = None,
         tls_key: bytes | None = None,
@@ -288,6 +301,8 @@ class Front:
             max_connections: More are closed when they come.
             max_calls: In flight at once; more are refused.
             max_relayed_calls: Of these, at the Python server.
+            idle_seconds: A connection on which no call was open for so long is ended.
+            receive_seconds: How long a message may take to arrive, and a second more for each 64 KiB of it.
             unix_socket: One more address, which only the same user reaches.
             tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
             tls_key: PEM.
@@ -330,6 +345,13 @@ class Front:
         Returns:
             (method, trace id, span id, parent's span id, begin and end in nanoseconds since 1970, code by name).
         """
+    def replace_tls(self, *, certificate: bytes, key: bytes, client_authorities: bytes | None) -> None:
+        """Accepts new connections with other files from now on; those that there are go on. Nothing without TLS.
+
+        Raises:
+            CoreError: INVALID_FIELD naming what is unusable; then the former files stay.
+        """
+
     def drain(self) -> None:
         """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
 
@@ -459,6 +481,7 @@ class Index:
         weights: Weights,
         min_score: float,
         explain: bool,
+        context_window: int = 0,
     ) -> SearchOutcome:
         """Searches partitions of one tenant; those that are not in memory count as empty.
 
@@ -478,6 +501,7 @@ class Index:
             weights: How much each signal counts.
             min_score: Hits below are left out.
             explain: Whether to keep the parts of each score.
+            context_window: How many messages before and after each hit come with it, 0 to 10 on each side.
 
         Raises:
             CoreError: The vector has the wrong length or is not finite; the tenants differ.

@@ -210,7 +210,8 @@ def test_weights_and_profiles_choose_the_signals(memory):
     assert set(lexical.score_parts) == {"lexical"}
     weighed = memory.search("tea", user_id="u1", weights={"vector": 0.9, "lexical": 0.1}, explain=True)[0]
     assert weighed.score_parts["vector"].weight > weighed.score_parts["lexical"].weight > 0
-    assert refusal(memory.search, "tea", user_id="u1", weights={"time": 1.0}).reason is Reason.NOT_IMPLEMENTED
+    alone = memory.search("tea", user_id="u1", weights={"vector": 0.0, "lexical": 0.5, "context": 0.5}, explain=True)[0]
+    assert alone.score_parts["context"].weight == alone.score_parts["lexical"].weight > 0
 
 
 def test_ids_given_with_a_memory_id_must_be_carried(memory):

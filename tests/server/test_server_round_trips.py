@@ -97,9 +97,7 @@ def test_a_search_after_an_add_sees_it_and_explains_itself(memories, add, scope)
     assert found.considered == 2
     assert not found.vector_skipped
     assert found.timings.total_micros > 0
-    parts = [
-        getattr(best.score_parts, name) for name in ("vector", "lexical", "entity") if best.score_parts.HasField(name)
-    ]
+    parts = [part for _, part in best.score_parts.ListFields()]
     assert sum(part.weight * part.normalized for part in parts) == pytest.approx(best.score, abs=1e-5)
     assert best.score_parts.lexical.rank == 1
     scores = [hit.score for hit in found.hits]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
-use mnemic_retrieval::{PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
+use mnemic_retrieval::index::{MAX_CONTEXT_WINDOW, Residents};
+use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
 use super::settings::Settings;
@@ -23,13 +24,24 @@ pub(super) struct Search {
     pub(super) vector: QueryVector,
     scope: ScopeIds,
     scope_match: ScopeMatch,
-    filter: Option<Filter>,
+    filters: Filters,
     as_of_micros: Option<i64>,
     include_superseded: bool,
     top_k: usize,
     weights: Weights,
     min_score: f64,
     explain: bool,
+    context_window: usize,
+}
+
+/// What narrows a search beyond its scope.
+struct Filters {
+    /// What the request says.
+    asked: Option<Filter>,
+    /// With what a restricted credential may see.
+    restricted: Option<Filter>,
+    /// In which partitions the restriction is fulfilled anyway; looking at each row for it takes longer than the search.
+    implied: Vec<bool>,
 }
 
 /// The vector of a search.
@@ -50,8 +62,7 @@ impl Search {
         settings: &Settings,
         dimension: usize,
     ) -> Option<Self> {
-        let is_later =
-            message.rerank || message.context_window != 0 || message.reference_time.is_some();
+        let is_later = message.rerank || message.reference_time.is_some();
         if is_later || message.min_revision < 0 {
             return None;
         }
@@ -70,15 +81,13 @@ impl Search {
             scope.app_id = scope.app_id.or(restriction.app_id);
         }
         let partitions = partitions(&principal.tenant, &scope, scope_match)?;
-        let mut conditions =
-            filters::restriction(&principal.scope, &scope, scope_match, &partitions)?;
-        if let Some(filter) = message.filter {
-            conditions.push(filters::filter(filter)?);
-        }
-        let filter = match conditions.len() {
-            0 | 1 => conditions.pop(),
-            _ => Some(Filter::all_of(conditions).ok()?),
+        let asked = match message.filter {
+            Some(filter) => vec![filters::filter(filter)?],
+            None => Vec::new(),
         };
+        let mut restricted = filters::restriction(&principal.scope, &scope, scope_match)?;
+        restricted.extend(asked.iter().cloned());
+        let is_implied = |key: &PartitionKey| filters::is_implied(&principal.scope, key);
         let as_of_micros = match message.as_of {
             Some(time) => Some(checks::micros(&time)?),
             None => None,
@@ -92,6 +101,10 @@ impl Search {
         if !(1..=settings.most_top_k).contains(&top_k) || !(0.0..=1.0).contains(&min_score) {
             return None;
         }
+        let context_window = usize::try_from(message.context_window).ok()?;
+        if context_window > MAX_CONTEXT_WINDOW {
+            return None;
+        }
         let weights = weights(&message.profile, message.weights.as_ref(), settings)?;
         let query = message.query;
         if query.len() > settings.query_bytes || query.contains('\0') {
@@ -99,25 +112,30 @@ impl Search {
         }
         let vector = vector(&message.vector, &query, weights, dimension)?;
         Some(Self {
-            partitions,
             min_revision: message.min_revision,
             parts: checks::mask(message.read_mask.as_ref(), &HIT_PARTS)?,
             text: query,
             vector,
             scope,
             scope_match,
-            filter,
+            filters: Filters {
+                implied: partitions.iter().map(is_implied).collect(),
+                asked: every(asked).ok()?,
+                restricted: every(restricted).ok()?,
+            },
+            partitions,
             as_of_micros,
             include_superseded: message.include_superseded,
             top_k,
             weights: Weights::new(weights).ok()?,
             min_score,
             explain: message.explain,
+            context_window,
         })
     }
 
     /// As the core takes it.
-    pub(super) fn request(&self, now_micros: i64) -> SearchRequest<'_> {
+    pub(super) fn request(&self, residents: &Residents, now_micros: i64) -> SearchRequest<'_> {
         SearchRequest {
             partitions: &self.partitions,
             scope: &self.scope,
@@ -127,7 +145,7 @@ impl Search {
                 QueryVector::Known(vector) => Some(vector),
                 QueryVector::None | QueryVector::Wanted => None,
             },
-            filter: self.filter.as_ref(),
+            filter: self.filter(residents),
             now_micros,
             as_of_micros: self.as_of_micros,
             include_superseded: self.include_superseded,
@@ -135,12 +153,34 @@ impl Search {
             weights: self.weights,
             min_score: self.min_score,
             explain: self.explain,
+            context_window: self.context_window,
         }
     }
 
     /// Whether each row is looked at for more than its scope and its place in the vectors.
-    pub(super) fn is_filtered(&self) -> bool {
-        self.filter.is_some()
+    pub(super) fn is_filtered(&self, residents: &Residents) -> bool {
+        self.filter(residents).is_some()
+    }
+
+    fn filter(&self, residents: &Residents) -> Option<&Filter> {
+        let Filters {
+            asked,
+            restricted,
+            implied,
+        } = &self.filters;
+        if residents.places().all(|place| implied[place]) {
+            asked.as_ref()
+        } else {
+            restricted.as_ref()
+        }
+    }
+}
+
+/// Conditions as one, if there are any.
+fn every(mut conditions: Vec<Filter>) -> Result<Option<Filter>, Error> {
+    match conditions.len() {
+        0 | 1 => Ok(conditions.pop()),
+        _ => Filter::all_of(conditions).map(Some),
     }
 }
 
@@ -164,7 +204,11 @@ fn partitions(
 }
 
 /// The profile's weights with the request's own over them, in the order of the core's signals.
-fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; SIGNALS]> {
+fn weights(
+    profile: &str,
+    own: Option<&SignalWeights>,
+    settings: &Settings,
+) -> Option<[f64; SIGNALS]> {
     let profile = *settings.profile(profile)?;
     let Some(own) = own else {
         return Some(profile);
@@ -185,7 +229,12 @@ fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> O
     Some(weights)
 }
 
-fn vector(given: &[u8], query: &str, weights: [f64; SIGNALS], dimension: usize) -> Option<QueryVector> {
+fn vector(
+    given: &[u8],
+    query: &str,
+    weights: [f64; SIGNALS],
+    dimension: usize,
+) -> Option<QueryVector> {
     if !given.is_empty() {
         return unit(given, dimension).map(QueryVector::Known);
     }

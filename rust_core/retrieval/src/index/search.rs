@@ -7,12 +7,12 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::actor::spoken_by_named;
-use super::context::Context;
+use super::context::{Context, Neighbourhood};
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{Source, SourceRow, Sources};
-use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
+use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
 use crate::partition::ScopeIds;
@@ -132,6 +132,15 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
             format!("{} is not between 1 and {MAX_TOP_K}", request.top_k),
         ));
     }
+    if request.context_window > MAX_CONTEXT_WINDOW {
+        return Err(Error::field_of(
+            "context_window",
+            format!(
+                "{} is not between 0 and {MAX_CONTEXT_WINDOW}",
+                request.context_window
+            ),
+        ));
+    }
     if request.min_score.is_nan() {
         return Err(Error::field_of(
             "min_score",
@@ -177,8 +186,9 @@ impl LastScope {
 /// The signals that take part in a search.
 struct Retrieved<'a> {
     sources: &'a Sources,
-    /// If the context counts: what may be read.
-    context: Option<&'a Selector<'a>>,
+    selector: &'a Selector<'a>,
+    /// Whether the context counts.
+    context: bool,
     vector: Option<VectorSignal>,
     lexical: Option<PostingSignal>,
     entity: Option<PostingSignal>,
@@ -202,7 +212,8 @@ impl<'a> Retrieved<'a> {
             request.weights.counts(CONTEXT) && (vector.is_some() || lexical.is_some());
         Self {
             sources,
-            context: has_context.then_some(selector),
+            selector,
+            context: has_context,
             vector,
             lexical,
             entity,
@@ -233,7 +244,7 @@ impl<'a> Retrieved<'a> {
         let others = [ACTOR, RECENCY];
         self.vector.is_none()
             && self.entity.is_none()
-            && self.context.is_none()
+            && !self.context
             && !others.into_iter().any(|signal| weights.counts(signal))
     }
 
@@ -245,9 +256,9 @@ impl<'a> Retrieved<'a> {
             ..
         } = scratch;
         self.unite(count, candidates);
-        if let Some(selector) = self.context {
+        if self.context {
             let Candidates { rows, lexical, .. } = candidates;
-            context.widen(self.sources, selector, rows);
+            context.widen(self.sources, self.selector, rows);
             if let Some(signal) = &self.lexical {
                 let scores = signal.scan(self.sources, rows, 0).scores;
                 lexical.clear();
@@ -270,7 +281,7 @@ impl<'a> Retrieved<'a> {
         if let Some(signal) = &self.vector {
             signal.best(self.sources, count, cosines);
         }
-        if self.lexical.is_some() || self.entity.is_some() || self.context.is_some() {
+        if self.lexical.is_some() || self.entity.is_some() || self.context {
             cosines.sort_unstable_by_key(|&(_, row)| row);
         }
         rows.extend(cosines.iter().map(|&(_, row)| row));
@@ -302,8 +313,8 @@ impl<'a> Retrieved<'a> {
         } = scratch;
         let rows = &candidates.rows;
         columns.clear();
-        if self.context.is_some() {
-            self.context(candidates, context, columns);
+        if self.context {
+            self.set_context(candidates, context, columns);
         } else if let Some(signal) = &self.vector {
             self.cosines(signal, candidates, columns);
         }
@@ -329,7 +340,7 @@ impl<'a> Retrieved<'a> {
     }
 
     /// The context of all candidates, and the cosines, which it is made of.
-    fn context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
+    fn set_context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
         let (mut words, mut meaning) = (Vec::new(), Vec::new());
         if let Some(signal) = &self.lexical {
             context.words(signal, self.sources, Bm25::default(), &mut words);
@@ -430,7 +441,11 @@ impl<'a> Retrieved<'a> {
                     let parts = ranks.as_ref();
                     let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
                     let row = rows[candidate];
-                    hits.extend(self.hit(row, score, parts, seen, &mut last_scope));
+                    let mut hit = self.hit(row, score, parts, seen, &mut last_scope);
+                    if let (Some(hit), 1..) = (&mut hit, request.context_window) {
+                        self.add_neighbours(request.context_window, row, hit);
+                    }
+                    hits.extend(hit);
                 }
             }
             sorted += best.len();
@@ -456,6 +471,21 @@ impl<'a> Retrieved<'a> {
             valid_to_micros: source.view.end(row),
             score,
             parts,
+            before: Vec::new(),
+            after: Vec::new(),
         })
+    }
+
+    /// The messages around a hit.
+    fn add_neighbours(&self, most: usize, row: SourceRow, hit: &mut Hit) {
+        let (source, row) = self.sources.locate(row);
+        let mut sides = [Vec::new(), Vec::new()];
+        Neighbourhood::with(source, self.selector, |neighbourhood| {
+            neighbourhood.sides(row, most, &mut sides);
+        });
+        let [before, after] = sides.map(|rows| rows.into_iter());
+        let kept = |row| source.view.kept_record(row);
+        hit.before = before.rev().map(kept).collect();
+        hit.after = after.map(kept).collect();
     }
 }

@@ -31,26 +31,40 @@ impl Model {
             .collect()
     }
 
-    /// The window of a row.
-    pub(crate) fn window<'a>(&'a self, question: &Question, row: &'a ModelRow) -> Window<'a> {
-        let mut window = vec![(row, 1.0)];
+    /// Up to `most` messages before a row and after it, the nearest first.
+    pub(crate) fn sides(
+        &self,
+        question: &Question,
+        row: &ModelRow,
+        most: usize,
+    ) -> [Vec<&ModelRow>; 2] {
         if row.memory.kind != MESSAGE {
-            return window;
+            return [Vec::new(), Vec::new()];
         }
         let conversation = self.conversation(question, row);
-        let is_before = |other: &&ModelRow| message_of(other) < message_of(row);
-        let is_after = |other: &&ModelRow| message_of(other) > message_of(row);
         let time = |row: &ModelRow| row.memory.recency_time_micros();
         let is_near = |other: &&ModelRow| {
             row.memory.scope.session_id.is_some() || time(other).abs_diff(time(row)) <= HALF_AN_HOUR
         };
-        let before = conversation.iter().rev().copied().filter(is_before);
-        let before: Vec<&ModelRow> = before.take_while(is_near).take(REACH).collect();
-        let after = conversation.iter().copied().filter(is_after);
-        let after: Vec<&ModelRow> = after.take_while(is_near).take(REACH).collect();
+        let all = conversation.iter().copied();
+        let before = all
+            .clone()
+            .rev()
+            .filter(|other| message_of(other) < message_of(row));
+        let after = all.filter(|other| message_of(other) > message_of(row));
+        [
+            before.take_while(is_near).take(most).collect(),
+            after.take_while(is_near).take(most).collect(),
+        ]
+    }
+
+    /// The window of a row.
+    pub(crate) fn window<'a>(&'a self, question: &Question, row: &'a ModelRow) -> Window<'a> {
+        let mut window = vec![(row, 1.0)];
+        let sides = self.sides(question, row, REACH);
         let mut length = length_of(row);
         for distance in 0..REACH {
-            for (side, shares) in [(&before, BEFORE), (&after, AFTER)] {
+            for (side, shares) in sides.iter().zip([BEFORE, AFTER]) {
                 if let Some(&next) = side.get(distance).filter(|_| length < ENOUGH_TERMS) {
                     window.push((next, shares[distance]));
                     length += length_of(next);

@@ -51,6 +51,7 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         weights: Weights::new(question.weights).expect("valid weights"),
         min_score: question.min_score,
         explain: true,
+        context_window: question.context_window,
         ..search(&partitions, &question.scope)
     };
     let outcome = index.search(&request).expect("a valid request");
@@ -114,6 +115,19 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         prop_assert!((hit.score - of_hit.score).abs() < 1e-4);
         prop_assert_eq!(hit.valid_to_micros, of_hit.row.end());
         prop_assert_eq!(hit.record.body(), &of_hit.row.memory.body);
+        let [mut before, after] = model.sides(question, of_hit.row, question.context_window);
+        before.reverse();
+        for (found, expected) in [(&hit.before, before), (&hit.after, after)] {
+            let found: Vec<(u128, u32)> = found
+                .iter()
+                .map(|record| (record.memory_id(), record.version()))
+                .collect();
+            let expected: Vec<(u128, u32)> = expected
+                .iter()
+                .map(|row| (row.memory.memory_id, row.memory.version))
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
         let parts = hit.parts.ok_or_else(|| TestCaseError::fail("no parts"))?;
         let sum: f64 = parts
             .iter()

@@ -57,6 +57,7 @@ pub(crate) struct Question {
     pub(crate) top_k: usize,
     pub(crate) weights: [f64; SIGNALS],
     pub(crate) min_score: f64,
+    pub(crate) context_window: usize,
 }
 
 /// What the model says of one row: its signals, None where it has none.

@@ -1,0 +1,88 @@
+"""The whole of a run as Markdown: every mode by every type of question, and the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.harness import Goal
+from bench.quality.metrics import CUTS
+from bench.quality.precision import NAME, Precision, Verdict, mean
+from bench.quality.running import ALL, Pace, Summary
+
+COLUMNS = (*(f"recall@{cut}" for cut in CUTS), "all@10", "hit@10", "mrr", "ndcg@10")
+
+
+def write_page(
+    path: Path,
+    where: str,
+    goals: Sequence[Goal],
+    summaries: Sequence[Summary],
+    paces: Sequence[Pace],
+    precisions: Sequence[Precision],
+    notes: Sequence[str],
+    plots: Sequence[str],
+) -> None:
+    lines = ["# Whether searches find the evidence", "", where, ""]
+    lines += [f"- {note}" for note in notes]
+    lines += ["", "## Goals", *_table(("goal", "wanted", "measured", "", "note"), map(_goal, goals))]
+    for corpus in dict.fromkeys(summary.corpus for summary in summaries):
+        of_corpus = [summary for summary in summaries if summary.corpus == corpus]
+        lines += [
+            "",
+            f"## {corpus}",
+            "",
+            "All questions; in brackets the 95 % interval when conversations are drawn.",
+            "",
+        ]
+        head = ("model", "mode", "questions", *COLUMNS, "context tokens")
+        lines += _table(head, (_row(summary) for summary in of_corpus if summary.kind == ALL))
+        for kind in dict.fromkeys(summary.kind for summary in of_corpus if summary.kind != ALL):
+            lines += ["", f"### {kind}", ""]
+            lines += _table(head, (_row(summary) for summary in of_corpus if summary.kind == kind))
+        lines += ["", *(f"![{name}]({name})" for name in plots if name.startswith(f"quality-{corpus.lower()}-"))]
+    lines += ["", "## Time of a fresh question, ten hits, in process", ""]
+    lines += _table(("corpus", "model", "p50 µs", "p99 µs", "embed p50", "search p50", "search p99"), map(_pace, paces))
+    if precisions:
+        lines += ["", f"## {NAME}", "", "By the threshold `min_score` of every search.", ""]
+        head = ("min_score", "precision", "recall", "passed", "precision in sessions", "turns passed")
+        lines += _table(head, map(_precision, precisions))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _goal(goal: Goal) -> tuple[str, ...]:
+    value = "not measured" if goal.value is None else f"{goal.value:.3f}" if goal.value < 10 else f"{goal.value:.0f}"
+    return goal.name, goal.goal, value, "met" if goal.met else "missed", goal.note
+
+
+def _row(summary: Summary) -> tuple[str, ...]:
+    cells = []
+    for name in COLUMNS:
+        span = summary.by_conversation.get(name)
+        cells.append(f"{summary.means[name]:.3f}" + (f" [{span[0]:.3f}, {span[1]:.3f}]" if span else ""))
+    return summary.model, summary.mode, str(summary.count), *cells, f"{summary.context_tokens:.0f}"
+
+
+def _pace(pace: Pace) -> tuple[str, ...]:
+    numbers = (*pace.total, pace.embed[0], *pace.search)
+    return pace.corpus, pace.model, *(f"{number:,.0f}" for number in numbers)
+
+
+def _precision(outcome: Precision) -> tuple[str, ...]:
+    return (
+        f"{outcome.min_score:g}",
+        f"{outcome.precision:.3f}",
+        f"{outcome.recall:.3f}",
+        _passed(outcome.verdicts),
+        f"{mean(verdict.precision for verdict in outcome.turns):.3f}",
+        _passed(outcome.turns),
+    )
+
+
+def _passed(verdicts: Sequence[Verdict]) -> str:
+    return f"{sum(verdict.is_passed for verdict in verdicts)} of {len(verdicts)}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
