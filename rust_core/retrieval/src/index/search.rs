@@ -14,7 +14,7 @@ use super::select::Selector;
 use super::sources::{Source, SourceRow, Sources};
 use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
-use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
+use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, VECTOR, recency};
 use crate::partition::ScopeIds;
 use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
@@ -438,14 +438,16 @@ impl<'a> Retrieved<'a> {
             }
             for &(score, candidate) in &*best {
                 if hits.len() < request.top_k {
-                    let parts = ranks.as_ref();
-                    let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
                     let row = rows[candidate];
-                    let mut hit = self.hit(row, score, parts, seen, &mut last_scope);
-                    if let (Some(hit), 1..) = (&mut hit, request.context_window) {
-                        self.add_neighbours(request.context_window, row, hit);
+                    let Some(mut hit) = self.hit(row, score, seen, &mut last_scope) else {
+                        continue;
+                    };
+                    let ranks = ranks.as_ref();
+                    hit.parts = ranks.map(|ranks| columns.parts(&fusion, candidate, ranks));
+                    if request.context_window > 0 {
+                        self.add_neighbours(request.context_window, row, &mut hit);
                     }
-                    hits.extend(hit);
+                    hits.push(hit);
                 }
             }
             sorted += best.len();
@@ -459,7 +461,6 @@ impl<'a> Retrieved<'a> {
         &self,
         row: SourceRow,
         score: f64,
-        parts: Option<Parts>,
         seen: &mut HashSet<u128, RandomState>,
         last_scope: &mut LastScope,
     ) -> Option<Hit> {
@@ -470,7 +471,7 @@ impl<'a> Retrieved<'a> {
             scope: last_scope.of(source, row),
             valid_to_micros: source.view.end(row),
             score,
-            parts,
+            parts: None,
             before: Vec::new(),
             after: Vec::new(),
         })
@@ -483,7 +484,7 @@ impl<'a> Retrieved<'a> {
         Neighbourhood::with(source, self.selector, |neighbourhood| {
             neighbourhood.sides(row, most, &mut sides);
         });
-        let [before, after] = sides.map(|rows| rows.into_iter());
+        let [before, after] = sides.map(Vec::into_iter);
         let kept = |row| source.view.kept_record(row);
         hit.before = before.rev().map(kept).collect();
         hit.after = after.map(kept).collect();
