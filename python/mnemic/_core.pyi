@@ -186,6 +186,17 @@ class Hit:
     def parts(self) -> dict[str, SignalScore]:
         """By signal; empty unless the search asked to explain. A signal that took no part is absent."""
 
+    @property
+    def before(self) -> list[tuple[str, str, int, str, int | None]]:
+        """Messages of its conversation before it, oldest first; empty unless the search asked for them.
+
+        Of each its id, its text, the number of its role, the speaker's name and when it happened in microseconds.
+        """
+
+    @property
+    def after(self) -> list[tuple[str, str, int, str, int | None]]:
+        """Those after it, oldest first."""
+
     def memory(self) -> Memory:
         """The memory, without vector and model."""
 
@@ -533,6 +544,7 @@ class Index:
         weights: Weights,
         min_score: float,
         explain: bool,
+        context_window: int = 0,
     ) -> SearchOutcome:
         """Searches partitions of one tenant; those that are not in memory count as empty.
 
@@ -553,6 +565,7 @@ class Index:
             weights: How much each signal counts.
             min_score: Hits below are left out.
             explain: Whether to keep the parts of each score.
+            context_window: How many messages before and after each hit come with it, 0 to 10 on each side.
 
         Raises:
             CoreError: The vector has the wrong length or is not finite; the tenants differ.

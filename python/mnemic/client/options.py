@@ -107,6 +107,7 @@ class SearchOptions(SelectOptions, total=False):
         min_revision: Wait until the node has reached this revision of a write.
         reference_time: What "now" is for expressions such as "last week"; the time of the call unless said.
         explain: Give what each score is made of.
+        context_window: How many messages before and after each hit to give with it, 0 to 10 on each side.
     """
 
     vector: FriendlyVector | None
@@ -119,6 +120,7 @@ class SearchOptions(SelectOptions, total=False):
     min_revision: int
     reference_time: FriendlyTime | None
     explain: bool
+    context_window: int
 
 
 class SearchItem(SearchOptions, total=False):

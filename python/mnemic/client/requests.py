@@ -159,6 +159,7 @@ def search_request(
     min_revision: int = 0,
     reference_time: FriendlyTime | None = None,
     explain: bool = False,
+    context_window: int = 0,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
     """The search that `SearchOptions` describe."""
@@ -174,6 +175,7 @@ def search_request(
         min_revision=min_revision,
         reference_time_micros=None if reference_time is None else micros(reference_time, "reference_time"),
         explain=explain,
+        context_window=context_window,
         **_selection(**select),
     )
 

@@ -10,8 +10,8 @@ from mnemic.model.search import DEFAULT_PROFILE, SIGNALS, SearchRequest, SignalW
 
 _NONE = SignalWeights(**dict.fromkeys(SIGNALS, 0.0))
 
-# The default was measured on conversations (docs/retrieval.md says how): what was said around a message counts as much as
-# the message itself, a date that the query names more than who spoke, and names hardly more than a tie. Recency is off
+# The default was measured on conversations (docs/retrieval.md): what was said around a message counts more than
+# the message alone, a date that the query names more than who spoke, and names hardly more than a tie. Recency is off
 # unless a caller asks for it.
 PROFILES: dict[str, SignalWeights] = {
     DEFAULT_PROFILE: SignalWeights(

@@ -115,6 +115,7 @@ fn native(criterion: &mut Criterion) {
         weights: Weights::new(WEIGHTS).expect("valid weights"),
         min_score: 0.0,
         explain: false,
+        context_window: 0,
     };
     criterion.bench_function("search of the index, 10k rows", |bencher| {
         bencher.iter(|| {

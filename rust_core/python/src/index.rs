@@ -262,7 +262,7 @@ impl Index {
     /// Searches partitions of one tenant; those that are not in memory count as empty.
     #[pyo3(signature = (
         partitions, scope, r#match, *, text, vector, filter, now_micros, reference_micros = None, as_of_micros,
-        include_superseded, top_k, weights, min_score, explain
+        include_superseded, top_k, weights, min_score, explain, context_window = 0
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -289,6 +289,7 @@ impl Index {
         weights: &Bound<'_, Weights>,
         min_score: f64,
         explain: bool,
+        context_window: usize,
     ) -> PyResult<SearchOutcome> {
         let partitions: Vec<partition::PartitionKey> =
             partitions.into_iter().map(Into::into).collect();
@@ -307,6 +308,7 @@ impl Index {
             weights: weights.get().0,
             min_score,
             explain,
+            context_window,
         };
         let outcome = py
             .detach(|| self.0.search(&request))

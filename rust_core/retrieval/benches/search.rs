@@ -148,6 +148,7 @@ impl Case<'_> {
             weights: Weights::new([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
             min_score: 0.0,
             explain: false,
+            context_window: 0,
         };
         let outcome = self.index.search(&request);
         outcome.expect("a valid request").hits.len()

@@ -223,6 +223,7 @@ fn measure_queries(
                 weights: Weights::new(weights).expect("valid weights"),
                 min_score: 0.0,
                 explain: false,
+                context_window: 0,
             };
             black_box(index.search(&request).expect("a valid request").hits.len())
         });

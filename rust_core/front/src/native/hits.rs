@@ -77,6 +77,22 @@ fn write_hit(out: &mut Writer, hit: &Hit, parts: u32) {
     if parts != 0 {
         write_optional_parts(out, hit, parts);
     }
+    for (field, messages) in [(20, &hit.before), (21, &hit.after)] {
+        for message in messages {
+            out.message(field, |out| write_context_message(out, message));
+        }
+    }
+}
+
+/// `ContextMessage`.
+fn write_context_message(out: &mut Writer, record: &Record) {
+    out.id(1, record.memory_id());
+    out.text(2, record.body());
+    out.integer(3, record.role().into());
+    out.text(4, record.name());
+    if let Some(time) = record.event_time_micros() {
+        out.set_integer(5, time);
+    }
 }
 
 fn write_optional_parts(out: &mut Writer, hit: &Hit, parts: u32) {

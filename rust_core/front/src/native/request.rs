@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
-use mnemic_retrieval::index::Residents;
+use mnemic_retrieval::index::{MAX_CONTEXT_WINDOW, Residents};
 use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
@@ -34,6 +34,7 @@ pub(super) struct Search {
     weights: Weights,
     min_score: f64,
     explain: bool,
+    context_window: usize,
 }
 
 /// What narrows a search beyond its scope.
@@ -64,8 +65,7 @@ impl Search {
         settings: &Settings,
         dimension: usize,
     ) -> Option<Self> {
-        let is_later = message.rerank || message.context_window != 0;
-        if is_later || message.min_revision < 0 {
+        if message.rerank || message.min_revision < 0 {
             return None;
         }
         let mut scope = checks::scope(message.scope, settings.id_bytes)?;
@@ -107,6 +107,10 @@ impl Search {
         if !(1..=settings.most_top_k).contains(&top_k) || !(0.0..=1.0).contains(&min_score) {
             return None;
         }
+        let context_window = usize::try_from(message.context_window).ok()?;
+        if context_window > MAX_CONTEXT_WINDOW {
+            return None;
+        }
         let weights = weights(&message.profile, message.weights.as_ref(), settings)?;
         let query = message.query;
         if query.len() > settings.query_bytes || query.contains('\0') {
@@ -134,6 +138,7 @@ impl Search {
             weights: Weights::new(weights).ok()?,
             min_score,
             explain: message.explain,
+            context_window,
         })
     }
 
@@ -157,6 +162,7 @@ impl Search {
             weights: self.weights,
             min_score: self.min_score,
             explain: self.explain,
+            context_window: self.context_window,
         }
     }
 

@@ -37,6 +37,8 @@ use crate::vector::SimdPath;
 pub const MAX_DIMENSION: usize = 8_192;
 /// The most hits that a search gives.
 pub const MAX_TOP_K: usize = 1_000;
+/// The most neighbours of a hit, on each side.
+pub const MAX_CONTEXT_WINDOW: usize = 10;
 
 /// All partitions in memory.
 pub struct Index {
@@ -80,6 +82,8 @@ pub struct SearchRequest<'a> {
     pub min_score: f64,
     /// Whether hits say what their scores are made of.
     pub explain: bool,
+    /// How many messages before and after each hit come with it, at most.
+    pub context_window: usize,
 }
 
 /// One memory found.
@@ -95,6 +99,10 @@ pub struct Hit {
     pub score: f64,
     /// What the score is made of, if the request asked.
     pub parts: Option<Parts>,
+    /// Messages of its conversation before it, oldest first; as many as the request asked for and there are.
+    pub before: Vec<Record>,
+    /// Those after it, oldest first.
+    pub after: Vec<Record>,
 }
 
 /// What a search found.

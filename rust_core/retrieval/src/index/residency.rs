@@ -218,6 +218,7 @@ mod tests {
             weights: Weights::new([0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
             min_score: 0.0,
             explain: false,
+            context_window: 0,
         };
         let residents = index.residents(&partitions)?;
         let outcome = index.search_residents(&request, residents);

@@ -7,18 +7,16 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::actor::spoken_by_named;
-use super::context::Context;
+use super::context::{Context, Neighbourhood};
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{Source, SourceRow, Sources};
 use super::time::agreement;
 use super::understanding::understand_in;
-use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
+use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
-use crate::fusion::{
-    ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, Parts, RECENCY, TIME, VECTOR, recency,
-};
+use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
 use crate::partition::ScopeIds;
 use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
@@ -137,6 +135,15 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
             format!("{} is not between 1 and {MAX_TOP_K}", request.top_k),
         ));
     }
+    if request.context_window > MAX_CONTEXT_WINDOW {
+        return Err(Error::field_of(
+            "context_window",
+            format!(
+                "{} is not between 0 and {MAX_CONTEXT_WINDOW}",
+                request.context_window
+            ),
+        ));
+    }
     if request.min_score.is_nan() {
         return Err(Error::field_of(
             "min_score",
@@ -190,8 +197,9 @@ fn time_of(request: &SearchRequest<'_>) -> Option<QueryTime> {
 /// The signals that take part in a search.
 struct Retrieved<'a> {
     sources: &'a Sources,
-    /// If the context counts: what may be read.
-    context: Option<&'a Selector<'a>>,
+    selector: &'a Selector<'a>,
+    /// Whether the context counts.
+    context: bool,
     vector: Option<VectorSignal>,
     lexical: Option<PostingSignal>,
     entity: Option<PostingSignal>,
@@ -220,7 +228,8 @@ impl<'a> Retrieved<'a> {
             request.weights.counts(CONTEXT) && (vector.is_some() || lexical.is_some());
         Self {
             sources,
-            context: has_context.then_some(selector),
+            selector,
+            context: has_context,
             vector,
             lexical,
             entity,
@@ -253,7 +262,7 @@ impl<'a> Retrieved<'a> {
         self.vector.is_none()
             && self.entity.is_none()
             && self.time.is_none()
-            && self.context.is_none()
+            && !self.context
             && !others.into_iter().any(|signal| weights.counts(signal))
     }
 
@@ -265,9 +274,9 @@ impl<'a> Retrieved<'a> {
             ..
         } = scratch;
         self.unite(count, candidates);
-        if let Some(selector) = self.context {
+        if self.context {
             let Candidates { rows, lexical, .. } = candidates;
-            context.widen(self.sources, selector, rows);
+            context.widen(self.sources, self.selector, rows);
             if let Some(signal) = &self.lexical {
                 let scores = signal.scan(self.sources, rows, 0).scores;
                 lexical.clear();
@@ -290,7 +299,7 @@ impl<'a> Retrieved<'a> {
         if let Some(signal) = &self.vector {
             signal.best(self.sources, count, cosines);
         }
-        if self.lexical.is_some() || self.entity.is_some() || self.context.is_some() {
+        if self.lexical.is_some() || self.entity.is_some() || self.context {
             cosines.sort_unstable_by_key(|&(_, row)| row);
         }
         rows.extend(cosines.iter().map(|&(_, row)| row));
@@ -322,8 +331,8 @@ impl<'a> Retrieved<'a> {
         } = scratch;
         let rows = &candidates.rows;
         columns.clear();
-        if self.context.is_some() {
-            self.context(candidates, context, columns);
+        if self.context {
+            self.set_context(candidates, context, columns);
         } else if let Some(signal) = &self.vector {
             self.cosines(signal, candidates, columns);
         }
@@ -352,7 +361,7 @@ impl<'a> Retrieved<'a> {
     }
 
     /// The context of all candidates, and the cosines, which it is made of.
-    fn context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
+    fn set_context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
         let (mut words, mut meaning) = (Vec::new(), Vec::new());
         if let Some(signal) = &self.lexical {
             context.words(signal, self.sources, Bm25::default(), &mut words);
@@ -450,10 +459,16 @@ impl<'a> Retrieved<'a> {
             }
             for &(score, candidate) in &*best {
                 if hits.len() < request.top_k {
-                    let parts = ranks.as_ref();
-                    let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
                     let row = rows[candidate];
-                    hits.extend(self.hit(row, score, parts, seen, &mut last_scope));
+                    let Some(mut hit) = self.hit(row, score, seen, &mut last_scope) else {
+                        continue;
+                    };
+                    let ranks = ranks.as_ref();
+                    hit.parts = ranks.map(|ranks| columns.parts(&fusion, candidate, ranks));
+                    if request.context_window > 0 {
+                        self.add_neighbours(request.context_window, row, &mut hit);
+                    }
+                    hits.push(hit);
                 }
             }
             sorted += best.len();
@@ -467,7 +482,6 @@ impl<'a> Retrieved<'a> {
         &self,
         row: SourceRow,
         score: f64,
-        parts: Option<Parts>,
         seen: &mut HashSet<u128, RandomState>,
         last_scope: &mut LastScope,
     ) -> Option<Hit> {
@@ -478,7 +492,22 @@ impl<'a> Retrieved<'a> {
             scope: last_scope.of(source, row),
             valid_to_micros: source.view.end(row),
             score,
-            parts,
+            parts: None,
+            before: Vec::new(),
+            after: Vec::new(),
         })
+    }
+
+    /// The messages around a hit.
+    fn add_neighbours(&self, most: usize, row: SourceRow, hit: &mut Hit) {
+        let (source, row) = self.sources.locate(row);
+        let mut sides = [Vec::new(), Vec::new()];
+        Neighbourhood::with(source, self.selector, |neighbourhood| {
+            neighbourhood.sides(row, most, &mut sides);
+        });
+        let [before, after] = sides.map(Vec::into_iter);
+        let kept = |row| source.view.kept_record(row);
+        hit.before = before.rev().map(kept).collect();
+        hit.after = after.map(kept).collect();
     }
 }

@@ -292,9 +292,10 @@ impl Conversation<'_> {
                     turns: from.turns - 1,
                     is_turn: true,
                 },
-                is_same: match from.is_turn {
-                    true => self.turns[from.turns].order.is_same(&turn.order),
-                    false => turn.is_continued,
+                is_same: if from.is_turn {
+                    self.turns[from.turns].order.is_same(&turn.order)
+                } else {
+                    turn.is_continued
                 },
             });
         }
@@ -307,17 +308,19 @@ impl Conversation<'_> {
                 turns: from.turns,
                 is_turn: false,
             },
-            is_same: match from.is_turn {
-                true => self.turns[from.turns].continues,
-                false => base.continues(from.sealed as usize),
+            is_same: if from.is_turn {
+                self.turns[from.turns].continues
+            } else {
+                base.continues(from.sealed as usize)
             },
         })
     }
 
     fn step_on(&self, from: Position) -> Option<Step> {
-        let (sealed, turns) = match from.is_turn {
-            true => (from.sealed, from.turns + 1),
-            false => (from.sealed + 1, from.turns),
+        let (sealed, turns) = if from.is_turn {
+            (from.sealed, from.turns + 1)
+        } else {
+            (from.sealed + 1, from.turns)
         };
         if let Some(turn) = self.turns.get(turns).filter(|turn| turn.place == sealed) {
             return Some(Step {
@@ -327,9 +330,10 @@ impl Conversation<'_> {
                     turns,
                     is_turn: true,
                 },
-                is_same: match from.is_turn {
-                    true => self.turns[from.turns].order.is_same(&turn.order),
-                    false => turn.continues,
+                is_same: if from.is_turn {
+                    self.turns[from.turns].order.is_same(&turn.order)
+                } else {
+                    turn.continues
                 },
             });
         }
@@ -343,9 +347,10 @@ impl Conversation<'_> {
                 turns,
                 is_turn: false,
             },
-            is_same: match from.is_turn {
-                true => self.turns[from.turns].is_continued,
-                false => base.continues(sealed as usize),
+            is_same: if from.is_turn {
+                self.turns[from.turns].is_continued
+            } else {
+                base.continues(sealed as usize)
             },
         })
     }

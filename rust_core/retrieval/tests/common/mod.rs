@@ -62,5 +62,6 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         weights: Weights::new([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
         min_score: 0.0,
         explain: false,
+        context_window: 0,
     }
 }

@@ -11,7 +11,6 @@ use mnemic_retrieval::understanding::{TermFrequency, understand};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
 use crate::common::NOW;
-use crate::context::{Window, length_of};
 
 /// One row of the model.
 #[derive(Clone, Debug)]
@@ -59,6 +58,7 @@ pub(crate) struct Question {
     pub(crate) top_k: usize,
     pub(crate) weights: [f64; SIGNALS],
     pub(crate) min_score: f64,
+    pub(crate) context_window: usize,
 }
 
 /// What the model says of one row: its signals, None where it has none.
@@ -101,7 +101,7 @@ impl ModelRow {
                 .is_none_or(|wanted| rating(&self.memory) == Some(i64::from(wanted)))
     }
 
-    fn text(&self) -> Vec<String> {
+    pub(crate) fn text(&self) -> Vec<String> {
         terms(&self.memory.indexed_text())
     }
 
@@ -274,14 +274,14 @@ impl Model {
     }
 
     /// The rows of whose texts words and names have their statistics.
-    fn current(&self, question: &Question) -> Vec<&ModelRow> {
+    pub(crate) fn current(&self, question: &Question) -> Vec<&ModelRow> {
         let rows = self.rows.iter();
         rows.filter(|row| question.partitions.contains(&row.partition) && row.end().is_none())
             .collect()
     }
 
     /// The terms of the question without the names that its rows share.
-    fn query_terms(&self, question: &Question) -> BTreeSet<String> {
+    pub(crate) fn query_terms(&self, question: &Question) -> BTreeSet<String> {
         let current = self.current(question);
         let query = understand(&question.text, |term| TermFrequency {
             rows_with: current
@@ -291,82 +291,6 @@ impl Model {
             rows: current.len() as u64,
         });
         terms(&query.text).into_iter().collect()
-    }
-
-    /// The rows whose context has a candidate become candidates, and every candidate gets its context.
-    fn add_context(
-        &self,
-        question: &Question,
-        selected: &[&ModelRow],
-        signals: &mut [[Option<f64>; SIGNALS]],
-        pool: &mut BTreeSet<usize>,
-    ) {
-        let query = self.query_terms(question);
-        let has_words = question.weights[1] > 0.0 && !query.is_empty();
-        let vector = question
-            .vector
-            .as_ref()
-            .filter(|_| question.weights[0] > 0.0);
-        if question.weights[6] == 0.0 || !has_words && vector.is_none() {
-            return;
-        }
-        let windows: Vec<Window<'_>> = selected
-            .iter()
-            .map(|row| self.window(question, row))
-            .collect();
-        let found: Vec<&ModelRow> = pool.iter().map(|&row| selected[row]).collect();
-        let is_found = |row: &ModelRow| found.iter().any(|other| std::ptr::eq(*other, row));
-        pool.extend((0..selected.len()).filter(|&row| {
-            self.speaks(question, selected[row])
-                && windows[row].iter().any(|(member, _)| is_found(member))
-        }));
-        let length = |row: usize| {
-            windows[row]
-                .iter()
-                .map(|(row, _)| length_of(row))
-                .sum::<usize>()
-        };
-        let average = pool.iter().map(|&row| length(row)).sum::<usize>() as f64 / pool.len() as f64;
-        let current = self.current(question);
-        let words_of = |row: usize| {
-            let texts = windows[row].iter().flat_map(|(row, _)| row.text());
-            let text: Vec<String> = texts.collect();
-            let of_term = |term: &String| {
-                let frequency = text.iter().filter(|other| *other == term).count();
-                let with_term = current
-                    .iter()
-                    .filter(|row| row.text().contains(term))
-                    .count();
-                let bm25 = Bm25::default();
-                let idf = bm25.idf(current.len() as u64, with_term as u64);
-                let (frequency, length) = (frequency as u32, length(row) as u32);
-                f64::from(bm25.term_score(idf, frequency, length, average as f32))
-            };
-            Some(query.iter().map(of_term).sum::<f64>())
-        };
-        let meaning_of = |row: usize| {
-            let cosines = windows[row].iter().filter_map(|(member, share)| {
-                Some((*share, cosine(vector?, member.vector.as_ref()?)))
-            });
-            let (shares, sum) = cosines.fold((0.0, 0.0), |(shares, sum), (share, cosine)| {
-                (shares + share, sum + share * cosine)
-            });
-            (shares > 0.0).then_some(sum / shares)
-        };
-        let mut parts: Vec<(usize, Vec<Option<f64>>)> = Vec::new();
-        if has_words {
-            parts.push((1, pool.iter().map(|&row| words_of(row)).collect()));
-        }
-        if vector.is_some() {
-            parts.push((0, pool.iter().map(|&row| meaning_of(row)).collect()));
-        }
-        for (place, &row) in pool.iter().enumerate() {
-            let normalized = parts.iter().map(|(signal, column)| {
-                let present: Vec<f64> = column.iter().copied().flatten().collect();
-                normalized(*signal, column[place], &present)
-            });
-            signals[row][6] = Some(normalized.sum::<f64>() / parts.len() as f64);
-        }
     }
 
     /// Every signal of every selected row but the context; a signal that takes no part in the query is None throughout.
@@ -525,7 +449,7 @@ fn placed(text: &str) -> Vec<(String, u32)> {
     placed
 }
 
-fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
+pub(crate) fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
     let Some(value) = value else { return 0.0 };
     let largest = column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let smallest = column.iter().copied().fold(f64::INFINITY, f64::min);
@@ -540,7 +464,7 @@ fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
     }
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| {
         a.iter()
             .zip(b)

@@ -177,13 +177,15 @@ pub(crate) fn questions() -> impl Strategy<Value = Question> {
         }),
         prop_oneof![Just(0.0), 0.0..0.9_f64],
     );
-    (place, query, time, 1..15_usize, score).prop_map(
+    let context_window = prop::sample::select(vec![0, 1, 2, 10]);
+    (place, query, time, 1..15_usize, score, context_window).prop_map(
         |(
             (partitions, scope, scope_match),
             (text, vector, filter),
             (as_of, include_superseded),
             top_k,
             (weights, min_score),
+            context_window,
         )| Question {
             partitions,
             scope,
@@ -196,6 +198,7 @@ pub(crate) fn questions() -> impl Strategy<Value = Question> {
             top_k,
             weights,
             min_score,
+            context_window,
         },
     )
 }

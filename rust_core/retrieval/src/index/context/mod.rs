@@ -19,6 +19,7 @@
 //! answer often stands next to the message that was found.
 
 mod marks;
+mod neighbourhood;
 mod windows;
 
 use super::nearest::VectorSignal;
@@ -27,6 +28,7 @@ use super::select::Selector;
 use super::sources::{SourceRow, Sources};
 use crate::text::Bm25;
 use marks::Marks;
+pub(super) use neighbourhood::Neighbourhood;
 use windows::Windows;
 
 /// The most messages on each side.

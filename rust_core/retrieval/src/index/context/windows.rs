@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::marks::Marks;
-use super::{AFTER, BEFORE, ENOUGH_TERMS, LONGEST_PAUSE, REACH};
-use crate::index::select::{Readable, Selector};
-use crate::index::sources::{Source, SourceRow, Sources};
-use crate::partition::conversations::{Conversation, Position};
+use super::neighbourhood::Neighbourhood;
+use super::{AFTER, BEFORE, ENOUGH_TERMS, REACH};
+use crate::index::select::Selector;
+use crate::index::sources::{SourceRow, Sources};
 use crate::partition::segment::RowNumber;
 use crate::partition::view::has_row;
 
@@ -54,15 +54,9 @@ impl Windows {
         }
         rows.clear();
         for source in sources.iter() {
-            let readable = selector.readable(&source.view);
-            source.view.with_conversations(|of_slot| {
-                let neighbourhood = Neighbourhood {
-                    source,
-                    readable,
-                    of_slot,
-                };
-                self.look_around(&neighbourhood);
-                self.make_of(&neighbourhood, rows);
+            Neighbourhood::with(source, selector, |neighbourhood| {
+                self.look_around(neighbourhood);
+                self.make_of(neighbourhood, rows);
             });
             self.of_sources.push(rows.len());
         }
@@ -75,11 +69,7 @@ impl Windows {
         for row in self.candidates.rows_of(source) {
             side.clear();
             // How far apart they are is asked of their windows.
-            neighbourhood.beside(row - source.offset, |conversation, position| {
-                let readable = |row| neighbourhood.readable.has(row);
-                conversation.before(position, REACH, readable, |_| true, side);
-                conversation.after(position, REACH, readable, |_| true, side);
-            });
+            neighbourhood.around(row - source.offset, REACH, side);
             for &near in &*side {
                 if has_row(&source.selected, near) && neighbourhood.length(near) < ENOUGH_TERMS {
                     self.around.add(near + source.offset);
@@ -102,7 +92,7 @@ impl Windows {
         } = self;
         for row in around.rows_of(source) {
             let start = members.len();
-            let terms = neighbourhood.window(row - source.offset, sides, members);
+            let terms = window_of(neighbourhood, row - source.offset, sides, members);
             let window = &members[start..];
             if window.iter().any(|member| candidates.has(member.row)) {
                 ends.push(members.len() as u32);
@@ -140,67 +130,32 @@ impl Windows {
     }
 }
 
-/// What is next to what in a source.
-struct Neighbourhood<'a, 'c> {
-    source: &'a Source,
-    readable: Readable<'a>,
-    of_slot: &'c dyn Fn(u32) -> Conversation<'c>,
-}
-
-impl Neighbourhood<'_, '_> {
-    fn length(&self, row: RowNumber) -> u32 {
-        let (segment, place) = self.source.view.locate(row);
-        segment.lengths()[place]
+/// Adds the members of the window of a row and returns how many terms it has.
+fn window_of(
+    neighbourhood: &Neighbourhood<'_, '_>,
+    row: RowNumber,
+    sides: &mut [Vec<RowNumber>; 2],
+    members: &mut Vec<Member>,
+) -> u32 {
+    let member = |row, share| Member {
+        row: row + neighbourhood.source.offset,
+        share,
+    };
+    members.push(member(row, 1.0));
+    let mut terms = neighbourhood.length(row);
+    if terms >= ENOUGH_TERMS {
+        return terms;
     }
-
-    fn time(&self, row: RowNumber) -> i64 {
-        let (segment, place) = self.source.view.locate(row);
-        segment.recency_times()[place]
-    }
-
-    /// Calls `look` with the conversation of a row, if it is a message.
-    fn beside(&self, row: RowNumber, look: impl FnOnce(&Conversation<'_>, Position)) {
-        let view = &self.source.view;
-        let conversation = (self.of_slot)(view.slot(row));
-        if let Some(position) = conversation.position(row, || view.record(row)) {
-            look(&conversation, position);
-        }
-    }
-
-    /// Adds the members of the window of a row and returns how many terms it has.
-    fn window(
-        &self,
-        row: RowNumber,
-        [before, after]: &mut [Vec<RowNumber>; 2],
-        members: &mut Vec<Member>,
-    ) -> u32 {
-        let member = |row, share| Member {
-            row: row + self.source.offset,
-            share,
-        };
-        members.push(member(row, 1.0));
-        let mut terms = self.length(row);
-        if terms >= ENOUGH_TERMS {
-            return terms;
-        }
-        before.clear();
-        after.clear();
-        self.beside(row, |conversation, position| {
-            let (in_session, time) = (self.source.view.is_in_session(row), self.time(row));
-            let near = |other| in_session || self.time(other).abs_diff(time) <= LONGEST_PAUSE;
-            let readable = |row| self.readable.has(row);
-            conversation.before(position, REACH, readable, near, before);
-            conversation.after(position, REACH, readable, near, after);
-        });
-        for distance in 0..REACH {
-            for (side, shares) in [(&*before, BEFORE), (&*after, AFTER)] {
-                let next = side.get(distance).filter(|_| terms < ENOUGH_TERMS);
-                if let Some(&next) = next {
-                    members.push(member(next, shares[distance]));
-                    terms += self.length(next);
-                }
+    sides.iter_mut().for_each(Vec::clear);
+    neighbourhood.sides(row, REACH, sides);
+    for distance in 0..REACH {
+        for (side, shares) in sides.iter().zip([BEFORE, AFTER]) {
+            let next = side.get(distance).filter(|_| terms < ENOUGH_TERMS);
+            if let Some(&next) = next {
+                members.push(member(next, shares[distance]));
+                terms += neighbourhood.length(next);
             }
         }
-        terms
     }
+    terms
 }
