@@ -29,6 +29,7 @@ REST = "FastAPI"
 # A share of a few hundredths wants more rounds than a factor.
 WATCHED_ROUNDS = 3
 MODEL_RUNS = 300
+WARM_CALLS = 100
 
 
 @dataclass
@@ -70,6 +71,14 @@ class Bench:
                 outcomes[name].append(measured())
         for name, found in outcomes.items():
             self.note(scenario, name, generator.median(found))
+
+    def warm(self, servers: Sequence[Running]) -> None:
+        """Has every server read the partition into memory and embed the known texts."""
+        for server in servers:
+            path = generator.write_calls(self.scratch / "calls", self.questions.by_known_text(server.target.protocol))
+            answered = 0
+            while answered < WARM_CALLS:
+                answered += generator.run(server.target, path, closed(), seconds=0.5).answered
 
     def note(self, scenario: str, server: str, outcome: Outcome) -> None:
         """Keeps what was measured, and a row of it."""
@@ -157,10 +166,7 @@ def plain(bench: Bench) -> None:
         else:
             console.print("FastAPI and uvicorn are not installed: left out", style="yellow")
         speaking_grpc = servers[:2]
-        for server in servers:
-            # The first search reads the partition into memory.
-            path = generator.write_calls(bench.scratch / "calls", questions.by_known_text(server.target.protocol))
-            generator.run(server.target, path, closed(), seconds=0.5)
+        bench.warm(servers)
         alone = {MODEL: model_alone(stack, bench)}
         for name, calls, beside in (
             ("vector query", questions.by_vector, None),
@@ -213,6 +219,7 @@ def guarded(bench: Bench) -> None:
             both,
             started("token and TLS", token=True, encrypted=True),
         ]
+        bench.warm(servers)
         bench.compare("vector query, 1 caller, guarded or not", servers, questions.by_vector, closed())
         for name, calls, pace in (
             ("text, embedding cached, 1 caller", questions.by_known_text, closed()),
@@ -240,6 +247,7 @@ def watched(bench: Bench) -> None:
             return running(f"{FRONT}, {name}", "grpc", settings, environment=variables, log=log)
 
         servers = [stack.enter_context(started("watched", **server)), stack.enter_context(started("unwatched"))]
+        bench.warm(servers)
         stack.enter_context(watching.scraping(page))
         questions = bench.questions
         bench.compare(
@@ -250,6 +258,7 @@ def watched(bench: Bench) -> None:
 def overloaded(bench: Bench, seconds: float) -> None:
     """Twice as many arrivals as the front can answer."""
     with running(FRONT, "grpc", settings_of(copied(bench.scratch / "data", "overload"))) as server:
+        bench.warm([server])
         path = generator.write_calls(bench.scratch / "calls", bench.questions.by_vector("grpc"))
         most = generator.run(server.target, path, closed(8, 8), seconds=bench.seconds)
         console.print(f"overload: {2 * most.per_second:,.0f} arrivals a second for {seconds:.0f} s", style="dim")
