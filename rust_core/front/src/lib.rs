@@ -19,7 +19,9 @@ mod health;
 mod learning;
 mod listener;
 pub mod native;
+mod pace;
 mod preface;
+mod presence;
 mod pump;
 mod refusal;
 mod relay;
@@ -29,6 +31,7 @@ mod tls;
 pub mod watching;
 
 pub use front::{Front, Load, StartError};
+pub use pace::CLIENT_STREAMS;
 pub use refusal::{Reason, Refusal};
 pub use settings::{Settings, TlsFiles};
 pub use tls::TlsError;
