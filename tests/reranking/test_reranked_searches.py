@@ -112,6 +112,14 @@ def test_the_parts_still_add_up_to_the_score(tmp_path, weight):
     assert all(part.raw == part.normalized and part.weight == weight for part in parts if part is not None)
 
 
+def test_the_reranker_reads_who_said_it(tmp_path):
+    reranker = Scripted(last_first)
+    with engine_with(tmp_path, reranker) as engine:
+        engine.add("t", Scope(user_id="v"), [MemoryInput(body="I eat apples", name="Ana")])
+        search(engine, rerank=True, scope=Scope(user_id="v"))
+    assert reranker.asked[0][1] == ["Ana: I eat apples"]
+
+
 def test_equal_scores_keep_their_order(tmp_path):
     with engine_with(tmp_path, Scripted(lambda texts: [0.0] * len(texts)), candidates=3) as engine:
         assert ids(search(engine, rerank=True)) == ids(search(engine))

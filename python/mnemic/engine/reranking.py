@@ -13,6 +13,7 @@ import structlog
 
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.memory import embedding_text
 from mnemic.model.search import SearchHit, SearchRequest, SignalScore
 from mnemic.reranking.reranker import Reranker, RerankerUnavailableError
 from mnemic.reranking.settings import RerankingSettings
@@ -75,7 +76,7 @@ class Reranking:
             return hits
         chosen = hits[: self._settings.candidates]
         try:
-            scores = self._scores(request.query, [hit.body for hit in chosen], deadline)
+            scores = self._scores(request.query, [embedding_text(hit.name, hit.body) for hit in chosen], deadline)
         except RerankerUnavailableError as error:
             if not self._failing:
                 _log.warning("reranker_unavailable", error=str(error))
