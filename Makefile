@@ -20,8 +20,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 # One by one: a peer that does not install here is named, and the bench leaves it out.
-$(VENV)/.peers: $(VENV)/.installed constraints-peers.txt
-	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench-peers"])' \
+$(VENV)/.peers: GROUP := bench-peers
+$(VENV)/.quality-peers: GROUP := bench-quality-peers
+$(VENV)/.peers $(VENV)/.quality-peers: $(VENV)/.installed constraints-peers.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(GROUP)"])' \
 	| tr ' ' '\n' | while read -r peer; do \
 		PIP_CONSTRAINT='constraints.txt constraints-peers.txt' $(BIN)/pip install --quiet "$$peer" || echo "$$peer does not install here"; \
 	done
@@ -102,9 +104,10 @@ generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
 
-bench-quality: setup $(VENV)/.peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, QUICK=1)
+bench-quality: setup $(VENV)/.quality-peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, PRECISIONMEMBENCH=fixtures, QUICK=1)
 	$(BIN)/python -m bench.quality $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) \
-	$(if $(LONGMEMEVAL),--longmemeval $(LONGMEMEVAL)) $(if $(QUICK),--quick)
+	$(if $(LONGMEMEVAL),--longmemeval $(LONGMEMEVAL)) $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH)) \
+	$(if $(QUICK),--quick)
 
 bench-embedding: setup ## Measure the local embedding models
 	$(BIN)/python -m bench.embedding

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,14 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.harness import RESULTS, Report, console, environment, running_server
+from bench.quality import precision
 from bench.quality.corpora import Corpus
 from bench.quality.cost import search_micros
-from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, Measured, goals_of
+from bench.quality.goals import DEFAULT_MODEL, FAST_MODEL, MEM0, Measured, goals_of
+from bench.quality.mem0 import answers_of_mem0
 from bench.quality.metrics import CUTS
 from bench.quality.modes import DEFAULT, Mode, modes_of
 from bench.quality.opening import add_corpus_arguments, load_corpora, opened, remembered_in
 from bench.quality.page import write_page
 from bench.quality.plots import draw
+from bench.quality.precision import Precision
 from bench.quality.remembering import Remembered, signals_of
 from bench.quality.running import (
     ALL,
@@ -31,7 +35,6 @@ from bench.quality.running import (
     Summary,
     TokenCounter,
     answers_of,
-    first_tens,
     pace_of,
     summaries_of,
     write_answers,
@@ -51,26 +54,30 @@ class Run:
     tokens: TokenCounter
     answers: list[Answer] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    precisions: list[Precision] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
         console.print(text)
 
+    def keep(self, answers: Sequence[Answer]) -> None:
+        """The answers of one mode to one corpus, with rows of what they sum up to."""
+        self.answers += answers
+        summaries = summaries_of(answers)
+        self.measured.summaries += summaries
+        for summary in summaries:
+            if summary.kind == ALL or (summary.mode, summary.model) == (DEFAULT.name, DEFAULT_MODEL):
+                self.report.row(**_columns(summary))
+
     def ask(self, remembered: Remembered, model: str, modes: Sequence[Mode]) -> list[Answer]:
         """Asks in every mode, and keeps the answers and what they sum up to; gives those of the first mode."""
         remembered.warm()
-        tens = first_tens(remembered, modes[0])
         first: list[Answer] = []
         for mode in modes:
             answers = list(answers_of(remembered, model, mode, self.tokens))
             first = first or answers
-            self.answers += answers
-            summaries = summaries_of(answers)
-            self.measured.summaries += summaries
-            for summary in summaries:
-                if summary.kind == ALL or (mode, model) == (DEFAULT, DEFAULT_MODEL):
-                    self.report.row(**_columns(summary))
-        self.measured.paces.append(pace_of(tens, first))
+            self.keep(answers)
+        self.measured.paces.append(pace_of(first))
         return first
 
 
@@ -90,6 +97,12 @@ def main() -> None:
             by_transport[GRPC] = over_grpc(run, corpora, keep=arguments.transport == GRPC)
         if len(by_transport) > 1:
             _require_equal(run, *by_transport.values())
+        if arguments.peers:
+            ask_peers(run, corpora)
+        if arguments.precisionmembench is not None:
+            judge_precision(run, arguments.precisionmembench)
+        else:
+            run.note(f"{precision.NAME} was not given (--precisionmembench): left out")
         run.measured.search_micros_at_10k = search_micros(run.scratch / "cost", corpora)
     finish(run)
     console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
@@ -98,6 +111,8 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_corpus_arguments(parser)
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="without the peers that are installed")
+    parser.add_argument("--precisionmembench", type=Path, help="the directory of its fixtures")
     parser.add_argument(
         "--transport", choices=(IN_PROCESS, GRPC, "both"), default="both", help="how the memory is called"
     )
@@ -128,6 +143,26 @@ def over_grpc(run: Run, corpora: Sequence[Corpus], *, keep: bool) -> list[Answer
             else:
                 answers += answers_of(remembered, DEFAULT_MODEL, DEFAULT, run.tokens)
     return answers
+
+
+def ask_peers(run: Run, corpora: Sequence[Corpus]) -> None:
+    try:
+        answers = answers_of_mem0(corpora, run.tokens)
+    except ImportError as error:
+        run.note(f"{MEM0} is left out: {error}")
+        return
+    for corpus in corpora:
+        mine = [answer for answer in answers if answer.corpus == corpus.name]
+        run.keep(mine)
+        median = statistics.median(answer.found.seconds for answer in mine)
+        run.note(f"{corpus.name}: {MEM0} took {median * 1e3:.0f} ms (p50) a search beyond the embedding, in process")
+
+
+def judge_precision(run: Run, directory: Path) -> None:
+    with opened(run.scratch / "precision", DEFAULT_MODEL) as memory:
+        outcomes = precision.measure(memory, precision.load(directory))
+    run.measured.precision = precision.goal_of(outcomes)
+    run.precisions += outcomes
 
 
 def _require_equal(run: Run, one: Sequence[Answer], other: Sequence[Answer]) -> None:
@@ -164,11 +199,6 @@ def finish(run: Run) -> None:
     plots = draw(run.measured.summaries)
     run.measured.leave_one_out = _left_out()
     run.report.goals = goals_of(run.measured)
-    for pace in run.measured.paces:
-        if pace.differing:
-            run.note(
-                f"{pace.corpus}, {pace.model}: {pace.differing} answers of ten hits are not the first ten of fifty"
-            )
     where = environment()
     words = " · ".join(f"{key} {value}" for key, value in where.items() if key != "packages")
     write_page(
@@ -177,6 +207,7 @@ def finish(run: Run) -> None:
         run.report.goals,
         run.measured.summaries,
         run.measured.paces,
+        run.precisions,
         run.notes,
         plots,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from bench.quality.corpora import Conversation, Question
 from bench.quality.remembering import Found, Remembered
 from mnemic.engine.profiles import PROFILES
-from mnemic.model.search import DEFAULT_PROFILE
+from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K
 
 # Deep enough for the largest cut of the metrics.
 TOP = 50
@@ -35,11 +35,19 @@ class Mode:
     options: Mapping[str, Any] = field(default_factory=dict)
     lists: Sequence[Mapping[str, Any]] = ()
 
-    def ask(self, remembered: Remembered, conversation: Conversation, question: Question, top_k: int = TOP) -> Found:
+    def ask(self, remembered: Remembered, conversation: Conversation, question: Question) -> Found:
+        """The ranked answer: first the ten hits of a caller who asks for ten, then what asking for more adds.
+
+        Signals are normalised over the candidates, and who asks for more has more of them: the first ten of fifty are
+        not always the ten.
+        """
         if self.lists:
             found = [remembered.ask(conversation, question, top_k=WHOLE, **options) for options in self.lists]
-            return _reciprocal_ranks(found, top_k)
-        return remembered.ask(conversation, question, top_k=top_k, **self.options)
+            return _reciprocal_ranks(found)
+        ten, many = (
+            remembered.ask(conversation, question, top_k=top_k, **self.options) for top_k in (DEFAULT_TOP_K, TOP)
+        )
+        return ten.followed_by(many)
 
 
 DEFAULT = Mode(DEFAULT_PROFILE, "profile")
@@ -77,13 +85,13 @@ def _ablations(signals: Sequence[str]) -> Iterator[Mode]:
             yield Mode(f"{DEFAULT_PROFILE} without {name}", "ablation", {"weights": {name: 0.0}})
 
 
-def _reciprocal_ranks(lists: Sequence[Found], top_k: int) -> Found:
+def _reciprocal_ranks(lists: Sequence[Found]) -> Found:
     """Reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009): each hit by its sum of 1 / (60 + rank)."""
     scores: dict[tuple[tuple[str, ...], str], float] = defaultdict(float)
     for found in lists:
         for rank, hit in enumerate(zip(found.turns, found.bodies, strict=True), 1):
             scores[hit] += 1 / (RRF_K + rank)
-    best = sorted(scores, key=lambda hit: -scores[hit])[:top_k]
+    best = sorted(scores, key=lambda hit: -scores[hit])[:TOP]
     return replace(
         lists[0],
         turns=tuple(turns for turns, _ in best),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.harness import Goal
 from bench.quality.metrics import CUTS
+from bench.quality.precision import NAME, Precision, Verdict, mean
 from bench.quality.running import ALL, Pace, Summary
 
 COLUMNS = (*(f"recall@{cut}" for cut in CUTS), "all@10", "hit@10", "mrr", "ndcg@10")
@@ -18,6 +19,7 @@ def write_page(
     goals: Sequence[Goal],
     summaries: Sequence[Summary],
     paces: Sequence[Pace],
+    precisions: Sequence[Precision],
     notes: Sequence[str],
     plots: Sequence[str],
 ) -> None:
@@ -41,6 +43,10 @@ def write_page(
         lines += ["", *(f"![{name}]({name})" for name in plots if name.startswith(f"quality-{corpus.lower()}-"))]
     lines += ["", "## Time of a fresh question, ten hits, in process", ""]
     lines += _table(("corpus", "model", "p50 µs", "p99 µs", "embed p50", "search p50", "search p99"), map(_pace, paces))
+    if precisions:
+        lines += ["", f"## {NAME}", "", "By the threshold `min_score` of every search.", ""]
+        head = ("min_score", "precision", "recall", "passed", "precision in sessions", "turns passed")
+        lines += _table(head, map(_precision, precisions))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -60,6 +66,21 @@ def _row(summary: Summary) -> tuple[str, ...]:
 def _pace(pace: Pace) -> tuple[str, ...]:
     numbers = (*pace.total, pace.embed[0], *pace.search)
     return pace.corpus, pace.model, *(f"{number:,.0f}" for number in numbers)
+
+
+def _precision(outcome: Precision) -> tuple[str, ...]:
+    return (
+        f"{outcome.min_score:g}",
+        f"{outcome.precision:.3f}",
+        f"{outcome.recall:.3f}",
+        _passed(outcome.verdicts),
+        f"{mean(verdict.precision for verdict in outcome.turns):.3f}",
+        _passed(outcome.turns),
+    )
+
+
+def _passed(verdicts: Sequence[Verdict]) -> str:
+    return f"{sum(verdict.is_passed for verdict in verdicts)} of {len(verdicts)}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

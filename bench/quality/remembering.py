@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from bench.quality.corpora import Conversation, Corpus, Question, Turn
@@ -40,6 +40,16 @@ class Found:
     parts: tuple[Mapping[str, Any], ...]
     timings: StageTimings
     seconds: float
+
+    def followed_by(self, other: Found) -> Found:
+        """These hits, and after them those of another answer that are not among them."""
+        mine = set(zip(self.turns, self.bodies, strict=True))
+        more = [place for place, hit in enumerate(zip(other.turns, other.bodies, strict=True)) if hit not in mine]
+        return replace(
+            self,
+            turns=(*self.turns, *(other.turns[place] for place in more)),
+            bodies=(*self.bodies, *(other.bodies[place] for place in more)),
+        )
 
 
 @dataclass

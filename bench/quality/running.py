@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from bench.quality.corpora import Question
+from bench.quality.corpora import Conversation, Corpus, Question
 from bench.quality.metrics import METRICS, interval, measures, ranks_of
 from bench.quality.modes import Mode
 from bench.quality.remembering import Found, Remembered
@@ -87,7 +87,6 @@ class Pace:
         total: As the caller waited.
         embed: Of it, the embedding.
         search: Of it, the search.
-        differing: How many answers are not the first ten of the answer with more hits.
     """
 
     corpus: str
@@ -95,7 +94,6 @@ class Pace:
     total: tuple[float, float]
     embed: tuple[float, float]
     search: tuple[float, float]
-    differing: int
 
 
 class TokenCounter:
@@ -121,43 +119,46 @@ def answers_of(remembered: Remembered, model: str, mode: Mode, tokens: TokenCoun
     for conversation in remembered.corpus.conversations:
         for question in conversation.questions:
             found = mode.ask(remembered, conversation, question)
-            ranks = ranks_of(found.turns, question.evidence)
-            yield Answer(
-                remembered.corpus.name,
-                conversation.conversation_id,
-                model,
-                mode,
-                question,
-                found,
-                tuple(ranks),
-                measures(ranks, len(question.evidence)),
-                tokens(found.bodies[:DEFAULT_TOP_K]),
-            )
+            yield answer_of(remembered.corpus, conversation, model, mode, question, found, tokens)
 
 
-def first_tens(remembered: Remembered, mode: Mode) -> list[Found]:
-    """Every question asked for ten hits, as most callers do: to take the time of fresh questions."""
-    return [
-        mode.ask(remembered, conversation, question, DEFAULT_TOP_K)
-        for conversation in remembered.corpus.conversations
-        for question in conversation.questions
-    ]
+def answer_of(
+    corpus: Corpus,
+    conversation: Conversation,
+    model: str,
+    mode: Mode,
+    question: Question,
+    found: Found,
+    tokens: TokenCounter,
+) -> Answer:
+    """What was found, judged."""
+    ranks = ranks_of(found.turns, question.evidence)
+    return Answer(
+        corpus.name,
+        conversation.conversation_id,
+        model,
+        mode,
+        question,
+        found,
+        tuple(ranks),
+        measures(ranks, len(question.evidence)),
+        tokens(found.bodies[:DEFAULT_TOP_K]),
+    )
 
 
-def pace_of(tens: Sequence[Found], answers: Sequence[Answer]) -> Pace:
-    """The times of the answers of ten hits, and how many of them are not the first ten of the longer answers."""
+def pace_of(answers: Sequence[Answer]) -> Pace:
+    """The times of the answers to questions that nobody asked before."""
 
     def middle_and_tail(values: Sequence[float]) -> tuple[float, float]:
         return float(np.percentile(values, 50)), float(np.percentile(values, 99))
 
-    pairs = zip(tens, answers, strict=True)
+    found = [answer.found for answer in answers]
     return Pace(
         answers[0].corpus,
         answers[0].model,
-        middle_and_tail([found.seconds * 1e6 for found in tens]),
-        middle_and_tail([found.timings.embed for found in tens]),
-        middle_and_tail([found.timings.search for found in tens]),
-        sum(found.turns != answer.found.turns[:DEFAULT_TOP_K] for found, answer in pairs),
+        middle_and_tail([one.seconds * 1e6 for one in found]),
+        middle_and_tail([one.timings.embed for one in found]),
+        middle_and_tail([one.timings.search for one in found]),
     )
 
 

@@ -257,6 +257,8 @@ class Front:
         max_connections: int,
         max_calls: int,
         max_relayed_calls: int,
+        idle_seconds: float,
+        receive_seconds: float,
         unix_socket: str | PathLike[str] | None = None,
         tls_certificate: bytes | None = None,
         tls_key: bytes | None = None,
@@ -278,6 +280,8 @@ class Front:
             max_connections: More are closed when they come.
             max_calls: In flight at once; more are refused.
             max_relayed_calls: Of these, at the Python server.
+            idle_seconds: A connection on which no call was open for so long is ended.
+            receive_seconds: How long a message may take to arrive, and a second more for each 64 KiB of it.
             unix_socket: One more address, which only the same user reaches.
             tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
             tls_key: PEM.
@@ -320,6 +324,13 @@ class Front:
         Returns:
             (method, trace id, span id, parent's span id, begin and end in nanoseconds since 1970, code by name).
         """
+    def replace_tls(self, *, certificate: bytes, key: bytes, client_authorities: bytes | None) -> None:
+        """Accepts new connections with other files from now on; those that there are go on. Nothing without TLS.
+
+        Raises:
+            CoreError: INVALID_FIELD naming what is unusable; then the former files stay.
+        """
+
     def drain(self) -> None:
         """From now on refuses new calls with SHUTTING_DOWN, and says NOT_SERVING; calls in flight go on."""
 

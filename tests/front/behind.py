@@ -18,6 +18,8 @@ LIMITS = {
     "max_connections": 64,
     "max_calls": 64,
     "max_relayed_calls": 16,
+    "idle_seconds": 600.0,
+    "receive_seconds": 60.0,
 }
 
 
@@ -67,6 +69,9 @@ class Behind(grpc.GenericRpcHandler):
         context.add_callback(self._seen.ended.release)
         self._seen.begun.release()
         yield from requests
+
+    # A name that the front knows for a stream of its caller's.
+    _stream_IngestMemories = _stream_both  # noqa: N815 (the contract's name)
 
     def _stream_produce(self, _requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         context.add_callback(self._seen.ended.release)

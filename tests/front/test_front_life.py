@@ -1,8 +1,6 @@
 """The front's own life: health, limits, the Python side going away and coming back, its end, and forks."""
 
-import itertools
 import os
-import signal
 import socket
 import stat
 import subprocess
@@ -13,37 +11,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from asking import NOT_SERVING, SERVICE_UNKNOWN, SERVING, health, refused
 from behind import FIXED, LIMITS, TIMEOUT, comes_true, open_channel
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 from mnemic import _core
-
-SERVING = health_pb2.HealthCheckResponse.SERVING
-NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-
-
-def health(channel: grpc.Channel, service: str = "") -> int:
-    request = health_pb2.HealthCheckRequest(service=service)
-    return health_pb2_grpc.HealthStub(channel).Check(request, timeout=TIMEOUT).status
-
-
-def refusal(error: grpc.RpcError) -> tuple[grpc.StatusCode, str, float]:
-    """Code, reason and the delay before another try (0 without one)."""
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    for packed in rpc_status.from_call(error).details:
-        packed.Unpack(info)
-        packed.Unpack(retry)
-    assert info.domain == "mnemic.dev"
-    return error.code(), info.reason, retry.retry_delay.ToMicroseconds() / 1e6
-
-
-def refused(channel: grpc.Channel, method: str = "echo") -> tuple[grpc.StatusCode, str, float]:
-    with pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(f"/t.T/{method}")(b"", timeout=TIMEOUT)
-    return refusal(caught.value)
 
 
 @pytest.mark.parametrize("service", ["", "mnemic.v1.MemoryService", "mnemic.v1.AdminService"])
@@ -86,40 +58,6 @@ def test_python_goes_away_and_comes_back(python, start_python, channel, front):
     assert next(watch).status == SERVING
     assert channel.unary_unary("/t.T/echo")(b"back", timeout=TIMEOUT) == b"back"
     watch.cancel()
-
-
-PROGRAM = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
-import grpc
-from behind import Behind, Seen
-server = grpc.server(ThreadPoolExecutor(4), handlers=[Behind(Seen())])
-server.add_insecure_port("unix:" + sys.argv[1])
-server.start()
-print("here", flush=True)
-server.wait_for_termination()
-"""
-
-
-def test_python_is_killed_in_the_midst_of_calls(python_socket, start_front):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    command = [sys.executable, "-c", PROGRAM, str(python_socket)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "here\n"
-        front = start_front()
-        with open_channel(front.address) as channel:
-            waiting = channel.unary_unary("/t.T/wait").future(b"", timeout=TIMEOUT)
-            requests = itertools.chain([b"a"], iter(threading.Event().wait, True))
-            stream = channel.stream_stream("/t.T/both")(requests, timeout=TIMEOUT)
-            assert next(stream) == b"a"
-            assert comes_true(lambda: front.load()["relayed_calls"] == 2)
-            process.send_signal(signal.SIGKILL)
-            assert refusal(waiting)[:2] == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
-            with pytest.raises(grpc.RpcError) as caught:
-                next(stream)
-            assert refusal(caught.value)[:2] == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
-            assert health(channel) == NOT_SERVING
-            assert comes_true(lambda: front.load()["calls"] == 0)
 
 
 def test_without_python_there_is_no_front(start_front):

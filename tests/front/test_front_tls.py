@@ -1,9 +1,15 @@
 """TLS and mutual TLS, the same at both servers."""
 
-import subprocess
+import shutil
+import ssl
+import stat
+from pathlib import Path
 
 import grpc
 import pytest
+from behind import comes_true
+from certificates import Authority
+from structlog.testing import capture_logs
 
 from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import MnemicError
@@ -13,33 +19,6 @@ from mnemic.v1 import memory_service_pb2_grpc, resources_pb2
 
 TIMEOUT = 20.0
 ANNA = resources_pb2.Scope(user_id="anna")
-
-
-class Authority:
-    """Makes certificates."""
-
-    def __init__(self, directory) -> None:
-        self._directory = directory
-        self.certificate, self._key = directory / "ca.pem", directory / "ca.key"
-        self._openssl("req", "-x509", *self._new("ca", "-keyout", self._key, "-out", self.certificate))
-
-    def issue(self, name: str):
-        """A certificate for this machine, and its key."""
-        key, request, certificate = (self._directory / f"{name}.{part}" for part in ("key", "csr", "pem"))
-        self._openssl("req", *self._new(name, "-keyout", key, "-out", request))
-        extensions = self._directory / "extensions"
-        extensions.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        signed = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial", "-extfile", extensions)
-        self._openssl("x509", "-req", "-days", "2", "-in", request, "-out", certificate, *signed)
-        return certificate, key
-
-    def _new(self, name, *rest):
-        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        return (*curve, "-days", "2", "-subj", f"/CN={name}", *rest)
-
-    @staticmethod
-    def _openssl(*arguments) -> None:
-        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)  # noqa: S607 (from the path)
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +106,91 @@ def test_a_key_of_another_certificate_is_refused(start, files, authority):
     _, other = authority.issue("another")
     with pytest.raises(MnemicError, match=r"server\.tls_"):
         start(**(files | {"tls_key": other}))
+
+
+def shown_certificate(address: str) -> str:
+    """What a new connection is shown."""
+    host, port = address.rsplit(":", 1)
+    return ssl.get_server_certificate((host, int(port)))
+
+
+@pytest.fixture
+def renewable(files, tmp_path):
+    """Copies of the files, which a test may change."""
+    return {name: Path(shutil.copy(path, tmp_path / path.name)) for name, path in files.items()}
+
+
+def renew(renewable, certificate, key) -> None:
+    """As a tool that renews does it: one file after the other, each at once."""
+    for path, new in zip(renewable.values(), (certificate, key), strict=True):
+        shutil.copy(new, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+
+def test_a_renewed_certificate_is_used_without_a_restart(start, renewable, authority):
+    server = start(**renewable)
+    before = shown_certificate(server.address)
+    assert before == renewable["tls_certificate"].read_text()
+    with grpc.secure_channel(server.address, grpc.ssl_channel_credentials(authority.certificate.read_bytes())) as old:
+        stub = memory_service_pb2_grpc.MemoryServiceStub(old)
+        search = pb.SearchMemoriesRequest(scope=ANNA, query="tea")
+        stub.SearchMemories(search, timeout=TIMEOUT)
+        renew(renewable, *authority.issue("renewed"))
+        assert comes_true(lambda: shown_certificate(server.address) == renewable["tls_certificate"].read_text())
+        assert shown_certificate(server.address) != before
+        stub.SearchMemories(search, timeout=TIMEOUT)
+    assert ask(server.address, authority.certificate) == 1
+
+
+def test_broken_new_files_leave_the_old_ones_and_are_said(start, renewable, authority, monkeypatch):
+    server = start(**renewable)
+    before = shown_certificate(server.address)
+    with capture_logs() as log:
+        renewable["tls_certificate"].write_text("nothing")
+        assert comes_true(lambda: any("former stay" in entry["event"] for entry in log))
+        assert shown_certificate(server.address) == before
+        renewable["tls_key"].unlink()
+        assert comes_true(lambda: sum("former stay" in entry["event"] for entry in log) == 2)
+        assert ask(server.address, authority.certificate) == 1
+        renew(renewable, *authority.issue("mended"))
+        assert comes_true(lambda: shown_certificate(server.address) != before)
+    errors = [entry["error"] for entry in log if entry["log_level"] == "error"]
+    assert "no certificate with its key" in errors[0]
+    assert "cannot read" in errors[1]
+    assert "PRIVATE KEY" not in str(log)
+
+
+def test_renewed_authorities_of_clients(start, renewable, authority, tmp_path, tmp_path_factory):
+    trusted = Path(shutil.copy(authority.certificate, tmp_path / "clients.pem"))
+    server = start(**renewable, tls_client_ca=trusted)
+    former = authority.issue("client")
+    assert ask(server.address, authority.certificate, former) == 1
+    later = Authority(tmp_path_factory.mktemp("later"))
+    trusted.write_bytes(later.certificate.read_bytes())
+    client = later.issue("client")
+
+    def comes_in(identity) -> bool:
+        try:
+            return ask(server.address, authority.certificate, identity) > 0
+        except grpc.RpcError:
+            return False
+
+    assert comes_true(lambda: comes_in(client))
+    assert is_turned_away(server.address, authority.certificate, former)
+
+
+def test_callers_of_the_same_user_need_no_certificate(start, files):
+    server = start(**files)
+    path = Path(server.local_address.removeprefix("unix:"))
+    assert ask(server.local_address) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    server.stop(0)
+    assert not path.parent.exists()
+
+
+def test_a_server_without_tls_is_reached_at_its_address(start, tmp_path):
+    server = start()
+    assert server.local_address == server.address
+    beside = start(unix_socket=tmp_path / "s")
+    assert beside.local_address == f"unix:{tmp_path / 's'}"

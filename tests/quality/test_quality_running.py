@@ -7,11 +7,12 @@ import pytest
 
 from bench.quality.corpora import Conversation, Corpus, Question, Turn
 from bench.quality.modes import DEFAULT, RRF, modes_of
-from bench.quality.remembering import Remembered, signals_of
+from bench.quality.remembering import Found, Remembered, signals_of
 from bench.quality.running import ALL, TokenCounter, answers_of, summaries_of
 from bench.quality.vectors import KnownVectors
 from mnemic import Memory
 from mnemic.embedding.install import pull_model
+from mnemic.model.search import StageTimings
 
 SPOKEN = datetime(2024, 5, 1, tzinfo=UTC)
 BODIES = ("My dog is called Rex.", "We went sailing off the coast.", "I bake bread every Sunday.")
@@ -78,6 +79,15 @@ def test_summaries_have_all_questions_and_each_kind(remembered, tokens):
         "other": (2, 0.0),
     }
     assert summaries["single"].by_question["recall@10"] == (1.0, 1.0)
+
+
+def test_what_asking_for_more_adds_comes_after_the_ten_in_its_order():
+    def found(*names):
+        return Found(tuple((name,) for name in names), names, (), StageTimings(), 0.0)
+
+    merged = found("b", "a").followed_by(found("a", "c", "b", "d"))
+    assert merged.bodies == ("b", "a", "c", "d")
+    assert merged.turns == (("b",), ("a",), ("c",), ("d",))
 
 
 def test_a_line_of_the_file_names_question_evidence_and_first_hits(remembered, tokens):

@@ -86,6 +86,10 @@ class ServerSettings(_Section):
     tls_key: Path | None = Field(None, description="PEM, the certificate's private key")
     tls_client_ca: Path | None = Field(None, description="PEM; only clients with a certificate of these may connect")
     max_connections: int = Field(1024, ge=1, le=100_000, description="connections to the front at once")
+    idle_seconds: float = Field(600.0, ge=1, le=86_400, description="a connection without calls is ended after this")
+    receive_seconds: float = Field(
+        30.0, ge=1, le=3600, description="time for a message to arrive, and 1 s more for each 64 KiB of it"
+    )
     max_workers: int = Field(8, ge=1, le=256, description="threads that serve calls")
     max_concurrent_streams: int = Field(4, ge=1, le=256, description="bulk streams served at once; below max_workers")
     max_pending_calls: int = Field(256, ge=1, le=100_000, description="calls that may wait for a thread")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +17,6 @@ from mnemic.server.tracing import FrontSpan
 FRONT_METADATA_BYTES = 512
 # Calls that are answered natively hold no thread: there may be many.
 _NATIVE_CALLS = 1024
-# A unix socket's path has 108 bytes on Linux and 104 elsewhere, with a zero at the end.
-_LONGEST_PATH = 100
 # The native side's names of what the settings call otherwise.
 _FIELDS = {"certificate": "tls_certificate", "key": "tls_key", "client_authorities": "tls_client_ca"}
 _LEVELS_OF_CALLS = frozenset({"debug", "info"})
@@ -43,30 +39,37 @@ _EMBEDDER_TOTALS = {
 
 
 class Front:
-    """The front of one server. The directory of the private socket is there from the start on, until `stop`.
+    """The front of one server.
 
     Args:
         settings: How it listens.
+        python_socket: Where the Python server listens for it.
+        local_socket: One more address, which only the same user reaches; None for none.
         secret: What it sends with relayed calls, so that the Python server knows them.
         authenticator: Who may come in; the Python server asks the same.
         native: What answers natively; closed with the front. None relays everything.
 
     Attributes:
-        python_address: Where the Python server shall listen, as grpcio writes it.
         address: The public address, with the port that was taken; empty before `start`.
     """
 
     def __init__(
-        self, settings: ServerSettings, secret: str, authenticator: _core.Authenticator, native: Native | None
+        self,
+        settings: ServerSettings,
+        secret: str,
+        authenticator: _core.Authenticator,
+        native: Native | None,
+        *,
+        python_socket: Path,
+        local_socket: Path | None,
     ) -> None:
         self._settings = settings
         self._secret = secret
         self._authenticator = authenticator
         self._native = native
-        self._directory = _private_directory()
-        self._socket = self._directory / "python.sock"
+        self._python_socket = python_socket
+        self._local_socket = local_socket
         self._listener: _core.Front | None = None
-        self.python_address = f"unix:{self._socket}"
         self.address = ""
 
     def start(self, services: Sequence[str], tls: TlsFiles | None) -> str:
@@ -87,7 +90,7 @@ class Front:
         try:
             self._listener = _core.Front(
                 settings.address,
-                self._socket,
+                self._python_socket,
                 secret=self._secret,
                 authenticator=self._authenticator,
                 answers=self._native.answers if self._native else None,
@@ -97,7 +100,9 @@ class Front:
                 max_connections=settings.max_connections,
                 max_calls=relayed + _NATIVE_CALLS,
                 max_relayed_calls=relayed,
-                unix_socket=settings.unix_socket,
+                idle_seconds=settings.idle_seconds,
+                receive_seconds=settings.receive_seconds,
+                unix_socket=self._local_socket,
                 tls_certificate=tls.certificate if tls else None,
                 tls_key=tls.key if tls else None,
                 tls_client_authorities=tls.client_authorities if tls else None,
@@ -153,6 +158,22 @@ class Front:
             for method, trace, span, parent, begin, end, code in self._listener.take_spans()
         ]
 
+    def replace_tls(self, files: TlsFiles) -> None:
+        """Accepts new connections with other files from now on; those that there are go on.
+
+        Raises:
+            MnemicError: INVALID_FIELD when a file is unusable; then the former stay.
+        """
+        if self._listener is None:
+            return
+        try:
+            self._listener.replace_tls(
+                certificate=files.certificate, key=files.key, client_authorities=files.client_authorities
+            )
+        except _core.CoreError as error:
+            _, field, words = error.args
+            raise invalid_field(f"server.{_FIELDS.get(field, field)}", words) from error
+
     def drain(self) -> None:
         """From now on refuses new calls; those in flight go on."""
         if self._listener:
@@ -164,7 +185,6 @@ class Front:
             self._listener.stop(grace_seconds)
         if self._native:
             self._native.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
 
 
 def relayed_calls(settings: ServerSettings) -> int:
@@ -174,13 +194,3 @@ def relayed_calls(settings: ServerSettings) -> int:
 
 def _distribution(name: str, bounds: Sequence[float], counts: Sequence[int], seconds: float) -> Distribution:
     return Distribution(name, tuple(bounds), tuple(counts), seconds)
-
-
-def _private_directory() -> Path:
-    """A new directory that only this user enters, with a path short enough for a socket in it."""
-    for parent in (None, "/tmp"):  # noqa: S108 (made by mkdtemp: a new name, mode 0700)
-        directory = Path(tempfile.mkdtemp(prefix="mnemic-", dir=parent))
-        if len(str(directory)) + len("/python.sock") <= _LONGEST_PATH:
-            return directory
-        directory.rmdir()
-    raise MnemicError(Reason.INTERNAL, "no directory for a socket: the paths of temporary files are too long")

@@ -31,7 +31,8 @@ from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
 from mnemic.server.metrics import Metrics
-from mnemic.server.tls import TlsFiles, read_tls
+from mnemic.server.sockets import SocketDirectory
+from mnemic.server.tls import PythonCertificates, TlsFiles, TlsReload, read_tls, signature
 from mnemic.server.tracing import Tracing
 from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_pb2
 
@@ -47,6 +48,7 @@ class MnemicServer:
 
     Attributes:
         address: Where it listens, with the port that was taken; empty before `start`.
+        local_address: Where callers of the same user on this machine reach it, always without TLS.
         gate: Who may come in.
         metrics: Its figures.
         tracing: Where its spans go, if it makes any.
@@ -54,6 +56,9 @@ class MnemicServer:
 
     def __init__(self, engine: Engine, settings: ServerSettings | None = None) -> None:
         self.address = ""
+        self.local_address = ""
+        self._sockets: SocketDirectory | None = None
+        self._reload: TlsReload | None = None
         self._settings = settings or engine.settings.server
         self._workers = ThreadPoolExecutor(self._settings.max_workers, thread_name_prefix="mnemic-call")
         self._health_workers = ThreadPoolExecutor(1, thread_name_prefix="mnemic-health")
@@ -125,28 +130,55 @@ class MnemicServer:
         asked = self._settings.address
         if self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no authentication: whoever reaches this address reads and writes everything", address=asked)
+        seen = signature(self._settings)
         tls = read_tls(self._settings)
         if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
         self.metrics.serve()
         try:
-            if self._settings.front:
-                self._start_behind_front(tls)
-            else:
-                self.address = self._listen(tls)
-                self._server.start()
+            self._start_listening(tls)
         except BaseException:
+            self._forget_sockets()
             self.metrics.close()
             raise
+        if self._reload is not None:
+            self._reload.start(seen)
         for name in ("", *self._names):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self.address
 
-    def _start_behind_front(self, tls: TlsFiles | None) -> None:
-        front = Front(self._settings, self.gate.front_secret, self._authority.authenticator, self._engine.open_native())
+    def _start_listening(self, tls: TlsFiles | None) -> None:
+        settings = self._settings
+        local = settings.unix_socket
+        speaks_tls = tls is not None and not settings.address.startswith("unix:")
+        if settings.front or (speaks_tls and local is None):
+            self._sockets = SocketDirectory()
+            if speaks_tls and local is None:
+                # Local commands know nothing of certificates.
+                local = self._sockets.local
+        if settings.front and self._sockets is not None:
+            self._start_behind_front(tls, self._sockets.python, local)
+        else:
+            self.address = self._listen(tls, local)
+            self._server.start()
+        self.local_address = self.address if local is None else f"unix:{local.absolute()}"
+
+    def _forget_sockets(self) -> None:
+        if self._sockets is not None:
+            self._sockets.remove()
+
+    def _start_behind_front(self, tls: TlsFiles | None, python_socket: Path, local: Path | None) -> None:
+        front = Front(
+            self._settings,
+            self.gate.front_secret,
+            self._authority.authenticator,
+            self._engine.open_native(),
+            python_socket=python_socket,
+            local_socket=local,
+        )
         try:
-            self._server.add_insecure_port(front.python_address)
+            self._server.add_insecure_port(f"unix:{python_socket}")
             self._server.start()
             self.address = front.start(self._names, tls)
         except BaseException:
@@ -154,22 +186,26 @@ class MnemicServer:
             front.stop(0)
             raise
         self._front = front
+        if tls is not None:
+            self._reload = TlsReload(self._settings, front.replace_tls)
         self.metrics.watch_front(front)
         if self.tracing is not None:
             self.tracing.drain(front)
 
-    def _listen(self, tls: TlsFiles | None) -> str:
+    def _listen(self, tls: TlsFiles | None, local: Path | None) -> str:
         asked = self._settings.address
         try:
             if tls is None or asked.startswith("unix:"):
                 port = self._server.add_insecure_port(asked)
             else:
-                port = self._server.add_secure_port(asked, tls.credentials())
+                certificates = PythonCertificates(tls)
+                port = self._server.add_secure_port(asked, certificates.credentials)
+                self._reload = TlsReload(self._settings, certificates.replace)
         except RuntimeError as error:
             description = f"cannot listen on {asked}: it is in use, not this machine's, or not permitted"
             raise invalid_field("server.address", description) from error
-        if self._settings.unix_socket is not None:
-            self._listen_privately(self._settings.unix_socket)
+        if local is not None:
+            self._listen_privately(local)
         return asked if asked.startswith("unix:") else f"{asked.rpartition(':')[0]}:{port}"
 
     def _listen_privately(self, path: Path) -> None:
@@ -185,6 +221,8 @@ class MnemicServer:
         Args:
             drain_seconds: After this, calls in flight are cancelled; the settings' value when None.
         """
+        if self._reload is not None:
+            self._reload.stop()
         if self._front:
             self._front.drain()
         self._health.enter_graceful_shutdown()
@@ -197,6 +235,7 @@ class MnemicServer:
             # What it answers itself may still be waiting for the model.
             self._front.stop(max(_FLUSH_SECONDS, grace - (time.monotonic() - started)))
         # A cancelled call's thread may still be at work: the engine must outlive it.
+        self._forget_sockets()
         self._workers.shutdown(wait=True)
         self._health_workers.shutdown(wait=True)
         self.metrics.close()
@@ -248,8 +287,11 @@ def _concurrent_calls(settings: ServerSettings) -> int:
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    # The front's own connections are to stay.
+    idle = [] if settings.front else [("grpc.max_connection_idle_ms", round(settings.idle_seconds * 1000))]
     metadata_bytes = settings.max_metadata_bytes + (FRONT_METADATA_BYTES if settings.front else 0)
     return [
+        *idle,
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         # What a caller asks for may be larger than what it may send: a thousand memories of the longest kind.
         ("grpc.max_send_message_length", -1),
@@ -294,7 +336,7 @@ def serve(
         _StopSignal() as stop_signal,
         MnemicServer(engine) as server,
     ):
-        engine.announce(server.address)
+        engine.announce(server.local_address)
         _log.info("serving", address=server.address, data_directory=str(settings.data_directory))
         sys.stdout.write(f"mnemic serving on {server.address}\n")
         sys.stdout.flush()

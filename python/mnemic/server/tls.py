@@ -1,15 +1,23 @@
-"""TLS of the public port, the same for both servers."""
+"""TLS of the public port, the same for both servers: its files, and what happens when they change."""
 
 from __future__ import annotations
 
 import ssl
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import structlog
 
 from mnemic.engine.settings import ServerSettings
-from mnemic.model.errors import invalid_field
+from mnemic.model.errors import MnemicError, invalid_field
+
+_LOOK_SECONDS = 2.0
+_log = structlog.get_logger("mnemic.server")
+# Of each file the time of its last change, its size and its number; None for one that is not there.
+_Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -26,13 +34,103 @@ class TlsFiles:
     key: bytes
     client_authorities: bytes | None
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """What a grpcio server listens with."""
-        return grpc.ssl_server_credentials(
-            [(self.key, self.certificate)],
-            root_certificates=self.client_authorities,
-            require_client_auth=self.client_authorities is not None,
+
+class PythonCertificates:
+    """What a grpcio server listens with.
+
+    Args:
+        files: With which it begins.
+    """
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._next: TlsFiles | None = None
+        self.credentials = grpc.dynamic_ssl_server_credentials(
+            _configuration(files),
+            self._fetch,  # type: ignore[arg-type]  # the stubs do not know of None, which keeps the former
+            require_client_authentication=files.client_authorities is not None,
         )
+
+    def replace(self, files: TlsFiles) -> None:
+        """Accepts new connections with other files from now on; those that there are go on."""
+        self._next = files
+
+    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        # Asked before each handshake; None keeps the former.
+        files, self._next = self._next, None
+        return None if files is None else _configuration(files)
+
+
+def _configuration(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration(
+        [(files.key, files.certificate)], root_certificates=files.client_authorities
+    )
+
+
+class TlsReload:
+    """Looks every two seconds whether the files have changed, such as by a renewal, and hands them on if they are good.
+
+    Others are said once in the log, and the former stay until the files change again.
+
+    Args:
+        settings: Names the files.
+        use: Takes the new ones; raises MnemicError for what it cannot use.
+    """
+
+    def __init__(self, settings: ServerSettings, use: Callable[[TlsFiles], None]) -> None:
+        self._settings = settings
+        self._use = use
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="mnemic-tls", daemon=True)
+
+    def start(self, seen: _Signature) -> None:
+        """Begins.
+
+        Args:
+            seen: The `signature` of the files, from before those in use were read.
+        """
+        self._seen = seen
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        now = signature(self._settings)
+        if now == self._seen:
+            return
+        self._seen = now
+        try:
+            files = read_tls(self._settings)
+            if files is not None:
+                self._use(files)
+        except MnemicError as error:
+            _log.error("the changed TLS files cannot be used; the former stay in use", error=error.message)
+        else:
+            _log.info("TLS files changed; new connections use them", certificate=str(self._settings.tls_certificate))
+
+
+def signature(settings: ServerSettings) -> _Signature:
+    """What changes when one of the files does."""
+    return tuple(
+        _stamp(path.expanduser())
+        for path in (settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        if path is not None
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read_tls(settings: ServerSettings) -> TlsFiles | None:

@@ -29,8 +29,6 @@ use crate::watching::{Subject, Watch, Watched};
 /// A request for health has a name in it: it is not read when it is larger than any.
 const MAX_HEALTH_BYTES: usize = 4096;
 const HEALTH_TIME: Duration = Duration::from_secs(10);
-/// How long a message may take to arrive that might be answered here.
-const READ_TIME: Duration = Duration::from_secs(30);
 /// HTTP/2 counts so much for each header beside its name and value.
 const HEADER_OVERHEAD: usize = 32;
 const MAX_CALL_ID: usize = 128;
@@ -179,13 +177,15 @@ impl Admitted<'_> {
         body: Incoming,
     ) -> Result<Response<Reply>, h2::Error> {
         // Who sends a message without end, and no deadline, must not keep a place for ever.
-        let latest = Instant::now() + READ_TIME;
-        let deadline = self
-            .deadline
-            .map_or(latest, |deadline| deadline.min(latest));
-        let read = match within(Some(deadline), self.read(body)).await {
+        let latest = Instant::now() + self.shared.settings.receive_time;
+        let callers = self.deadline.filter(|deadline| *deadline <= latest);
+        let read = match within(Some(callers.unwrap_or(latest)), self.read(body)).await {
             Ok(Ok(read)) => read,
-            Ok(Err(refusal)) | Err(refusal) => return Ok(refused(&refusal, &self.call_id)),
+            Ok(Err(refusal)) => return Ok(refused(&refusal, &self.call_id)),
+            Err(deadline_exceeded) => {
+                let late = callers.map_or_else(Refusal::request_late, |_| deadline_exceeded);
+                return Ok(refused(&late, &self.call_id));
+            }
         };
         let (message, body) = match read {
             Read::Message { message, body } => (message, body),

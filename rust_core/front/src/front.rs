@@ -16,8 +16,8 @@ use crate::dispatch::Shared;
 use crate::health::Health;
 use crate::listener::{Connections, Listener, listen_tcp, listen_unix};
 use crate::relay::Relay;
-use crate::settings::Settings;
-use crate::tls::{TlsError, acceptor};
+use crate::settings::{Settings, TlsFiles};
+use crate::tls::{Certificates, TlsError};
 use crate::watching::{Distribution, Watch};
 
 /// The Python server listens when the front starts: it is there at once or there is a defect.
@@ -71,6 +71,7 @@ pub struct Front {
     runtime: Mutex<Option<Runtime>>,
     shared: Arc<Shared>,
     connections: Arc<Connections>,
+    tls: Option<Arc<Certificates>>,
     address: String,
     process: u32,
 }
@@ -89,7 +90,9 @@ impl Front {
         let runtime = threads().map_err(StartError::Threads)?;
         let health = Arc::new(Health::new(&settings.services));
         let watch = Watch::start(settings.watch).map_err(StartError::Threads)?;
-        let relay = Relay::new(&settings.python_socket, secret, settings.max_relayed_calls);
+        let relay = Relay::new(&settings, secret);
+        let tls = settings.tls.as_ref().map(Certificates::new).transpose()?;
+        let tls = tls.map(Arc::new);
         let shared = Arc::new(Shared {
             activity: Activity::new(&settings),
             relay: Arc::new(relay),
@@ -101,7 +104,7 @@ impl Front {
         });
         let connections = Connections::new(shared.clone());
         let entered = runtime.enter();
-        let (listeners, address) = listen(&shared.settings)?;
+        let (listeners, address) = listen(&shared.settings, tls.as_ref())?;
         shared.relay.keep(&shared.health);
         runtime.block_on(async {
             tokio::time::timeout(PYTHON_TIME, shared.health.wait_for_python())
@@ -116,6 +119,7 @@ impl Front {
             runtime: Mutex::new(Some(runtime)),
             shared,
             connections,
+            tls,
             address,
             process: std::process::id(),
         })
@@ -151,6 +155,14 @@ impl Front {
     /// Where the time of what it answers itself went.
     pub fn stages(&self) -> Vec<(&'static str, Distribution)> {
         self.shared.answers.stages()
+    }
+
+    /// Accepts new connections with other files from now on; those that there are go on. Nothing without TLS.
+    ///
+    /// # Errors
+    /// When a file is unusable; then the former stay.
+    pub fn replace_tls(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.replace(files))
     }
 
     /// From now on refuses new calls as a server that shuts down; those in flight go on.
@@ -201,12 +213,14 @@ fn threads() -> io::Result<Runtime> {
         .build()
 }
 
-fn listen(settings: &Settings) -> Result<(Vec<Listener>, String), StartError> {
+fn listen(
+    settings: &Settings,
+    tls: Option<&Arc<Certificates>>,
+) -> Result<(Vec<Listener>, String), StartError> {
     let failed = |address: &str| {
         let address = address.to_owned();
         move |source| StartError::Listen { address, source }
     };
-    let tls = settings.tls.as_ref().map(acceptor).transpose()?;
     let asked = settings.address.as_str();
     let (mut listeners, address) = if let Some(path) = asked.strip_prefix(UNIX) {
         let listener = listen_unix(Path::new(path)).map_err(failed(asked))?;
@@ -215,7 +229,7 @@ fn listen(settings: &Settings) -> Result<(Vec<Listener>, String), StartError> {
         let (sockets, port) = listen_tcp(asked).map_err(failed(asked))?;
         let listeners = sockets
             .into_iter()
-            .map(|socket| Listener::Tcp(socket, tls.clone()))
+            .map(|socket| Listener::Tcp(socket, tls.cloned()))
             .collect();
         let host = asked.rsplit_once(':').map_or(asked, |(host, _)| host);
         (listeners, format!("{host}:{port}"))

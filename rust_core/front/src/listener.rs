@@ -16,11 +16,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use crate::dispatch::{Shared, serve};
+use crate::gathering::gathering;
 use crate::preface::{PREFACE, Replayed};
+use crate::presence::Presence;
+use crate::reply::hold_open;
 use crate::settings::{
     CONNECTION_WINDOW, HANDSHAKE_TIME, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MAX_ERROR_RESETS,
     MAX_FRAME, MAX_PENDING_RESETS, STREAM_WINDOW, STREAMS_PER_CONNECTION,
 };
+use crate::tls::Certificates;
 
 const BACKLOG: u32 = 1024;
 /// When a connection cannot be accepted for want of something that others may give back.
@@ -138,23 +142,34 @@ impl Connections {
         if !matches!(read, Ok(Ok(_))) || first != *PREFACE {
             return;
         }
-        let stream = TokioIo::new(Replayed::new(stream));
-        let shared = self.shared.clone();
-        let service = service_fn(move |request| serve(shared.clone(), request));
+        let (stream, outbox) = gathering(Replayed::new(stream));
+        let stream = TokioIo::new(stream);
+        let (shared, presence) = (self.shared.clone(), Presence::new());
+        let entering = presence.clone();
+        let service = service_fn(move |request| {
+            let (open, answer) = (entering.enter(), serve(shared.clone(), request));
+            async move { answer.await.map(|response| hold_open(response, open)) }
+        });
         let mut connection = pin!(self.http.serve_connection(stream, service));
         // How a connection ends is its client's affair.
         tokio::select! {
-            _ = &mut connection => return,
+            () = outbox.carry(connection.as_mut()) => return,
             _ = closing.wait_for(|closing| *closing) => {}
+            () = presence.idle_for(self.shared.settings.idle_time) => {}
         }
+        // What the client had begun before it heard of this is still answered.
         connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+        tokio::select! {
+            () = outbox.carry(connection) => {}
+            // It does not hear.
+            () = presence.idle_for(HANDSHAKE_TIME) => {}
+        }
     }
 }
 
 /// One listening socket.
 pub(crate) enum Listener {
-    Tcp(TcpListener, Option<TlsAcceptor>),
+    Tcp(TcpListener, Option<Arc<Certificates>>),
     Unix {
         listener: UnixListener,
         _file: OwnedSocketFile,
@@ -173,7 +188,10 @@ impl Listener {
                 let (stream, _) = listener.accept().await?;
                 // Answers are small and complete: nothing is won by waiting for more.
                 stream.set_nodelay(true)?;
-                Ok(Accepted::Tcp(stream, tls.clone()))
+                Ok(Accepted::Tcp(
+                    stream,
+                    tls.as_ref().map(|tls| tls.acceptor()),
+                ))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;

@@ -1,20 +1,42 @@
-//! Passes the body of a request on, frame by frame.
+//! Passes the body of a request on, frame by frame, as long as it comes in time.
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body, Frame, Incoming};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::pace::Pace;
+
+/// Whether a caller took too long to send its request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lateness(Arc<AtomicBool>);
+
+impl Lateness {
+    pub(crate) fn is_late(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
 
 /// A body on its way; dropping it ends that.
 pub(crate) struct Pumping(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Pumping {
-    pub(crate) fn new(running: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(Box::pin(running))
+    /// Passes `begun` and then the rest on, as `pump` does. One that comes too late resets the stream and is noted.
+    pub(crate) fn new(
+        begun: Bytes,
+        rest: Incoming,
+        stream: SendStream<Bytes>,
+        pace: Pace,
+        lateness: Lateness,
+    ) -> Self {
+        Self(Box::pin(pump(begun, rest, stream, pace, lateness)))
     }
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -44,37 +66,88 @@ pub(crate) fn first_frame(body: &mut Option<Incoming>) -> Bytes {
     frame.into_data().unwrap_or_default()
 }
 
+/// What the next step of a body is.
+enum Step {
+    /// Python ended the stream: nobody waits for the rest.
+    Ended,
+    /// The caller took too long.
+    Late,
+    /// There is no more.
+    Done,
+    /// The caller broke off.
+    Lost,
+    /// More of it.
+    Frame(Frame<Bytes>),
+}
+
 /// Passes `begun` and then the rest on. A caller who breaks off resets the stream; a stream that Python ends stops this.
-pub(crate) async fn pump(begun: Bytes, mut rest: Incoming, mut stream: SendStream<Bytes>) {
-    if !begun.is_empty() && send(&mut stream, begun, false).await.is_err() {
+async fn pump(
+    begun: Bytes,
+    mut rest: Incoming,
+    mut stream: SendStream<Bytes>,
+    mut pace: Pace,
+    lateness: Lateness,
+) {
+    if !begun.is_empty() && pass(&mut stream, begun, false, &mut pace).await.is_err() {
         return;
     }
     loop {
-        let frame = poll_fn(|context| {
-            // Also woken when Python ends the stream: nobody waits for the rest then.
-            if stream.poll_reset(context).is_ready() {
-                return Poll::Ready(Err(()));
+        let frame = match next(&mut rest, &mut stream, &pace).await {
+            Step::Ended => return,
+            Step::Late => {
+                lateness.0.store(true, Relaxed);
+                return stream.send_reset(Reason::CANCEL);
             }
-            Poll::Ready(Ok(ready!(Pin::new(&mut rest).poll_frame(context))))
-        })
-        .await;
-        let sent = match frame {
-            Err(()) => return,
             // An error means that the stream has ended, which the answer tells.
-            Ok(None) => return drop(stream.send_data(Bytes::new(), true)),
-            Ok(Some(Err(_))) => return stream.send_reset(Reason::CANCEL),
-            Ok(Some(Ok(frame))) => {
-                let Ok(data) = frame.into_data() else {
-                    continue; // gRPC has no trailers of requests
-                };
-                let last = rest.is_end_stream();
-                send(&mut stream, data, last).await.map(|()| last)
-            }
+            Step::Done => return drop(stream.send_data(Bytes::new(), true)),
+            Step::Lost => return stream.send_reset(Reason::CANCEL),
+            Step::Frame(frame) => frame,
         };
-        if sent.is_err() || sent == Ok(true) {
+        let Ok(data) = frame.into_data() else {
+            continue; // gRPC has no trailers of requests
+        };
+        let last = rest.is_end_stream();
+        if pass(&mut stream, data, last, &mut pace).await.is_err() || last {
             return;
         }
     }
+}
+
+/// Waits for more of the body, until it is due.
+async fn next(rest: &mut Incoming, stream: &mut SendStream<Bytes>, pace: &Pace) -> Step {
+    let step = poll_fn(|context| {
+        // Also woken when Python ends the stream.
+        if stream.poll_reset(context).is_ready() {
+            return Poll::Ready(Step::Ended);
+        }
+        Poll::Ready(match ready!(Pin::new(&mut *rest).poll_frame(context)) {
+            None => Step::Done,
+            Some(Err(_)) => Step::Lost,
+            Some(Ok(frame)) => Step::Frame(frame),
+        })
+    });
+    let Some(due) = pace.due() else {
+        return step.await;
+    };
+    tokio::select! {
+        biased;
+        step = step => step,
+        () = sleep_until(due) => Step::Late,
+    }
+}
+
+/// Sends a piece; the time for which the other side has no room is not the caller's.
+async fn pass(
+    stream: &mut SendStream<Bytes>,
+    data: Bytes,
+    last: bool,
+    pace: &mut Pace,
+) -> Result<(), ()> {
+    pace.came(&data);
+    let began = Instant::now();
+    let sent = send(stream, data, last).await;
+    pace.grant(began.elapsed());
+    sent
 }
 
 /// Sends when the other side has room.

@@ -138,6 +138,14 @@ impl Refusal {
         )
     }
 
+    /// What a call hears whose request did not arrive in time.
+    pub fn request_late() -> Self {
+        Self::new(
+            Reason::DeadlineExceeded,
+            "the request did not arrive in the time that it may take (server.receive_seconds)",
+        )
+    }
+
     /// The status as trailing metadata.
     pub fn trailers(&self, call_id: &HeaderValue) -> HeaderMap {
         let status =

@@ -5,7 +5,7 @@
 //! other: dropping a body resets its stream.
 
 use std::future::poll_fn;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -27,10 +27,11 @@ use crate::activity::CallGuard;
 use crate::framing::write_timeout;
 use crate::health::Health;
 use crate::learning::Learning;
-use crate::pump::{Pumping, first_frame, pump};
+use crate::pace::Pace;
+use crate::pump::{Lateness, Pumping, first_frame};
 use crate::refusal::Refusal;
 use crate::reply::{Reply, refused, relayed};
-use crate::settings::{MAX_FRAME, STREAM_WINDOW};
+use crate::settings::{MAX_FRAME, STREAM_WINDOW, Settings};
 
 /// The header by which Python knows who relayed a call.
 pub(crate) const FRONT: HeaderName = HeaderName::from_static("x-mnemic-front");
@@ -49,6 +50,7 @@ pub(crate) struct Relay {
     connections: [RwLock<Option<SendRequest<Bytes>>>; CONNECTIONS],
     next: AtomicUsize,
     max_relayed_calls: usize,
+    receive_time: Duration,
 }
 
 /// A call to pass on.
@@ -70,13 +72,14 @@ pub(crate) struct Outgoing {
 }
 
 impl Relay {
-    pub(crate) fn new(socket: &Path, secret: HeaderValue, max_relayed_calls: usize) -> Self {
+    pub(crate) fn new(settings: &Settings, secret: HeaderValue) -> Self {
         Self {
-            socket: socket.to_owned(),
+            socket: settings.python_socket.clone(),
             secret,
             connections: [const { RwLock::new(None) }; CONNECTIONS],
             next: AtomicUsize::new(0),
-            max_relayed_calls,
+            max_relayed_calls: settings.max_relayed_calls,
+            receive_time: settings.receive_time,
         }
     }
 
@@ -162,10 +165,12 @@ impl Relay {
         if begun.is_empty() {
             begun = first_frame(&mut rest);
         }
+        let pace = Pace::of(head.uri.path(), self.receive_time);
+        let lateness = Lateness::default();
         let Ok((answer, stream)) = sender.send_request(self.request(head, deadline), false) else {
             return Ok(away());
         };
-        let mut pumping = start_pump(begun, rest, stream);
+        let mut pumping = start_pump(begun, rest, stream, pace, lateness.clone());
         let head = head_of(answer, &mut pumping);
         let answer = match deadline {
             None => head.await,
@@ -176,7 +181,9 @@ impl Relay {
         };
         let (head, body) = match answer {
             Ok(answer) => answer.into_parts(),
-            Err(error) => return lost(error).map(|refusal| refused(&refusal, &call_id)),
+            Err(error) => {
+                return lost(error, &lateness).map(|refusal| refused(&refusal, &call_id));
+            }
         };
         let body = Relayed {
             body: Some(body),
@@ -184,6 +191,7 @@ impl Relay {
             deadline: deadline.map(|at| Box::pin(tokio::time::sleep_until(at + COURTESY))),
             call_id,
             learning,
+            lateness,
             // From here on the caller's stream goes on by itself, since its answers may be read late or never.
             _pumping: pumping.map(Pumping::spawn),
         };
@@ -236,13 +244,15 @@ fn start_pump(
     begun: Bytes,
     rest: Option<Incoming>,
     mut stream: SendStream<Bytes>,
+    pace: Pace,
+    lateness: Lateness,
 ) -> Option<Pumping> {
     let Some(rest) = rest else {
         // An error means that the stream is reset already, which the answer tells.
         let _ = stream.send_data(begun, true);
         return None;
     };
-    Some(Pumping::new(pump(begun, rest, stream)))
+    Some(Pumping::new(begun, rest, stream, pace, lateness))
 }
 
 /// The head of the answer; meanwhile the request goes on.
@@ -261,8 +271,12 @@ async fn head_of(
     .await
 }
 
-/// What an error of Python's stream means: its own end of the call, or the loss of the connection.
-fn lost(error: h2::Error) -> Result<Refusal, h2::Error> {
+/// What an error of Python's stream means: its own end of the call, ours for a caller who is too slow, or the loss of the
+/// connection.
+fn lost(error: h2::Error, lateness: &Lateness) -> Result<Refusal, h2::Error> {
+    if lateness.is_late() {
+        return Ok(Refusal::request_late());
+    }
     if error.is_reset() && error.is_remote() {
         return Err(error);
     }
@@ -277,6 +291,7 @@ pub(crate) struct Relayed {
     deadline: Option<Pin<Box<Sleep>>>,
     call_id: HeaderValue,
     learning: Option<Learning>,
+    lateness: Lateness,
     _pumping: Option<tokio::task::JoinSet<()>>,
 }
 
@@ -326,7 +341,7 @@ impl Relayed {
 
     fn fail(&mut self, error: h2::Error) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         self.body = None;
-        match lost(error) {
+        match lost(error, &self.lateness) {
             Ok(refusal) => self.end(&refusal),
             Err(error) => Poll::Ready(Some(Err(error))),
         }

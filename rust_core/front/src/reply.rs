@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 use crate::activity::CallGuard;
 use crate::answers::Framed;
 use crate::health::Watching;
+use crate::presence::OpenCall;
 use crate::refusal::{CALL_ID, Refusal};
 use crate::relay::Relayed;
 use crate::watching::Watched;
@@ -23,6 +24,15 @@ pub(crate) struct Reply {
     content: Content,
     watched: Option<Watched>,
     _guard: Option<CallGuard>,
+    _open: Option<OpenCall>,
+}
+
+/// Has the call count as one of its connection's until its answer is through.
+pub(crate) fn hold_open(response: Response<Reply>, open: OpenCall) -> Response<Reply> {
+    response.map(|reply| Reply {
+        _open: Some(open),
+        ..reply
+    })
 }
 
 /// Has the call watched until its answer is through.
@@ -88,6 +98,7 @@ pub(crate) fn relayed(body: Relayed, guard: CallGuard) -> Response<Reply> {
         content: Content::Relayed(Box::new(body)),
         watched: None,
         _guard: Some(guard),
+        _open: None,
     })
 }
 
@@ -104,6 +115,7 @@ fn grpc_response(content: Content, guard: Option<CallGuard>) -> Response<Reply> 
         content,
         watched: None,
         _guard: guard,
+        _open: None,
     });
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response

@@ -30,6 +30,10 @@ pub struct Settings {
     pub max_calls: usize,
     /// Of these, how many may be at the Python server.
     pub max_relayed_calls: usize,
+    /// A connection on which no call was open for so long is ended.
+    pub idle_time: Duration,
+    /// How long a message may take to arrive, and a second more for each 64 KiB of it.
+    pub receive_time: Duration,
     /// What is wanted of log and traces.
     pub watch: WatchSettings,
 }
@@ -61,7 +65,7 @@ pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
 pub(crate) const CONNECTION_WINDOW: u32 = STREAMS_PER_CONNECTION * STREAM_WINDOW;
 /// Large messages travel in frames of this size.
 pub(crate) const MAX_FRAME: u32 = 64 * 1024;
-/// How long TLS and the first bytes of a connection may take.
+/// How long TLS and the first bytes of a connection may take, and the end of one that was told to end.
 pub(crate) const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Finds connections whose other end is gone.
 pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);

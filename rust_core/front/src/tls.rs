@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -30,11 +31,38 @@ impl TlsError {
     }
 }
 
+/// What accepts TLS connections, which can be changed while it serves.
+pub(crate) struct Certificates(RwLock<TlsAcceptor>);
+
+impl Certificates {
+    /// Of the files with which it begins.
+    ///
+    /// # Errors
+    /// As `acceptor`.
+    pub(crate) fn new(files: &TlsFiles) -> Result<Self, TlsError> {
+        acceptor(files).map(RwLock::new).map(Self)
+    }
+
+    /// Takes other files for the connections that come from now on.
+    ///
+    /// # Errors
+    /// As `acceptor`; then nothing has changed.
+    pub(crate) fn replace(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        *self.0.write() = acceptor(files)?;
+        Ok(())
+    }
+
+    /// What accepts the next connection.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        self.0.read().clone()
+    }
+}
+
 /// Makes what accepts TLS connections, of gRPC's version and nothing older than TLS 1.2.
 ///
 /// # Errors
 /// When a file holds nothing usable, or certificate and key do not belong together.
-pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(&files.certificate, "certificate")?;
     let key = PrivateKeyDer::from_pem_slice(&files.key)
         .map_err(|error| TlsError::new("key", &format!("it holds no private key: {error}")))?;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use mnemic_front::CLIENT_STREAMS;
+
 #[test]
 fn generated_messages_are_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -23,4 +25,27 @@ fn generated_messages_are_up_to_date() {
         std::fs::read_to_string(&checked_in).unwrap() == generated,
         "src/contract/v1.rs is not what proto/ gives: run `make generate` and commit what it writes"
     );
+}
+
+#[test]
+fn the_front_knows_which_callers_send_streams() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let services = ["memory", "lifecycle", "admin"];
+    let files = services.map(|name| format!("mnemic/v1/{name}_service.proto"));
+    let descriptors = protox::compile(files, [root]).unwrap();
+    let mut streams = Vec::new();
+    for file in &descriptors.file {
+        for service in &file.service {
+            for method in &service.method {
+                if method.client_streaming() {
+                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    streams.push(path);
+                }
+            }
+        }
+    }
+    let known = CLIENT_STREAMS
+        .iter()
+        .filter(|path| path.starts_with("/mnemic."));
+    assert_eq!(streams, known.copied().collect::<Vec<_>>());
 }

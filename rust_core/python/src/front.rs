@@ -38,7 +38,7 @@ impl Front {
     #[new]
     #[pyo3(signature = (
         address, python_socket, *, secret, authenticator, answers, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
-        max_relayed_calls, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None,
+        max_relayed_calls, idle_seconds, receive_seconds, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None,
         log_format = None, trace_ratio = None
     ))]
     #[expect(
@@ -58,6 +58,8 @@ impl Front {
         max_connections: usize,
         max_calls: usize,
         max_relayed_calls: usize,
+        idle_seconds: f64,
+        receive_seconds: f64,
         unix_socket: Option<PathBuf>,
         tls_certificate: Option<Vec<u8>>,
         tls_key: Option<Vec<u8>>,
@@ -84,6 +86,8 @@ impl Front {
             max_connections,
             max_calls,
             max_relayed_calls,
+            idle_time: seconds(idle_seconds),
+            receive_time: seconds(receive_seconds),
             watch: WatchSettings {
                 log: log_format.map(|format| match format {
                     "json" => LogFormat::Json,
@@ -163,6 +167,24 @@ impl Front {
             .collect()
     }
 
+    /// Accepts new connections with another certificate from now on.
+    #[pyo3(signature = (*, certificate, key, client_authorities))]
+    fn replace_tls(
+        &self,
+        certificate: Vec<u8>,
+        key: Vec<u8>,
+        client_authorities: Option<Vec<u8>>,
+    ) -> PyResult<()> {
+        self.refuse_elsewhere()?;
+        let files = TlsFiles {
+            certificate,
+            key,
+            client_authorities,
+        };
+        let replaced = self.0.replace_tls(&files);
+        replaced.map_err(|error| refusal(&StartError::Tls(error)))
+    }
+
     /// From now on refuses new calls.
     fn drain(&self) -> PyResult<()> {
         self.refuse_elsewhere()?;
@@ -173,8 +195,7 @@ impl Front {
     /// Ends it, after the calls in flight.
     fn stop(&self, py: Python<'_>, grace_seconds: f64) -> PyResult<bool> {
         self.refuse_elsewhere()?;
-        let grace = Duration::try_from_secs_f64(grace_seconds).unwrap_or_default();
-        Ok(py.detach(|| self.0.stop(grace)))
+        Ok(py.detach(|| self.0.stop(seconds(grace_seconds))))
     }
 }
 
@@ -187,6 +208,10 @@ impl Front {
         let words = "the front belongs to the process that started it; start another after a fork";
         Err(CoreError::new_err(("INTERNAL", "", words)))
     }
+}
+
+fn seconds(given: f64) -> Duration {
+    Duration::try_from_secs_f64(given).unwrap_or_default()
 }
 
 fn flat(name: &'static str, read: Distribution) -> Durations {

@@ -1,14 +1,15 @@
 //! One connection, and one call over it.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, Uri};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -21,9 +22,11 @@ use crate::plan::{self, Plan, Protocol};
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Sends requests. A clone shares the connection (HTTP/2 only).
+///
+/// HTTP/2 is spoken without hyper, whose client sends the head of a request and its message in two writes.
 pub(crate) enum Sender {
     Http1(http1::SendRequest<Full<Bytes>>),
-    Http2(http2::SendRequest<Full<Bytes>>),
+    Http2(h2::client::SendRequest<Bytes>),
 }
 
 impl Sender {
@@ -43,41 +46,51 @@ impl Sender {
         template: &Template,
         request: &plan::Request,
     ) -> Result<u16, Failure> {
-        let request = template.request(request)?;
-        let response = match self {
-            Self::Http1(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await?
-            }
-            Self::Http2(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await?
-            }
-        };
-        let (head, mut body) = response.into_parts();
-        let mut status = head.headers.get("grpc-status").cloned();
-        let mut length = 0;
-        while let Some(frame) = body.frame().await {
-            match frame?.into_data() {
-                Ok(data) => length += data.remaining(),
-                Err(frame) => {
-                    if let Ok(trailers) = frame.into_trailers() {
-                        status = trailers.get("grpc-status").cloned().or(status);
-                    }
-                }
-            }
+        let head = template.head(request)?;
+        match self {
+            Self::Http1(sender) => call_http1(sender, head, request.body.clone()).await,
+            Self::Http2(sender) => call_grpc(sender, head, request.body.clone()).await,
         }
-        if matches!(self, Self::Http1(_)) {
-            let is_ok = head.status == StatusCode::OK && length > 0;
-            return Ok(if is_ok { 0 } else { head.status.as_u16() });
-        }
-        let status = status.ok_or_else(|| format!("no grpc-status; HTTP {}", head.status))?;
-        let status: u16 = status.to_str()?.parse()?;
-        if status == 0 && length < 5 {
-            return Err("an answer without a message".into());
-        }
-        Ok(status)
     }
+}
+
+async fn call_http1(
+    sender: &mut http1::SendRequest<Full<Bytes>>,
+    head: Request<()>,
+    message: Bytes,
+) -> Result<u16, Failure> {
+    sender.ready().await?;
+    let request = head.map(|()| Full::new(message));
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let answer = body.collect().await?.to_bytes();
+    let is_ok = head.status == StatusCode::OK && !answer.is_empty();
+    Ok(if is_ok { 0 } else { head.status.as_u16() })
+}
+
+async fn call_grpc(
+    sender: &mut h2::client::SendRequest<Bytes>,
+    head: Request<()>,
+    message: Bytes,
+) -> Result<u16, Failure> {
+    poll_fn(|context| sender.poll_ready(context)).await?;
+    let (answer, mut stream) = sender.send_request(head, false)?;
+    stream.send_data(message, true)?;
+    let (head, mut body) = answer.await?.into_parts();
+    let mut length = 0;
+    while let Some(data) = body.data().await {
+        let data = data?;
+        length += data.len();
+        body.flow_control().release_capacity(data.len())?;
+    }
+    let trailers = body.trailers().await?;
+    let trailing = trailers.as_ref().and_then(|all| all.get("grpc-status"));
+    let status = trailing.or(head.headers.get("grpc-status"));
+    let status = status.ok_or_else(|| format!("no grpc-status; HTTP {}", head.status))?;
+    let status: u16 = status.to_str()?.parse()?;
+    if status == 0 && length < 5 {
+        return Err("an answer without a message".into());
+    }
+    Ok(status)
 }
 
 /// What all requests of a run share.
@@ -103,7 +116,7 @@ impl Template {
         }
     }
 
-    fn request(&self, request: &plan::Request) -> Result<Request<Full<Bytes>>, Failure> {
+    fn head(&self, request: &plan::Request) -> Result<Request<()>, Failure> {
         let mut builder = Request::post(request.path.as_str());
         match self.protocol {
             Protocol::Grpc => {
@@ -126,7 +139,7 @@ impl Template {
         for (name, value) in &self.headers {
             builder = builder.header(name, value);
         }
-        Ok(builder.body(Full::new(request.body.clone()))?)
+        Ok(builder.body(())?)
     }
 }
 
@@ -163,17 +176,15 @@ async fn shake_hands<S>(stream: S, protocol: Protocol) -> Result<Sender, Failure
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let stream = TokioIo::new(stream);
     Ok(match protocol {
         Protocol::Http1 => {
-            let (sender, connection) = http1::handshake(stream).await?;
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
             Sender::Http1(sender)
         }
         Protocol::Grpc => {
-            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .initial_stream_window_size(1 << 20)
+            let (sender, connection) = h2::client::Builder::new()
+                .initial_window_size(1 << 20)
                 .initial_connection_window_size(1 << 24)
                 .handshake(stream)
                 .await?;

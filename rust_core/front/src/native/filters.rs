@@ -40,28 +40,31 @@ fn value(message: contract::MetadataValue) -> Option<MetadataValue> {
     })
 }
 
-/// What a memory must fulfil so that a restricted credential may see it, as far as the scope does not see to it: each
+/// What a memory must fulfil so that a restricted credential may see it, as far as an exact match does not see to it: each
 /// restricted id is carried. None where the request does not ask for them, and so finds nothing.
 pub(super) fn restriction(
     restriction: &Restriction,
     scope: &ScopeIds,
     scope_match: ScopeMatch,
-    partitions: &[PartitionKey],
 ) -> Option<Vec<Filter>> {
     let mut conditions = Vec::new();
     for (field, id) in restriction.pairs() {
         if asked(scope, field) != Some(id) {
             return None;
         }
-        let is_owner =
-            |key: &PartitionKey| key.owner_kind == owner_kind(field) && key.owner_id == id;
-        if scope_match != ScopeMatch::Exact && !partitions.iter().all(is_owner) {
+        if scope_match != ScopeMatch::Exact {
             let value = MetadataValue::Text(id.to_owned());
             let condition = Filter::comparison(field, Operator::Equal as i64, vec![value]);
             conditions.push(condition.ok()?);
         }
     }
     Some(conditions)
+}
+
+/// Whether all memories of a partition fulfil that anyway: they carry its owner.
+pub(super) fn is_implied(restriction: &Restriction, partition: &PartitionKey) -> bool {
+    let mut ids = restriction.pairs();
+    ids.all(|(field, id)| partition.owner_kind == owner_kind(field) && partition.owner_id == id)
 }
 
 fn asked<'a>(scope: &'a ScopeIds, field: &str) -> Option<&'a str> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
 use mnemic_retrieval::fusion::Weights;
-use mnemic_retrieval::{PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
+use mnemic_retrieval::index::Residents;
+use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
 use super::settings::Settings;
@@ -23,13 +24,23 @@ pub(super) struct Search {
     pub(super) vector: QueryVector,
     scope: ScopeIds,
     scope_match: ScopeMatch,
-    filter: Option<Filter>,
+    filters: Filters,
     as_of_micros: Option<i64>,
     include_superseded: bool,
     top_k: usize,
     weights: Weights,
     min_score: f64,
     explain: bool,
+}
+
+/// What narrows a search beyond its scope.
+struct Filters {
+    /// What the request says.
+    asked: Option<Filter>,
+    /// With what a restricted credential may see.
+    restricted: Option<Filter>,
+    /// In which partitions the restriction is fulfilled anyway; looking at each row for it takes longer than the search.
+    implied: Vec<bool>,
 }
 
 /// The vector of a search.
@@ -70,15 +81,13 @@ impl Search {
             scope.app_id = scope.app_id.or(restriction.app_id);
         }
         let partitions = partitions(&principal.tenant, &scope, scope_match)?;
-        let mut conditions =
-            filters::restriction(&principal.scope, &scope, scope_match, &partitions)?;
-        if let Some(filter) = message.filter {
-            conditions.push(filters::filter(filter)?);
-        }
-        let filter = match conditions.len() {
-            0 | 1 => conditions.pop(),
-            _ => Some(Filter::all_of(conditions).ok()?),
+        let asked = match message.filter {
+            Some(filter) => vec![filters::filter(filter)?],
+            None => Vec::new(),
         };
+        let mut restricted = filters::restriction(&principal.scope, &scope, scope_match)?;
+        restricted.extend(asked.iter().cloned());
+        let is_implied = |key: &PartitionKey| filters::is_implied(&principal.scope, key);
         let as_of_micros = match message.as_of {
             Some(time) => Some(checks::micros(&time)?),
             None => None,
@@ -99,14 +108,18 @@ impl Search {
         }
         let vector = vector(&message.vector, &query, weights, dimension)?;
         Some(Self {
-            partitions,
             min_revision: message.min_revision,
             parts: checks::mask(message.read_mask.as_ref(), &HIT_PARTS)?,
             text: query,
             vector,
             scope,
             scope_match,
-            filter,
+            filters: Filters {
+                implied: partitions.iter().map(is_implied).collect(),
+                asked: every(asked).ok()?,
+                restricted: every(restricted).ok()?,
+            },
+            partitions,
             as_of_micros,
             include_superseded: message.include_superseded,
             top_k,
@@ -117,7 +130,7 @@ impl Search {
     }
 
     /// As the core takes it.
-    pub(super) fn request(&self, now_micros: i64) -> SearchRequest<'_> {
+    pub(super) fn request(&self, residents: &Residents, now_micros: i64) -> SearchRequest<'_> {
         SearchRequest {
             partitions: &self.partitions,
             scope: &self.scope,
@@ -127,7 +140,7 @@ impl Search {
                 QueryVector::Known(vector) => Some(vector),
                 QueryVector::None | QueryVector::Wanted => None,
             },
-            filter: self.filter.as_ref(),
+            filter: self.filter(residents),
             now_micros,
             as_of_micros: self.as_of_micros,
             include_superseded: self.include_superseded,
@@ -139,8 +152,29 @@ impl Search {
     }
 
     /// Whether each row is looked at for more than its scope and its place in the vectors.
-    pub(super) fn is_filtered(&self) -> bool {
-        self.filter.is_some()
+    pub(super) fn is_filtered(&self, residents: &Residents) -> bool {
+        self.filter(residents).is_some()
+    }
+
+    fn filter(&self, residents: &Residents) -> Option<&Filter> {
+        let Filters {
+            asked,
+            restricted,
+            implied,
+        } = &self.filters;
+        if residents.places().all(|place| implied[place]) {
+            asked.as_ref()
+        } else {
+            restricted.as_ref()
+        }
+    }
+}
+
+/// Conditions as one, if there are any.
+fn every(mut conditions: Vec<Filter>) -> Result<Option<Filter>, Error> {
+    match conditions.len() {
+        0 | 1 => Ok(conditions.pop()),
+        _ => Filter::all_of(conditions).map(Some),
     }
 }
 

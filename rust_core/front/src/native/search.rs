@@ -89,7 +89,7 @@ impl Searches {
         let mut rows = 0;
         for search in &self.all {
             let residents = shared.index.residents(&search.partitions)?;
-            let factor = if search.is_filtered() {
+            let factor = if search.is_filtered(&residents) {
                 ROWS_OF_A_FILTERED_ONE
             } else {
                 1
@@ -153,7 +153,7 @@ impl Searches {
         // Read before the partitions: what it reports is then a lower bound of what the hits reflect.
         let revision = shared.index.revision();
         let residents = shared.index.residents(&search.partitions)?;
-        let request = search.request(now_micros());
+        let request = search.request(&residents, now_micros());
         let outcome = shared.index.search_residents(&request, residents).ok()?;
         shared.note(search, &outcome);
         write_response(

@@ -5,9 +5,10 @@ use mnemic_front::contract::{
     Scope, SearchMemoriesRequest, SearchMemoriesResponse, SignalWeights, filter::Node,
     metadata_value::Kind,
 };
+use mnemic_retrieval::partition::{Memory, Row, ScopeIds};
 use prost_types::{FieldMask, Timestamp};
 
-use crate::support::{by_vector, by_words, key, native, restricted, text};
+use crate::support::{by_vector, by_words, key, memory, native, restricted, text};
 
 #[test]
 fn a_search_is_answered_with_lean_hits() {
@@ -262,4 +263,31 @@ fn a_restricted_credential_sees_what_carries_its_ids() {
         ..Restriction::default()
     };
     assert_eq!(hits(session), None, "the search does not name the session");
+}
+
+#[test]
+fn a_restricted_credential_sees_no_others_of_a_shared_session() {
+    let native = native();
+    let shared = Memory {
+        scope: ScopeIds {
+            session_id: text("s"),
+            ..ScopeIds::default()
+        },
+        ..memory(2, "the banana of a session")
+    };
+    let row: Row<Vec<u8>> = Row {
+        memory: shared,
+        vector: None,
+    };
+    native.index.apply(&key(4, "s"), &[row], &[]).unwrap();
+    native.index.set_resident(&key(4, "s"));
+    let mut request = by_words();
+    request.scope.as_mut().unwrap().session_id = text("s");
+    assert_eq!(native.search(&request).unwrap().hits.len(), 2);
+    let user = restricted(Restriction {
+        user_id: text("u"),
+        ..Restriction::default()
+    });
+    let found: SearchMemoriesResponse = native.ask_as(&user, Method::Search, &request).unwrap();
+    assert_eq!((found.hits.len(), found.considered), (1, 2));
 }

@@ -33,13 +33,18 @@ pub(super) struct Residency {
 }
 
 /// States of partitions that have everything that was committed when they were asked for.
-pub struct Residents(Vec<Arc<View>>);
+pub struct Residents(Vec<(usize, Arc<View>)>);
 
 impl Residents {
     /// How many rows they have.
     pub fn rows(&self) -> usize {
-        let rows = self.0.iter().map(|view| view.counts.live as usize);
+        let rows = self.0.iter().map(|(_, view)| view.counts.live as usize);
         rows.sum()
+    }
+
+    /// Which of the keys that were asked for have a partition at all, by their places.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|&(place, _)| place)
     }
 }
 
@@ -110,7 +115,7 @@ impl Index {
             match self.resident(key) {
                 Some(partition) => {
                     partition.marks.set_used();
-                    views.push(partition.view());
+                    views.push((place, partition.view()));
                 }
                 None if self.residency.empty(key).read().contains(key) => {}
                 None => return None,
@@ -129,7 +134,8 @@ impl Index {
         request: &SearchRequest<'_>,
         residents: Residents,
     ) -> Result<SearchOutcome, Error> {
-        self.search_views(request, residents.0.into_iter())
+        let views = residents.0.into_iter().map(|(_, view)| view);
+        self.search_views(request, views)
     }
 
     /// The last version of a memory in a resident partition, ended or not. None: it is not there, or a writer is at work
