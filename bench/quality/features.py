@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +50,17 @@ class FeatureTable:
     def load(cls, path: Path) -> Self:
         with np.load(path) as kept:
             return cls(**{part.name: kept[part.name] for part in fields(cls)})
+
+    def pooled(self, best: int) -> Self:
+        """Without the candidates that no signal has among the best so many of their question."""
+        kept = np.zeros(len(self.question), bool)
+        for column in self.raw.T:
+            # By question, then by descending signal; a place within the question is a place less where it begins.
+            order = np.lexsort((-column, self.question))
+            begins = np.searchsorted(self.question, self.question)
+            kept[order] |= (np.arange(len(order)) - begins < best) & (column[order] != 0)
+        rows = {name: getattr(self, name)[kept] for name in ("raw", "normalized", "label", "question")}
+        return replace(self, **rows)
 
     @classmethod
     def collect(cls, all_remembered: Sequence[Remembered], signals: Sequence[str]) -> Self:

@@ -9,6 +9,7 @@ from bench.harness import Goal
 from bench.quality import beam, locomo
 from bench.quality.modes import DEFAULT
 from bench.quality.running import ALL, Pace, Summary
+from bench.quality.thresholds import Threshold
 from mnemic.embedding.settings import ProviderName
 
 DEFAULT_MODEL: ProviderName = "minilm"
@@ -23,6 +24,7 @@ class Measured:
 
     summaries: list[Summary] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
+    thresholds: list[Threshold] = field(default_factory=list)
     precision: Goal | None = None
     search_micros_at_10k: float | None = None
     leave_one_out: Mapping[str, float] = field(default_factory=dict)

@@ -61,9 +61,9 @@ def answers_of_mem0(corpora: Sequence[Corpus], tokens: TokenCounter) -> list[Ans
             bodies = {turn.turn_id: embedding_text(turn.name, turn.body) for turn in conversation.turns}
             for question in conversation.questions:
                 turns, seconds = found[f"{corpus.name}/{question.question_id}"]
-                hits = Found(
-                    tuple((turn,) for turn in turns), tuple(bodies[turn] for turn in turns), (), StageTimings(), seconds
-                )
+                brought = tuple((turn,) for turn in turns)
+                texts = tuple(bodies[turn] for turn in turns)
+                hits = Found(brought, texts, scores=(), parts=(), timings=StageTimings(), seconds=seconds)
                 answers.append(answer_of(corpus, conversation, DEFAULT_MODEL, MODE, question, hits, tokens))
     return answers
 

@@ -96,5 +96,6 @@ def _reciprocal_ranks(lists: Sequence[Found]) -> Found:
         lists[0],
         turns=tuple(turns for turns, _ in best),
         bodies=tuple(body for _, body in best),
+        scores=(),
         seconds=sum(found.seconds for found in lists),
     )

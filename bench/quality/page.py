@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.harness import Goal
+from bench.quality.goals import Measured
 from bench.quality.metrics import CUTS
 from bench.quality.precision import NAME, Precision, Verdict, mean
 from bench.quality.running import ALL, Pace, Summary
+from bench.quality.thresholds import Threshold
 
 COLUMNS = (*(f"recall@{cut}" for cut in CUTS), "all@10", "hit@10", "mrr", "ndcg@10")
 
@@ -17,37 +19,39 @@ def write_page(
     path: Path,
     where: str,
     goals: Sequence[Goal],
-    summaries: Sequence[Summary],
-    paces: Sequence[Pace],
+    measured: Measured,
     precisions: Sequence[Precision],
     notes: Sequence[str],
     plots: Sequence[str],
 ) -> None:
-    lines = ["# Whether searches find the evidence", "", where, ""]
-    lines += [f"- {note}" for note in notes]
-    lines += ["", "## Goals", *_table(("goal", "wanted", "measured", "", "note"), map(_goal, goals))]
-    for corpus in dict.fromkeys(summary.corpus for summary in summaries):
-        of_corpus = [summary for summary in summaries if summary.corpus == corpus]
-        lines += [
-            "",
-            f"## {corpus}",
-            "",
-            "All questions; in brackets the 95 % interval when conversations are drawn.",
-            "",
-        ]
-        head = ("model", "mode", "questions", *COLUMNS, "context tokens")
-        lines += _table(head, (_row(summary) for summary in of_corpus if summary.kind == ALL))
-        for kind in dict.fromkeys(summary.kind for summary in of_corpus if summary.kind != ALL):
-            lines += ["", f"### {kind}", ""]
-            lines += _table(head, (_row(summary) for summary in of_corpus if summary.kind == kind))
+    lines = ["# Whether searches find the evidence", "", where, "", *(f"- {note}" for note in notes)]
+    lines += _section("Goals", "", ("goal", "wanted", "measured", "", "note"), map(_goal, goals))
+    for corpus in dict.fromkeys(summary.corpus for summary in measured.summaries):
+        lines += _corpus(corpus, [summary for summary in measured.summaries if summary.corpus == corpus])
         lines += ["", *(f"![{name}]({name})" for name in plots if name.startswith(f"quality-{corpus.lower()}-"))]
-    lines += ["", "## Time of a fresh question, ten hits, in process", ""]
-    lines += _table(("corpus", "model", "p50 µs", "p99 µs", "embed p50", "search p50", "search p99"), map(_pace, paces))
+    head: tuple[str, ...] = ("corpus", "model", "p50 µs", "p99 µs", "embed p50", "search p50", "search p99")
+    lines += _section("Time", "Of a fresh question, ten hits, in process.", head, map(_pace, measured.paces))
+    head = ("corpus", "min_score", "recall@10", "hits", "foreign questions that get nothing")
+    words = "Of searches for ten hits; a foreign question is about another conversation."
+    lines += _section("Thresholds", words, head, map(_threshold, measured.thresholds))
     if precisions:
-        lines += ["", f"## {NAME}", "", "By the threshold `min_score` of every search.", ""]
         head = ("min_score", "precision", "recall", "passed", "precision in sessions", "turns passed")
-        lines += _table(head, map(_precision, precisions))
+        lines += _section(NAME, "By the threshold of every search.", head, map(_precision, precisions))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _corpus(corpus: str, summaries: Sequence[Summary]) -> list[str]:
+    head = ("model", "mode", "questions", *COLUMNS, "context tokens")
+    words = "All questions; in brackets the 95 % interval when conversations are drawn."
+    lines = _section(corpus, words, head, (_row(summary) for summary in summaries if summary.kind == ALL))
+    for kind in dict.fromkeys(summary.kind for summary in summaries if summary.kind != ALL):
+        lines += ["", f"### {kind}", ""]
+        lines += _table(head, (_row(summary) for summary in summaries if summary.kind == kind))
+    return lines
+
+
+def _section(title: str, words: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return ["", f"## {title}", "", *([words, ""] if words else []), *_table(head, rows)]
 
 
 def _goal(goal: Goal) -> tuple[str, ...]:
@@ -66,6 +70,10 @@ def _row(summary: Summary) -> tuple[str, ...]:
 def _pace(pace: Pace) -> tuple[str, ...]:
     numbers = (*pace.total, pace.embed[0], *pace.search)
     return pace.corpus, pace.model, *(f"{number:,.0f}" for number in numbers)
+
+
+def _threshold(one: Threshold) -> tuple[str, ...]:
+    return one.corpus, f"{one.min_score:g}", f"{one.recall:.3f}", f"{one.hits:.1f}", f"{one.silent:.3f}"
 
 
 def _precision(outcome: Precision) -> tuple[str, ...]:

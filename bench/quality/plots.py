@@ -60,10 +60,10 @@ def _by_kind(axes: Any, corpus: str, summaries: Sequence[Summary]) -> str:
     for place, mode in enumerate(modes):
         means = {summary.kind: summary.means["recall@10"] for summary in shown if summary.mode == mode}
         axes.bar([i + place * width for i in range(len(kinds))], [means[kind] for kind in kinds], width, label=mode)
-    axes.set(ylabel="recall@10", title=f"{corpus}: recall@10 by type of question", ylim=(0, 1))
+    axes.set(ylabel="recall@10", title=f"{corpus}: recall@10 by type of question", ylim=(0, 1.15))
     axes.set_xticks([i + 0.4 - width / 2 for i in range(len(kinds))], kinds, rotation=20, ha="right", fontsize="small")
     axes.grid(visible=True, axis="y", alpha=0.3)
-    axes.legend(fontsize="x-small")
+    axes.legend(fontsize="x-small", loc="upper center", ncols=5)
     return "types"
 
 

@@ -30,6 +30,7 @@ class Found:
     Attributes:
         turns: For each hit the turns that it brings.
         bodies: The texts of the hits, as a prompt would hold them.
+        scores: For each hit its score; those of a peer, or joined in the bench, are left out.
         parts: For each hit its signals; empty unless explained.
         timings: Where the server's time went.
         seconds: What the caller waited.
@@ -37,12 +38,13 @@ class Found:
 
     turns: tuple[tuple[str, ...], ...]
     bodies: tuple[str, ...]
+    scores: tuple[float, ...]
     parts: tuple[Mapping[str, Any], ...]
     timings: StageTimings
     seconds: float
 
     def followed_by(self, other: Found) -> Found:
-        """These hits, and after them those of another answer that are not among them."""
+        """These hits, and after them those of another answer that are not among them; the scores are these hits'."""
         mine = set(zip(self.turns, self.bodies, strict=True))
         more = [place for place, hit in enumerate(zip(other.turns, other.bodies, strict=True)) if hit not in mine]
         return replace(
@@ -104,8 +106,9 @@ class Remembered:
             sources = hit.memory.source_ids if own is None else ()
             turns.append((own,) if own else tuple(self.turn_of[i] for i in sources if i in self.turn_of))
             bodies.append(embedding_text(hit.name, hit.body))
+        scores = tuple(hit.score for hit in result.hits)
         parts = tuple(hit.score_parts for hit in result.hits)
-        return Found(tuple(turns), tuple(bodies), parts, result.timings, seconds)
+        return Found(tuple(turns), tuple(bodies), scores, parts, result.timings, seconds)
 
 
 def _input(turn: Turn, vector: bytes) -> MemoryInput:

@@ -16,7 +16,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +26,11 @@ from rich.table import Table
 
 from bench.harness import RESULTS, console, environment
 from bench.quality.features import FeatureTable, Ranking
+from bench.quality.metrics import measures, ranks_of
+from bench.quality.modes import Mode
 from bench.quality.opening import add_corpus_arguments, load_corpora, opened, remembered_in
-from bench.quality.remembering import signals_of
+from bench.quality.remembering import Remembered, signals_of
 from bench.quality.running import ALL
-from mnemic.embedding.settings import ProviderName
 from mnemic.engine.profiles import PROFILES
 from mnemic.model.search import DEFAULT_PROFILE
 
@@ -37,6 +38,8 @@ GRID = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 ROUNDS = 4
 # A signal that the profile does not weigh yet begins here: at 0, two that help only together would not be found.
 BEGIN = 0.1
+# A search makes candidates of the best by each signal; what is below this rank in all of them cannot be a hit.
+POOL = 100
 # What a signal must add to what a fit makes large, to keep a weight.
 PAYS = 2e-4
 JUDGED = ("recall@10", "ndcg@10", "mrr")
@@ -145,7 +148,19 @@ def leave_one_out(fitting: Fitting, among: NDArray[np.bool_]) -> dict[str, NDArr
 def main() -> None:
     arguments = _arguments()
     begin = time.perf_counter()
-    table = FeatureTable.load(arguments.table) if arguments.table else collect(arguments)
+    if arguments.table:
+        tune(FeatureTable.load(arguments.table), ())
+    else:
+        corpora, model = load_corpora(arguments, console.print), arguments.model
+        with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as temporary, opened(Path(temporary), model) as memory:
+            remembered = list(remembered_in(memory, model, corpora))
+            tune(collect(remembered), remembered)
+    console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
+
+
+def tune(table: FeatureTable, all_remembered: Sequence[Remembered]) -> None:
+    """Prints and writes everything; weights that were found are then asked with, where there is whom to ask."""
+    table = table.pooled(POOL)
     corpora = [str(name) for name in np.unique(table.corpora)]
     everything = np.ones(len(table.wanted), bool)
     of = {name: table.corpora == name for name in corpora}
@@ -160,14 +175,13 @@ def main() -> None:
     weights = fitting.fit(everything)
     for name in corpora:
         outcome.add("found on all, these among them (optimistic)", name, fitting.judge(weights, of[name]))
-    outcome.show()
     found = _proportions(weights)
-    console.print(
-        "weights found on all, as shares: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items())
-    )
+    for remembered in all_remembered:
+        outcome.add("the same, rounded, asked for ten hits", remembered.corpus.name, _asked(remembered, found))
+    outcome.show()
+    console.print("weights found on all, as shares: " + ", ".join(f"{name} {value}" for name, value in found.items()))
     _without_each(fitting, weights, of)
     _write(RESULTS / "quality-tune.json", found, outcome, _by_kind(table, left_out))
-    console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
 
 
 def _arguments() -> argparse.Namespace:
@@ -178,12 +192,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def collect(arguments: argparse.Namespace) -> FeatureTable:
-    """The table of a memory in process, kept beside the results."""
-    corpora = load_corpora(arguments, console.print)
-    model: ProviderName = arguments.model
-    with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as temporary, opened(Path(temporary), model) as memory:
-        table = FeatureTable.collect(list(remembered_in(memory, model, corpora)), signals_of(memory))
+def collect(all_remembered: Sequence[Remembered]) -> FeatureTable:
+    """The table, kept beside the results."""
+    table = FeatureTable.collect(all_remembered, signals_of(all_remembered[0].backend))
     path = RESULTS / "quality-features.npz"
     table.save(path)
     rows, signals = table.raw.shape
@@ -236,9 +247,20 @@ def _by_kind(table: FeatureTable, left_out: Mapping[str, NDArray[np.float64]]) -
     return means
 
 
+def _asked(remembered: Remembered, weights: Weights) -> dict[str, NDArray[np.float64]]:
+    """What searches with these weights answer: normalised over their own candidates and not over all that is found."""
+    mode = Mode("found", "profile", {"weights": weights})
+    judged = []
+    for conversation in remembered.corpus.conversations:
+        for question in conversation.questions:
+            found = mode.ask(remembered, conversation, question)
+            judged.append(measures(ranks_of(found.turns, question.evidence), len(question.evidence)))
+    return {name: np.asarray([one[name] for one in judged]) for name in JUDGED}
+
+
 def _proportions(weights: Weights) -> Weights:
     total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
+    return {name: round(weight / total, 3) for name, weight in weights.items()}
 
 
 def _write(path: Path, weights: Weights, outcome: Outcome, left_out: Mapping[str, float]) -> None:

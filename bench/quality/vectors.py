@@ -34,6 +34,7 @@ class KnownVectors:
         name = hashlib.sha256(self.identity.encode()).hexdigest()[:16]
         self._path = directory / f"quality-{model}-{name}.npz"
         self._rows: dict[bytes, Vectors] = {}
+        self._unsaved, self._saved = False, time.perf_counter()
         if self._path.exists():
             with np.load(self._path) as kept:
                 self._rows = dict(zip((key.tobytes() for key in kept["keys"]), kept["rows"], strict=True))
@@ -47,20 +48,22 @@ class KnownVectors:
         return [self._rows[key].astype("<f4", copy=False).tobytes() for key in keys]
 
     def close(self) -> None:
+        if self._unsaved:
+            self._save()
         self._provider.close()
 
     def _embed(self, unknown: dict[bytes, str]) -> None:
-        begin = saved = time.perf_counter()
+        begin = time.perf_counter()
         items = list(unknown.items())
         for start in range(0, len(items), _CHUNK):
             chunk = items[start : start + _CHUNK]
             rows = self._provider.embed([text for _, text in chunk])
             self._rows |= {key: row for (key, _), row in zip(chunk, rows, strict=True)}
-            if time.perf_counter() - saved > _SAVE_SECONDS:
+            self._unsaved = True
+            if time.perf_counter() - self._saved > _SAVE_SECONDS:
                 self._save()
-                saved = time.perf_counter()
-        self._save()
-        console.print(f"embedded {len(items):,} texts in {time.perf_counter() - begin:.0f} s", style="dim")
+        if len(items) >= _CHUNK:
+            console.print(f"embedded {len(items):,} texts in {time.perf_counter() - begin:.0f} s", style="dim")
 
     def _save(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,3 +71,4 @@ class KnownVectors:
         keys = np.frombuffer(b"".join(self._rows), np.uint8).reshape(-1, hashlib.sha256().digest_size)
         np.savez(partial, keys=keys, rows=np.stack(list(self._rows.values())))
         partial.replace(self._path)
+        self._unsaved, self._saved = False, time.perf_counter()

@@ -9,6 +9,7 @@ from bench.quality.corpora import Conversation, Corpus, Question, Turn
 from bench.quality.modes import DEFAULT, RRF, modes_of
 from bench.quality.remembering import Found, Remembered, signals_of
 from bench.quality.running import ALL, TokenCounter, answers_of, summaries_of
+from bench.quality.thresholds import thresholds_of
 from bench.quality.vectors import KnownVectors
 from mnemic import Memory
 from mnemic.embedding.install import pull_model
@@ -83,7 +84,7 @@ def test_summaries_have_all_questions_and_each_kind(remembered, tokens):
 
 def test_what_asking_for_more_adds_comes_after_the_ten_in_its_order():
     def found(*names):
-        return Found(tuple((name,) for name in names), names, (), StageTimings(), 0.0)
+        return Found(tuple((name,) for name in names), names, (), (), StageTimings(), 0.0)
 
     merged = found("b", "a").followed_by(found("a", "c", "b", "d"))
     assert merged.bodies == ("b", "a", "c", "d")
@@ -102,10 +103,10 @@ def test_vectors_are_those_of_the_model_and_are_known_the_next_time(tmp_path, en
     first = KnownVectors("static", tmp_path)
     made = first.of(["a text", "another", "a text"])
     assert made[0] == made[2] != made[1]
+    first.close()
     second = KnownVectors("static", tmp_path)
     second._provider = None  # nothing may be embedded now
     assert second.of(["another"]) == made[1:2]
-    first.close()
 
 
 def test_a_signal_that_a_version_does_not_have_is_left_out(remembered):
@@ -113,3 +114,22 @@ def test_a_signal_that_a_version_does_not_have_is_left_out(remembered):
     assert {"vector", "lexical"} <= set(signals)
     ablated = {m.name for m in modes_of(signals) if m.group == "ablation"}
     assert {"balanced without vector", "balanced without lexical"} <= ablated
+
+
+def test_a_threshold_loses_evidence_and_silences_foreign_questions(remembered, tokens):
+    answers = list(answers_of(remembered, "static", DEFAULT, tokens))
+    thresholds = thresholds_of(remembered, answers)
+    lowest, highest = thresholds[0], thresholds[-1]
+    # Three turns in one conversation and one in the other; each has two questions, one of them without an answer.
+    assert (lowest.min_score, lowest.recall, lowest.hits, lowest.silent) == (0.0, 0.5, 2.0, 0.0)
+    assert [one.hits for one in thresholds] == sorted((one.hits for one in thresholds), reverse=True)
+    assert highest.recall == 0.5
+    assert highest.hits < lowest.hits
+
+
+def test_a_single_conversation_has_no_foreign_questions(engine, tmp_path):
+    corpus = Corpus("made up", [conversation("one", BODIES)])
+    vectors = KnownVectors("static", tmp_path / "cache")
+    with Memory(engine=engine) as memory:
+        assert thresholds_of(Remembered.by(memory, corpus, vectors), []) == []
+    vectors.close()

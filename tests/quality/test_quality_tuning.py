@@ -92,6 +92,22 @@ def test_leaving_out_judges_each_conversation_by_weights_of_the_others(monkeypat
     assert judged["recall@10"][among].mean() > 0.6
 
 
+def test_a_pool_has_the_best_of_every_signal_and_no_others():
+    features = table(questions=3)
+    pooled = features.pooled(2)
+    for number in range(3):
+        rows = features.question == number
+        best = {int(place) for column in features.raw[rows].T for place in np.argsort(-column)[:2]}
+        assert pooled.raw[pooled.question == number].tolist() == features.raw[rows][sorted(best)].tolist()
+    assert pooled.wanted.tolist() == features.wanted.tolist()
+
+
+def test_a_pool_has_nothing_that_no_signal_knows():
+    features = table(questions=1)
+    features.raw[3] = 0.0
+    assert len(features.pooled(CANDIDATES).question) == CANDIDATES - 1
+
+
 def test_a_table_is_kept_as_it_is(tmp_path):
     features = table()
     features.save(tmp_path / "table.npz")

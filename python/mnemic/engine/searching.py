@@ -160,12 +160,15 @@ def compile_filter(node: Filter) -> _core.Filter:
     """The core's form of a filter.
 
     Raises:
-        MnemicError: INVALID_FILTER naming the comparison at fault.
+        MnemicError: INVALID_FILTER naming the comparison at fault; MALFORMED_MESSAGE for text of no encoding.
     """
     try:
         return _compile(node)
     except _core.CoreError as error:
         raise from_core_error(error) from error
+    except UnicodeEncodeError:
+        description = "holds a text that is not valid Unicode (a lone surrogate)"
+        raise invalid_field("filter", description, reason=Reason.MALFORMED_MESSAGE) from None
     except RecursionError:
         description = f"is nested too deeply; at most {MAX_FILTER_DEPTH} levels are accepted"
         raise invalid_field("filter", description, reason=Reason.INVALID_FILTER) from None
