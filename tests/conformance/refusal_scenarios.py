@@ -153,7 +153,6 @@ LATER = [
     (adding(Input(body="x", slot="user.diet")), "memories[0].slot"),
     (adding(Input(body="x", slot_value="vegan")), "memories[0].slot_value"),
     (adding(Input(body="x", supersedes=[str(uuid.uuid4())])), "memories[0].supersedes"),
-    (searching(rerank=True), "rerank"),
     (searching(context_window=1), "context_window"),
     (searching(reference_time=Timestamp(seconds=1)), "reference_time"),
     (searching(weights=query_pb2.SignalWeights(time=0.5)), "weights.time"),
