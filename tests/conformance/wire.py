@@ -69,6 +69,18 @@ class Wire:
         """The answer of an RPC that `foreign` made known."""
         return self._called(path, request, **options)
 
+    def first(self, path: str, request: Message) -> Any:
+        """The first answer of a stream of answers that goes on for ever."""
+        response = FOREIGN[path].response
+        assert response is not None
+        call = self._deployment.channel.unary_stream(path, None, response.FromString)(
+            request.SerializeToString(), timeout=TIMEOUT
+        )
+        answer = next(call)
+        call.cancel()
+        self.transcript.note(path, answer)
+        return answer
+
     def refused(self, method: str, request: Message | bytes | Sequence[Message | bytes], **options: Any) -> Refusal:
         """A call that must fail."""
         try:

@@ -18,6 +18,7 @@ from mnemic.client.channel import (
     closed_error,
     open_channel,
 )
+from mnemic.client.encodable import encodable
 from mnemic.client.failures import from_rpc_error
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.v1 import admin_service_pb2 as pb
@@ -98,7 +99,8 @@ class MnemicAdminClient:
 
     def create_key(self, key: ApiKey) -> CreatedKey:
         """Creates an API key; of `key` counts what the caller chooses: tenant, role, name, scope, expiry and rate."""
-        message = key_to_proto(key)
+        with encodable(key):
+            message = key_to_proto(key)
         for name in ("key_id", "tenant_id", "create_time"):
             message.ClearField(name)
         request = pb.CreateApiKeyRequest(tenant_id=key.tenant, api_key=message, request_id=str(uuid.uuid4()))
@@ -143,7 +145,8 @@ class MnemicAdminClient:
 
 
 def _asked_tenant(tenant: Tenant) -> pb.Tenant:
-    message = tenant_to_proto(tenant)
+    with encodable(tenant):
+        message = tenant_to_proto(tenant)
     for name in ("create_time", "update_time", "version"):
         message.ClearField(name)
     return message
