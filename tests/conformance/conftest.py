@@ -1,5 +1,6 @@
 """The deployments that are compared, each started when it is first asked for."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -24,3 +25,10 @@ def deployment_of(tmp_path_factory, certificates):
             return running[kind]
 
         yield of
+
+
+@pytest.fixture(scope="session")
+def runner():
+    """Waits for asynchronous clients."""
+    with asyncio.Runner() as running:
+        yield running

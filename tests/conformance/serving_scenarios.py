@@ -14,6 +14,7 @@ from mnemic.v1 import resources_pb2
 
 SERVICES = ["mnemic.v1.MemoryService", "mnemic.v1.LifecycleService", "mnemic.v1.AdminService"]
 CHECK = foreign("/grpc.health.v1.Health/Check", health_pb2.HealthCheckResponse)
+WATCH = foreign("/grpc.health.v1.Health/Watch", health_pb2.HealthCheckResponse)
 REFLECT = foreign(
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
     reflection_pb2.ServerReflectionResponse,
@@ -36,6 +37,13 @@ def every_service_is_healthy_and_others_are_unknown(wire):
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
     refusal = wire.refused(CHECK, health_pb2.HealthCheckRequest(service="mnemic.v1.Other"))
     assert refusal.code is grpc.StatusCode.NOT_FOUND
+
+
+@scenario
+def a_watcher_of_health_is_told_at_once_also_of_an_unknown_service(wire):
+    answers = health_pb2.HealthCheckResponse
+    for service, status in (("", answers.SERVING), (SERVICES[0], answers.SERVING), ("x", answers.SERVICE_UNKNOWN)):
+        assert wire.first(WATCH, health_pb2.HealthCheckRequest(service=service)).status == status
 
 
 @scenario

@@ -1,16 +1,15 @@
 """The same calls give equal results and equal errors in process and of a server, blocking or not, however guarded."""
 
-import asyncio
-import inspect
 import re
 from dataclasses import dataclass
 
 import pytest
 from client_scenarios import CLIENT_SCENARIOS, NOT_OF_A_HIT
 from deployments import KINDS, REFERENCE, Kind
-from transcript import Transcript, differences
+from recorded import Recorded, collected
+from transcript import differences
 
-from mnemic import AsyncMemory, AsyncMnemicClient, Memory, MnemicClient, MnemicError
+from mnemic import AsyncMemory, AsyncMnemicClient, Memory, MnemicClient
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 
@@ -48,58 +47,6 @@ CLIENTS = (
 )
 
 
-class Recorded:
-    """A client whose calls are kept; asynchronous ones are waited for.
-
-    Attributes:
-        client: The same, with nothing kept.
-    """
-
-    def __init__(self, client, runner: asyncio.Runner, user: str, *, keeps: bool = True) -> None:
-        self._client, self._runner, self._keeps = client, runner, keeps
-        self.user = user
-        self.client = Recorded(client, runner, user, keeps=False) if keeps else self
-        # Two clients of one server make memories of their own.
-        self.transcript = Transcript({user: "<user>"})
-
-    def __getattr__(self, name):
-        member = getattr(self._client, name)
-
-        def call(*arguments, **options):
-            try:
-                result = self._complete(member(*arguments, **options))
-            except MnemicError as error:
-                self._note(name, error)
-                raise
-            self._note(name, result)
-            return result
-
-        return call
-
-    def _note(self, name, outcome):
-        if self._keeps:
-            self.transcript.note(name, outcome)
-
-    def _complete(self, result):
-        if inspect.isgenerator(result):
-            return list(result)
-        if inspect.isasyncgen(result) or inspect.isawaitable(result):
-            return self._runner.run(_collected(result))
-        return result
-
-
-async def _collected(result):
-    if inspect.isasyncgen(result):
-        return [item async for item in result]
-    return await result
-
-
-@pytest.fixture(scope="session")
-def runner():
-    with asyncio.Runner() as running:
-        yield running
-
-
 @pytest.fixture(scope="session")
 def client_of(deployment_of, tmp_path_factory, runner):
     """The client of a way to call, connected as a user would."""
@@ -124,7 +71,7 @@ def client_of(deployment_of, tmp_path_factory, runner):
     for client in opened.values():
         closing = client.close()
         if closing is not None:
-            runner.run(_collected(closing))
+            runner.run(collected(closing))
     for engine in engines:
         engine.close()
 

@@ -41,7 +41,6 @@ class Wire:
     def __init__(self, deployment: Deployment, name: str) -> None:
         self.name = name
         self.transcript = Transcript()
-        self.is_guarded = bool(deployment.kind.credential)
         self._deployment = deployment
 
     def scope(self, user: str = "anna", **ids: str) -> resources_pb2.Scope:
@@ -68,6 +67,18 @@ class Wire:
     def call(self, path: str, request: Message | bytes | Sequence[Message | bytes], **options: Any) -> Any:
         """The answer of an RPC that `foreign` made known."""
         return self._called(path, request, **options)
+
+    def first(self, path: str, request: Message) -> Any:
+        """The first answer of a stream of answers that goes on for ever."""
+        response = FOREIGN[path].response
+        assert response is not None
+        call = self._deployment.channel.unary_stream(path, None, response.FromString)(
+            request.SerializeToString(), timeout=TIMEOUT
+        )
+        answer = next(call)
+        call.cancel()
+        self.transcript.note(path, answer)
+        return answer
 
     def refused(self, method: str, request: Message | bytes | Sequence[Message | bytes], **options: Any) -> Refusal:
         """A call that must fail."""

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from mnemic.client.requests import AddRequest, UpdateRequest
+from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.requests import ListRequest
 from mnemic.model.search import SearchRequest
@@ -33,7 +34,7 @@ def encodable(request: object = None) -> Generator[None]:
 def _refuse(request: object) -> None:
     """Raises what the engine would, if it finds the fault."""
     # Only now, since it loads the engine's settings: clients are light.
-    from mnemic.engine import validation  # noqa: PLC0415 (the same)
+    from mnemic.engine import account_checks, validation  # noqa: PLC0415 (the same)
     from mnemic.engine.settings import Limits  # noqa: PLC0415 (the same)
 
     now_micros = time.time_ns() // 1000
@@ -49,6 +50,10 @@ def _refuse(request: object) -> None:
         case ListRequest():
             validation.check_scope(request.scope, request.match)
             _refuse_filter(request)
+        case Tenant():
+            account_checks.check_tenant(request)
+        case ApiKey():
+            account_checks.check_new_key(request, now_micros)
         case _:
             pass
 
