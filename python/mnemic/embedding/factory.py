@@ -54,7 +54,8 @@ def native_embedder(provider: EmbeddingProvider, *, queue: int) -> _core.QueryEm
     if isinstance(inner, PrefixedProvider) and not inner.query:
         inner = inner.inner
     if isinstance(inner, CachedProvider):
-        inner, cache = inner.inner, inner.cache
+        cache = inner.cache
+        inner = inner.inner
     model = inner.model if isinstance(inner, LocalProvider) else None
     return _core.QueryEmbedder(cache, model, threads=os.cpu_count() or 1, queue=queue)
 
