@@ -145,14 +145,27 @@ def test_doctor_makes_no_directory(run, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_doctor_says_who_has_the_directory(run, tmp_path):
+@pytest.mark.parametrize("address", ["10.0.0.1:50999", "unix:/nowhere/s", ""])
+def test_doctor_says_who_has_the_directory(run, tmp_path, address):
     settings = load_settings(data_directory=tmp_path / "data", embedding={"provider": "static"})
     with Engine.open(settings) as engine:
-        engine.announce("127.0.0.1:50999")
+        engine.announce(address)
         outcome = run("doctor", "--json")
     assert outcome.code == 0
     assert levels(outcome)["data directory"] == "warn"
-    assert "--server 127.0.0.1:50999" in hint_of(outcome, "data directory")
+    assert (f"--server {address}" if address else "stop the other process") in hint_of(outcome, "data directory")
+    assert "server" not in levels(outcome), "a credential goes to no other machine unasked"
+
+
+def test_doctor_asks_the_server_that_has_the_directory(run, tmp_path):
+    settings = load_settings(data_directory=tmp_path / "data", embedding={"provider": "static"})
+    with Engine.open(settings) as engine:
+        engine.announce("127.0.0.1:1")
+        outcome = run("doctor", "--json")
+    assert outcome.code == 1
+    assert levels(outcome)["data directory"] == "warn"
+    assert "--server 127.0.0.1:1" in hint_of(outcome, "data directory")
+    assert levels(outcome)["server"] == "fail"
 
 
 def test_doctor_fails_with_a_hint_when_the_model_is_missing(run, monkeypatch, tmp_path):

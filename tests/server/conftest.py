@@ -1,13 +1,11 @@
 """A real server on a free port over a real engine, its stubs, and errors as a client reads them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from native_support import Both
+from refusals import Refusal, read_refusal
 
 from mnemic import _core
 from mnemic.embedding.catalogue import STATIC
@@ -16,40 +14,12 @@ from mnemic.engine.settings import ServerSettings
 from mnemic.server.server import MnemicServer
 from mnemic.v1 import (
     admin_service_pb2_grpc,
-    lifecycle_service_pb2_grpc,
     memory_service_pb2,
     memory_service_pb2_grpc,
     resources_pb2,
 )
 
 TIMEOUT = 20.0
-
-
-@dataclass
-class Refusal:
-    """What a client reads of a failed call."""
-
-    code: grpc.StatusCode
-    message: str
-    reason: str = ""
-    domain: str = ""
-    metadata: dict[str, str] = field(default_factory=dict)
-    violations: dict[str, str] = field(default_factory=dict)
-    retry_after_seconds: float | None = None
-
-
-def read_refusal(error: grpc.RpcError) -> Refusal:
-    refusal = Refusal(error.code(), error.details())
-    status = rpc_status.from_call(error)
-    for packed in status.details if status else ():
-        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
-        if packed.Unpack(info):
-            refusal.reason, refusal.domain, refusal.metadata = info.reason, info.domain, dict(info.metadata)
-        elif packed.Unpack(bad):
-            refusal.violations = {item.field: item.description for item in bad.field_violations}
-        elif packed.Unpack(retry):
-            refusal.retry_after_seconds = retry.retry_delay.ToMicroseconds() / 1e6
-    return refusal
 
 
 @pytest.fixture
@@ -104,11 +74,6 @@ def channel(server) -> Iterator[grpc.Channel]:
 @pytest.fixture
 def memories(channel) -> memory_service_pb2_grpc.MemoryServiceStub:
     return memory_service_pb2_grpc.MemoryServiceStub(channel)
-
-
-@pytest.fixture
-def lifecycle(channel) -> lifecycle_service_pb2_grpc.LifecycleServiceStub:
-    return lifecycle_service_pb2_grpc.LifecycleServiceStub(channel)
 
 
 @pytest.fixture

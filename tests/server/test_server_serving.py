@@ -6,7 +6,6 @@ import threading
 import grpc
 import pytest
 import structlog
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import capture_logs
@@ -20,7 +19,6 @@ from mnemic.v1 import memory_service_pb2_grpc, resources_pb2
 
 TIMEOUT = 20.0
 ANNA = resources_pb2.Scope(user_id="anna")
-SERVICES = ["mnemic.v1.MemoryService", "mnemic.v1.LifecycleService", "mnemic.v1.AdminService"]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -28,17 +26,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 def status_of(channel: grpc.Channel, service: str) -> int:
     stub = health_pb2_grpc.HealthStub(channel)
     return stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT).status
-
-
-@pytest.mark.parametrize("service", ["", *SERVICES])
-def test_every_service_is_healthy(channel, service):
-    assert status_of(channel, service) == SERVING
-
-
-def test_the_health_of_an_unknown_service(channel):
-    with pytest.raises(grpc.RpcError) as caught:
-        status_of(channel, "mnemic.v1.Other")
-    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_a_watcher_of_health_sees_the_drain(server, channel):
@@ -160,15 +147,6 @@ def reflect(channel: grpc.Channel, **request) -> reflection_pb2.ServerReflection
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     (answer,) = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(**request)]), timeout=TIMEOUT)
     return answer
-
-
-def test_reflection_lists_the_services_and_describes_them(channel):
-    listed = {item.name for item in reflect(channel, list_services="").list_services_response.service}
-    assert set(SERVICES) < listed
-    assert "grpc.health.v1.Health" in listed
-    answer = reflect(channel, file_containing_symbol="mnemic.v1.MemoryService").file_descriptor_response
-    names = [FileDescriptorProto.FromString(data).name for data in answer.file_descriptor_proto]
-    assert "mnemic/v1/memory_service.proto" in names
 
 
 def test_reflection_can_be_switched_off(engine, front):

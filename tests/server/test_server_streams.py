@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-import uuid
 
 import grpc
 import pytest
@@ -65,37 +64,6 @@ def test_what_was_answered_is_found_while_the_stream_goes_on(memories, open_stre
     found = memories.SearchMemories(request, timeout=TIMEOUT)
     assert [hit.memory_id for hit in found.hits] == [added.memories[0].memory_id]
     assert stream.finish() == []
-
-
-def test_a_bad_step_is_answered_with_its_error_and_the_stream_goes_on(memories):
-    steps = [step("fine"), step("fine", " "), step("fine", scope=None), pb.IngestMemoriesRequest(), step("fine")]
-    answers = list(memories.IngestMemories(iter(steps), timeout=TIMEOUT))
-    assert [answer.WhichOneof("result") for answer in answers] == ["added", "error", "error", "error", "added"]
-    empty, scope_missing, _ = (answer.error for answer in answers[1:4])
-    assert (empty.code, empty.reason) == (grpc.StatusCode.INVALID_ARGUMENT.value[0], "INVALID_FIELD")
-    assert [item.field for item in empty.violations] == [empty.metadata["field"]]
-    assert empty.violations[0].description in empty.message
-    assert scope_missing.reason == "SCOPE_MISSING"
-    listed = memories.ListMemories(pb.ListMemoriesRequest(scope=ANNA), timeout=TIMEOUT)
-    assert [memory.body for memory in listed.memories] == ["fine", "fine"], "of a bad step nothing is written"
-
-
-def test_a_step_that_is_no_message_is_answered_with_its_error(channel):
-    raw = channel.stream_stream(
-        "/mnemic.v1.MemoryService/IngestMemories", response_deserializer=pb.IngestMemoriesResponse.FromString
-    )
-    good = step("fine").SerializeToString()
-    answers = list(raw(iter([good, b"\xff\xff", good]), timeout=TIMEOUT))
-    assert [answer.WhichOneof("result") for answer in answers] == ["added", "error", "added"]
-    assert answers[1].error.reason == "MALFORMED_MESSAGE"
-
-
-def test_a_repeated_step_gives_the_first_answer(memories):
-    request_id = str(uuid.uuid4())
-    first, again = memories.IngestMemories(iter([step("once", request_id=request_id)] * 2), timeout=TIMEOUT)
-    assert not first.added.replayed
-    assert again.added.replayed
-    assert again.added.memories == first.added.memories
 
 
 def test_streams_beyond_the_limit_are_refused_and_do_not_starve_other_calls(

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnemic.cli.failures import bad_input
 from mnemic.cli.options import DirectoryOptions, TargetOptions
+from mnemic.model.errors import MnemicError
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.requests import (
     DeleteResult,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     import grpc
 
     from mnemic.engine.settings import Settings
+
+_TLS_OPTIONS = {"authority": "--tls-ca", "certificate": "--tls-certificate", "certificate_key": "--tls-key"}
 
 
 class Backend(ABC):
@@ -103,15 +107,26 @@ class Connection:
     certificate: Path | None = None
     certificate_key: Path | None = None
 
+    def speaks_tls(self) -> bool:
+        """Whether TLS is spoken, which each of its files says too."""
+        return bool(self.tls or self.authority or self.certificate or self.certificate_key)
+
     def credentials(self) -> grpc.ChannelCredentials | None:
         """Of the channel; None for plaintext."""
         from mnemic.client.channel import tls_credentials  # noqa: PLC0415 (start-up time: loads grpc)
 
-        if not (self.tls or self.authority or self.certificate or self.certificate_key):
+        if not self.speaks_tls():
             return None
-        return tls_credentials(
-            authority=self.authority, certificate=self.certificate, certificate_key=self.certificate_key
-        )
+        if (self.certificate is None) != (self.certificate_key is None):
+            raise bad_input("--tls-certificate and --tls-key go together; give both or none")
+        try:
+            return tls_credentials(
+                authority=self.authority, certificate=self.certificate, certificate_key=self.certificate_key
+            )
+        except MnemicError as error:
+            # A file is at fault: the user knows it by its option.
+            at_fault = error.violations[0]
+            raise bad_input(f"{_TLS_OPTIONS[at_fault.field]}: {at_fault.description}") from error
 
 
 def connection_of(target: TargetOptions) -> Connection:

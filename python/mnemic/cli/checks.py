@@ -8,11 +8,11 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from mnemic.cli.backend import Connection, connection_of, directory_settings, quiet_logs
+from mnemic.cli.check import Check, Level, failed
 from mnemic.cli.failures import hint_for
 from mnemic.cli.options import TargetOptions
 from mnemic.cli.terminal import counted
@@ -27,32 +27,6 @@ _OLDEST_PYTHON = (3, 11)
 # Strict tables and `RETURNING`, which the store uses.
 _OLDEST_SQLITE = (3, 37, 0)
 _TIMED_CALLS = 20
-_SERVER_TIMEOUT_SECONDS = 3.0
-
-
-class Level(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check.
-
-    Attributes:
-        name: What was looked at.
-        level: How it ended.
-        found: What was found.
-        hint: What to do, for what is not ok.
-    """
-
-    name: str
-    level: Level
-    found: str
-    hint: str = ""
 
 
 def run_checks(target: TargetOptions) -> Iterator[Check]:
@@ -62,18 +36,20 @@ def run_checks(target: TargetOptions) -> Iterator[Check]:
     yield from _core()
     address = target.address()
     if address is not None:
-        yield from _server(address, connection_of(target))
+        yield from _live(address, connection_of(target))
         return
     try:
         settings = directory_settings(target)
     except MnemicError as error:
-        yield _failed("settings", error)
+        yield failed("settings", error)
         return
-    yield from _directory(settings)
+    yield from _directory(settings, target)
 
 
-def _failed(name: str, error: MnemicError, hint: str = "") -> Check:
-    return Check(name, Level.FAIL, error.message, hint or hint_for(error))
+def _live(address: str, connection: Connection) -> Iterator[Check]:
+    from mnemic.cli.live_checks import check_server  # noqa: PLC0415 (start-up time: loads grpc)
+
+    yield from check_server(address, connection)
 
 
 def _versions() -> Iterator[Check]:
@@ -108,7 +84,7 @@ def _core() -> Iterator[Check]:
     yield Check("SIMD", Level.OK, f"{info['simd']} in use; this CPU can run {', '.join(core.simd_paths())}")
 
 
-def _directory(settings: Settings) -> Iterator[Check]:
+def _directory(settings: Settings, target: TargetOptions) -> Iterator[Check]:
     provider: EmbeddingProvider | None = None
     try:
         from mnemic.embedding.factory import open_provider  # noqa: PLC0415 (start-up time: loads onnxruntime)
@@ -117,9 +93,9 @@ def _directory(settings: Settings) -> Iterator[Check]:
         yield _timed_embedding(settings, provider)
     except MnemicError as error:
         hint = f"mnemic models pull {settings.embedding.provider}"
-        yield _failed("model", error, hint if error.reason is Reason.MODEL_NOT_INSTALLED else "")
+        yield failed("model", error, hint if error.reason is Reason.MODEL_NOT_INSTALLED else "")
     try:
-        yield from _data(settings.data_directory.expanduser().absolute(), settings, provider)
+        yield from _data(settings.data_directory.expanduser().absolute(), settings, provider, target)
     finally:
         if provider is not None:
             provider.close()
@@ -142,7 +118,9 @@ def _timed_embedding(settings: Settings, provider: EmbeddingProvider) -> Check:
     return Check("model", Level.OK, found)
 
 
-def _data(directory: Path, settings: Settings, provider: EmbeddingProvider | None) -> Iterator[Check]:
+def _data(
+    directory: Path, settings: Settings, provider: EmbeddingProvider | None, target: TargetOptions
+) -> Iterator[Check]:
     from mnemic.store.sqlite import DATABASE_FILE_NAME, open_sqlite  # noqa: PLC0415 (start-up time: loads sqlalchemy)
 
     if not (directory / DATABASE_FILE_NAME).exists():
@@ -155,10 +133,9 @@ def _data(directory: Path, settings: Settings, provider: EmbeddingProvider | Non
         store = open_sqlite(directory)
     except MnemicError as error:
         if "holder_pid" in error.metadata:
-            hint = hint_for(error) or "stop the other process to have the store and the index checked"
-            yield Check("data directory", Level.WARN, error.message, hint)
+            yield from _in_use(error, target)
         else:
-            yield _failed("data directory", error)
+            yield failed("data directory", error)
         return
     try:
         stats = store.stats()
@@ -172,9 +149,31 @@ def _data(directory: Path, settings: Settings, provider: EmbeddingProvider | Non
         if provider is not None:
             yield from _index(settings, store, provider)
     except MnemicError as error:
-        yield _failed("store", error)
+        yield failed("store", error)
     finally:
         store.close()
+
+
+def _in_use(error: MnemicError, target: TargetOptions) -> Iterator[Check]:
+    """Who has the directory; if it is a server that this user may trust, what there is to say of it."""
+    address = error.metadata.get("holder_address", "")
+    if not _is_own(address):
+        hint = hint_for(error) or "stop the other process to have the store and the index checked"
+        yield Check("data directory", Level.WARN, error.message, hint)
+        return
+    hint = "the checks that follow ask it; stop it to have the store and the index checked"
+    yield Check("data directory", Level.WARN, error.message, f"{hint_for(error)}; {hint}")
+    yield from _live(address, Connection(api_key=target.credential()))
+
+
+def _is_own(address: str) -> bool:
+    """Whether a credential may be sent there unasked: a socket of this very user's, or this machine."""
+    from mnemic.cli.serving import is_loopback  # noqa: PLC0415 (the commands import this module)
+
+    if address.startswith("unix:"):
+        path = Path(address.removeprefix("unix:"))
+        return path.exists() and path.stat().st_uid == os.getuid()
+    return bool(address) and is_loopback(address)
 
 
 def _empty_directory(directory: Path) -> Check:
@@ -226,26 +225,3 @@ def _snapshots(stats: IndexStats, refused: list[str]) -> Check:
         return replace(found, level=Level.WARN)
     size = f"{stats.snapshot_bytes / 1e6:,.1f} MB"
     return Check("snapshots", Level.OK, f"{counted(stats.snapshots, 'file')}, {size}, no damage found")
-
-
-def _server(address: str, connection: Connection) -> Iterator[Check]:
-    from mnemic.cli.remote_backend import RemoteBackend  # noqa: PLC0415 (start-up time: loads grpc)
-
-    backend = RemoteBackend(address, connection)
-    try:
-        begin = time.perf_counter()
-        serving = backend.is_serving(_SERVER_TIMEOUT_SECONDS)
-        milliseconds = (time.perf_counter() - begin) * 1000
-        if not serving:
-            hint = f"start it with `mnemic serve --address {address}`, or name another with --server"
-            yield Check("server", Level.FAIL, f"{address} does not answer, or takes no calls", hint)
-            return
-        yield Check("server", Level.OK, f"{address} answers in {milliseconds:.1f} ms")
-        stats = backend.stats()
-        held = f"{counted(stats.store.memories, 'memory', 'memories')} in {counted(stats.store.scopes, 'scope')}"
-        yield Check("data", Level.OK, held)
-        yield Check("model", Level.OK, f"{stats.model}, {stats.dimension} dimensions")
-    except MnemicError as error:
-        yield _failed("server", error)
-    finally:
-        backend.close()

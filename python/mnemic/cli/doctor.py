@@ -12,19 +12,20 @@ from mnemic.cli.options import JsonOption, TargetOptions
 from mnemic.cli.terminal import Column, Row, print_table
 
 if TYPE_CHECKING:
-    from mnemic.cli.checks import Check
+    from mnemic.cli.check import Check
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor(*, target: TargetOptions, as_json: JsonOption = False) -> None:
-    """Check the installation, the model, the data directory and, with --server, the server.
+    """Check the installation, the model and the data directory, and the server that runs on it or that --server names.
 
     Ends with code 1 if a check fails; each failure says what to do.
 
     Example: mnemic doctor --server 127.0.0.1:50551
     """
-    from mnemic.cli.checks import Level, run_checks  # noqa: PLC0415 (start-up time: loads the engine)
+    from mnemic.cli.check import Level  # noqa: PLC0415 (the same)
+    from mnemic.cli.checks import run_checks  # noqa: PLC0415 (start-up time: loads the engine)
 
     checks = list(run_checks(target))
     failed = [check for check in checks if check.level is Level.FAIL]

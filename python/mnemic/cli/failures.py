@@ -32,6 +32,15 @@ _HINTS: dict[Reason, str] = {
     Reason.PERMISSION_DENIED: "use a key of a higher role; `mnemic keys list` shows what each may do",
 }
 
+# By what the clients found when a connection was not agreed on.
+_CONNECTION_HINTS = {
+    "server_certificate": "name the authority of its certificate with --tls-ca FILE",
+    "server_name": "use a name that its certificate has as the --server",
+    "no_tls": "leave out --tls, --tls-ca, --tls-certificate and --tls-key",
+    "client_certificate": "give a certificate that it takes with --tls-certificate FILE and --tls-key FILE",
+    "closed": "try --tls or --tls-ca FILE; if it asks for certificates, --tls-certificate FILE and --tls-key FILE",
+}
+
 
 class CommandError(Exception):
     """A failure of the command line itself.
@@ -125,6 +134,9 @@ def hint_for(error: MnemicError) -> str:
         return "a server is running on it: use --server with the address that it printed"
     if address:
         return f"a server is running on it: use --server {address}"
+    cause = error.metadata.get("cause")
+    if cause in _CONNECTION_HINTS:
+        return _CONNECTION_HINTS[cause]
     if error.metadata.get("grpc_code") == "UNAVAILABLE":
         return f"`mnemic serve --address {error.metadata.get('address', '')}` starts one"
     return _HINTS.get(error.reason, "")

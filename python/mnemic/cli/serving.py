@@ -111,7 +111,8 @@ def _print_banner(settings: Settings, address: str) -> None:
     print_remark(f"  data       {settings.data_directory.expanduser().absolute()}")
     print_remark(f"  embedding  {settings.embedding.provider}")
     print_remark(f"  access     {_access_text(settings, address)}")
-    print_remark(f'  try        mnemic search "…" --user ID --server {address}')
+    tls = " --tls-ca FILE" if settings.server.tls_certificate and not address.startswith("unix:") else ""
+    print_remark(f'  try        mnemic search "…" --user ID --server {address}{tls}')
 
 
 def _access_text(settings: Settings, address: str) -> str:

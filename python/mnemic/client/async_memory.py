@@ -170,9 +170,9 @@ class AsyncMemory:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return await self._run(lambda memory: memory.list_scopes(page_size=page_size, page_token=page_token, **ids))
 
-    async def stats(self) -> NodeStats:
-        """What the data directory and the index hold."""
-        return await self._run(lambda memory: memory.stats())
+    async def stats(self, *, all_tenants: bool = True) -> NodeStats:
+        """What the data directory and the index hold: of all tenants, or of this one."""
+        return await self._run(lambda memory: memory.stats(all_tenants=all_tenants))
 
     async def close(self) -> None:
         """Waits for the calls that have begun and releases the data directory; those not begun are dropped."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar, Unpack
 
 from mnemic.client import decoding, encoding, requests
+from mnemic.client.encodable import encodable
 from mnemic.client.options import (
     AddOptions,
     DeleteOptions,
@@ -21,7 +21,6 @@ from mnemic.client.options import (
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
-from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
@@ -54,14 +53,14 @@ class Call(Generic[Result]):
 def add(messages: FriendlyMessages, **options: Unpack[AddOptions]) -> Call[AddResult]:
     """AddMemories."""
     request = requests.add_request(messages, **options)
-    with encodable():
+    with encodable(request):
         return Call("AddMemories", encoding.add(request), partial(decoding.add, inputs=request.memories))
 
 
 def search(query: str, include: Collection[HitPart], **options: Unpack[SearchOptions]) -> Call[SearchResult]:
     """SearchMemories."""
     request = requests.search_request(query, **options)
-    with encodable():
+    with encodable(request):
         return Call("SearchMemories", encoding.search(request, include), decoding.search)
 
 
@@ -93,14 +92,14 @@ def batch_get(
 def list_memories(page_token: str, options: ListOptions) -> Call[MemoryPage]:
     """ListMemories."""
     request = requests.list_request(page_token=page_token, **options)
-    with encodable():
+    with encodable(request):
         return Call("ListMemories", encoding.list_memories(request), decoding.list_memories)
 
 
 def update(memory_id: str, text: str | None, **options: Unpack[UpdateOptions]) -> Call[UpdateResult]:
     """UpdateMemory."""
     request = requests.update_request(memory_id, text, **options)
-    with encodable():
+    with encodable(request):
         return Call("UpdateMemory", encoding.update(request), decoding.update)
 
 
@@ -127,18 +126,6 @@ def list_scopes(page_size: int, page_token: str, **ids: Unpack[ScopeOptions]) ->
         return Call("ListScopes", message, decoding.list_scopes)
 
 
-def stats() -> Call[NodeStats]:
-    """GetStats of AdminService, for all tenants."""
-    return Call("GetStats", admin_service_pb2.GetStatsRequest(all_tenants=True), decoding.stats, is_admin=True)
-
-
-@contextmanager
-def encodable() -> Generator[None]:
-    """What the wire has no room for is a bad argument like any other: a number over its range, text of no encoding."""
-    try:
-        yield
-    except UnicodeEncodeError as error:
-        words = f"a text is not valid Unicode (a lone surrogate): {error}"
-        raise MnemicError(Reason.MALFORMED_MESSAGE, words) from error
-    except (TypeError, ValueError) as error:
-        raise MnemicError(Reason.INVALID_FIELD, f"an argument has the wrong type or range: {error}") from error
+def stats(*, all_tenants: bool) -> Call[NodeStats]:
+    """GetStats of AdminService."""
+    return Call("GetStats", admin_service_pb2.GetStatsRequest(all_tenants=all_tenants), decoding.stats, is_admin=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,16 +79,37 @@ def tls_credentials(
         certificate_key: Its private key, as PEM.
 
     Raises:
-        MnemicError: INVALID_FIELD for a certificate without its key or a key without its certificate.
-        OSError: A file cannot be read.
+        MnemicError: INVALID_FIELD for a certificate without its key or a key without its certificate, and for a file
+            that cannot be read or holds something else.
     """
     if (certificate is None) != (certificate_key is None):
         raise invalid_field("certificate", "and certificate_key go together; give both or none")
-    return grpc.ssl_channel_credentials(
-        root_certificates=None if authority is None else authority.read_bytes(),
-        private_key=None if certificate_key is None else certificate_key.read_bytes(),
-        certificate_chain=None if certificate is None else certificate.read_bytes(),
-    )
+    roots = _read("authority", authority)
+    chain, key = _read("certificate", certificate), _read("certificate_key", certificate_key)
+    # gRPC would only say at the first call that it cannot connect.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if roots is not None:
+        try:
+            context.load_verify_locations(cadata=roots.decode("ascii", "replace"))
+        except (ssl.SSLError, ValueError) as error:
+            raise invalid_field("authority", f"{authority} holds no certificate as PEM: {error}") from error
+    if certificate is not None and certificate_key is not None:
+        try:
+            # A key with a password would be asked for on the terminal.
+            context.load_cert_chain(certificate.expanduser(), certificate_key.expanduser(), password="")
+        except (ssl.SSLError, ValueError) as error:
+            description = f"{certificate} and the key in {certificate_key} are no certificate with its key: {error}"
+            raise invalid_field("certificate", description) from error
+    return grpc.ssl_channel_credentials(root_certificates=roots, private_key=key, certificate_chain=chain)
+
+
+def _read(field: str, path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.expanduser().read_bytes()
+    except OSError as error:
+        raise invalid_field(field, f"cannot read {path}: {error.strerror}") from error
 
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None, own: ChannelOptions) -> grpc.Channel:

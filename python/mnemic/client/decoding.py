@@ -44,10 +44,12 @@ def search(response: pb.SearchMemoriesResponse) -> SearchResult:
             embed=timings.embed_micros,
             load=timings.load_micros,
             search=timings.search_micros,
+            rerank=timings.rerank_micros,
             total=timings.total_micros,
         ),
         considered=response.considered,
         vector_skipped=response.vector_skipped,
+        rerank_skipped=response.rerank_skipped,
     )
 
 
@@ -186,7 +188,7 @@ def list_scopes(response: pb.ListScopesResponse) -> ScopePage:
 
 
 def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:
-    """What the node holds."""
+    """What the node holds; of one tenant the model is not told."""
     store, index, server = response.store, response.index, response.server
     return NodeStats(
         StoreStats(
@@ -199,6 +201,8 @@ def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:
             outbox_failed=store.dead_letter_count,
             revision=store.revision,
             bytes_on_disk=store.disk_bytes,
+            body_bytes=store.body_bytes,
+            added=store.added_last_day_count,
         ),
         IndexStats(
             partitions=index.partition_count,

@@ -30,6 +30,18 @@ _REASONS_BY_CODE: Mapping[str, Reason] = {
     "UNIMPLEMENTED": Reason.NOT_IMPLEMENTED,
     "DATA_LOSS": Reason.CORRUPT_DATA,
 }
+# How a connection that is made and not agreed on shows in grpcio's words: a mark in them, the `cause` for programs, and
+# what it means. TLS 1.3 lets a client go on before the server has seen its certificate.
+_CONNECTION_CAUSES = (
+    ("CERTIFICATE_VERIFY_FAILED", "server_certificate", "its certificate is of no authority that this client trusts"),
+    ("Hostname Verification", "server_name", "its certificate is for another name than this address"),
+    ("not in peer certificate", "server_name", "its certificate is for another name than this address"),
+    ("WRONG_VERSION_NUMBER", "no_tls", "it does not speak TLS"),
+    ("Handshake read failed", "no_tls", "it does not speak TLS"),
+    ("TSI_DATA_CORRUPTED", "client_certificate", "it asks for a client's certificate of an authority that it knows"),
+    ("Socket closed", "closed", "it hangs up: it may speak TLS, or ask for a client's certificate"),
+)
+_NOT_CONNECTED = "failed to connect"
 # What grpcio says of a message over a limit, on either side.
 _TOO_LARGE = "larger than max"
 
@@ -47,9 +59,24 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> MnemicError:
     status = _rich_status(call)
     if status is not None:
         return _from_status(status, code, words)
+    metadata = {"grpc_code": code, "address": address}
     if code == Code.UNAVAILABLE.value:
-        words = f"cannot reach a server at {address} (is `mnemic serve` running there?): {words}"
-    return MnemicError(_reason_of(code, words), words, metadata={"grpc_code": code, "address": address})
+        cause, meaning = _connection_cause(words)
+        if cause:
+            metadata["cause"] = cause
+            words = f"cannot talk to the server at {address}: {meaning}: {words}"
+        else:
+            words = f"cannot reach a server at {address} (is `mnemic serve` running there?): {words}"
+    return MnemicError(_reason_of(code, words), words, metadata=metadata)
+
+
+def _connection_cause(words: str) -> tuple[str, str]:
+    """Why a connection was not agreed on: for programs and in words; empty when that is not known."""
+    if _NOT_CONNECTED in words:
+        for mark, cause, meaning in _CONNECTION_CAUSES:
+            if mark in words:
+                return cause, meaning
+    return "", ""
 
 
 def _rich_status(call: Any) -> status_pb2.Status | None:  # noqa: ANN401 (a call of either API)

@@ -214,9 +214,12 @@ class MnemicClient:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return self._call(calls.list_scopes(page_size, page_token, **ids), timeout)
 
-    def stats(self, *, timeout: float | None = None) -> NodeStats:
-        """What the server holds, of all tenants."""
-        return self._call(calls.stats(), timeout)
+    def stats(self, *, all_tenants: bool = True, timeout: float | None = None) -> NodeStats:
+        """What the server holds: of all tenants, which takes an operator's credential, or of the credential's own.
+
+        The embedding model is told with all tenants only.
+        """
+        return self._call(calls.stats(all_tenants=all_tenants), timeout)
 
     def is_serving(self, *, timeout: float = 1.0) -> bool:
         """Whether the server answers and takes calls."""

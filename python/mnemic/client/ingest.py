@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from mnemic.client import decoding, encoding
-from mnemic.client.calls import encodable
+from mnemic.client.encodable import encodable
 from mnemic.client.failures import from_ingest_error
 from mnemic.client.options import AddItem
 from mnemic.client.requests import AddRequest, add_item_request
@@ -56,7 +56,7 @@ class IngestLedger:
     def _message(self, position: int, item: FriendlyAdd) -> pb.IngestMemoriesRequest | None:
         try:
             request = add_item_request(item, f"adds[{position}]")
-            with encodable():
+            with encodable(request):
                 message = pb.IngestMemoriesRequest(add=encoding.add(request))
         except MnemicError as error:
             self._open.append(IngestResult(position, error=error))

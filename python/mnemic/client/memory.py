@@ -248,9 +248,9 @@ class Memory:
         scope: Scope = requests.scope_of(**ids)
         return self.engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
 
-    def stats(self) -> NodeStats:
-        """What the data directory and the index hold."""
-        return self.engine.stats()
+    def stats(self, *, all_tenants: bool = True) -> NodeStats:
+        """What the data directory and the index hold: of all tenants, or of this one."""
+        return self.engine.stats(None if all_tenants else DEFAULT_TENANT)
 
     def close(self) -> None:
         """Releases the data directory. Wait for calls of other threads first."""

@@ -106,6 +106,7 @@ class SearchOptions(SelectOptions, total=False):
         weights: Single weights by signal, over the profile's.
         min_revision: Wait until the node has reached this revision of a write.
         explain: Give what each score is made of.
+        rerank: Have the configured reranker order the first hits anew; RERANKER_NOT_CONFIGURED where there is none.
     """
 
     vector: FriendlyVector | None
@@ -117,6 +118,7 @@ class SearchOptions(SelectOptions, total=False):
     weights: SignalWeights | Mapping[str, float] | None
     min_revision: int
     explain: bool
+    rerank: bool
 
 
 class SearchItem(SearchOptions, total=False):

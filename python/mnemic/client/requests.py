@@ -158,6 +158,7 @@ def search_request(
     weights: SignalWeights | Mapping[str, float] | None = None,
     min_revision: int = 0,
     explain: bool = False,
+    rerank: bool = False,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
     """The search that `SearchOptions` describe."""
@@ -172,6 +173,7 @@ def search_request(
         weights=_weights(weights),
         min_revision=min_revision,
         explain=explain,
+        rerank=rerank,
         **_selection(**select),
     )
 

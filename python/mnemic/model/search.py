@@ -45,6 +45,7 @@ class SearchRequest:
     min_revision: int = 0
     explain: bool = False
     include_superseded: bool = False
+    rerank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class StageTimings:
     embed: int = 0
     load: int = 0
     search: int = 0
+    rerank: int = 0
     total: int = 0
 
 
@@ -118,3 +120,4 @@ class SearchResult:
     timings: StageTimings = field(default_factory=StageTimings)
     considered: int = 0
     vector_skipped: bool = False
+    rerank_skipped: bool = False

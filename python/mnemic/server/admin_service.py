@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -20,7 +22,23 @@ from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.wire.accounts import key_to_proto, tenant_to_proto
 
-CallCounts = Callable[[], Mapping[tuple[str, int], int]]
+
+class ServerFigures(Protocol):
+    """What the service asks of the server's own figures."""
+
+    @property
+    def address(self) -> str:
+        """Where the page for Prometheus is; empty for none."""
+
+    @property
+    def has_front(self) -> bool:
+        """Whether the native front owns the address."""
+
+    def call_counts(self) -> dict[tuple[str, int], int]:
+        """How often each method ended in each google.rpc.Code."""
+
+    def front_figures(self) -> Iterable[tuple[str, int, int | None]]:
+        """What the front holds or dropped: name, value and what bounds it."""
 
 
 class AdminService:
@@ -28,13 +46,13 @@ class AdminService:
 
     Args:
         engine: What it administers.
-        call_counts: How often each method ended in each google.rpc.Code.
+        figures: Those of its server.
     """
 
-    def __init__(self, engine: Engine, call_counts: CallCounts) -> None:
+    def __init__(self, engine: Engine, figures: ServerFigures) -> None:
         self._engine = engine
         self._authority = engine.authority
-        self._call_counts = call_counts
+        self._figures = figures
         self._started = Timestamp()
         self._started.GetCurrentTime()
 
@@ -117,10 +135,18 @@ class AdminService:
             self._authority.tenant(tenant_id)
         stats = self._engine.stats(tenant_id)
         return pb.GetStatsResponse(
-            store=_store(stats), index=_index(stats), server=self._server(stats) if request.all_tenants else None
+            store=_store(stats),
+            index=_index(stats),
+            server=self._server(stats) if request.all_tenants else None,
+            caller=pb.CallerInfo(
+                subject=call.caller.subject, tenant_id=call.tenant, role=pb.AccessRole.ValueType(int(call.caller.role))
+            ),
         )
 
     def _server(self, stats: NodeStats) -> pb.ServerStats:
+        now = Timestamp()
+        now.GetCurrentTime()
+        disk = shutil.disk_usage(self._engine.settings.data_directory.expanduser())
         return pb.ServerStats(
             version=__version__,
             start_time=self._started,
@@ -130,7 +156,16 @@ class AdminService:
             resident_bytes=_resident_bytes(),
             calls=[
                 pb.CallCount(method=method, code=code, count=count)
-                for (method, code), count in sorted(self._call_counts().items())
+                for (method, code), count in sorted(self._figures.call_counts().items())
+            ],
+            front=self._figures.has_front,
+            time=now,
+            metrics_address=self._figures.address,
+            disk_free_bytes=disk.free,
+            disk_total_bytes=disk.total,
+            figures=[
+                pb.ServerFigure(name=name, value=value, limit=limit)
+                for name, value, limit in self._figures.front_figures()
             ],
         )
 

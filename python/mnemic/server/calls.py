@@ -41,6 +41,7 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 # Without a deadline grpcio reports a remaining time of centuries.
 _FOREVER_SECONDS = 10 * 365 * 86_400.0
 _STREAM_RETRY_SECONDS = 1.0
+_OTHER = "other"  # as the front counts them
 
 _log = structlog.get_logger("mnemic.server")
 M = TypeVar("M", bound=Message)
@@ -131,6 +132,33 @@ def bind_service(server: grpc.Server, descriptor: ServiceDescriptor, service: ob
     server.add_registered_method_handlers(descriptor.full_name, handlers)
 
 
+def refuse_other_methods(server: grpc.Server, limits: CallLimits) -> None:
+    """Makes a server refuse methods that nothing bound before answers: who is unknown learns no more than of others."""
+    server.add_generic_rpc_handlers((_OtherMethods(limits),))
+
+
+class _OtherMethods(grpc.GenericRpcHandler):
+    """Any method. Its name is the caller's to choose, so in figures and logs it has none of its own."""
+
+    def __init__(self, limits: CallLimits) -> None:
+        self._limits = limits
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        """The handler of a method."""
+        path = handler_call_details.method
+
+        def refuse(_received: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
+            with _surrounded(_OTHER, context, self._limits):
+                raise MnemicError(
+                    Reason.NOT_IMPLEMENTED,
+                    f"this server has no method {path!r}; docs/contract.md lists those that there are",
+                    metadata={"method": path},
+                )
+            yield  # a generator, as a stream's handler must be
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
 def python_name(method_name: str) -> str:
     """The name under which a service has an RPC: `AddMemories` is `add_memories`."""
     return _WORD_START.sub("_", method_name).lower()
@@ -200,7 +228,7 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
     """The life of one call: whatever its body raises becomes a status, and one line of the log says how it ended."""
     started = time.perf_counter()
     metadata = context.invocation_metadata()
-    call_id = _call_id(metadata)
+    call_id = call_id_of(metadata)
     context.set_trailing_metadata(((REQUEST_ID_HEADER, call_id),))
     end_span = limits.tracing.begin(path, metadata) if limits.tracing is not None else None
     code, subject = "OK", ""
@@ -261,7 +289,8 @@ def _abort(context: grpc.ServicerContext, error: MnemicError, call_id: str, *, c
         raise aborted from cause
 
 
-def _call_id(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+def call_id_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The caller's id of a call, or a new one."""
     for key, value in metadata:
         if key == REQUEST_ID_HEADER and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
             return value

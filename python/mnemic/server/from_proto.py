@@ -183,6 +183,7 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         min_revision=request.min_revision,
         explain=request.explain,
         include_superseded=request.include_superseded,
+        rerank=request.rerank,
     )
 
 
@@ -190,8 +191,6 @@ _NO_WEIGHTS = SignalWeights()
 
 
 def _refuse_later_search_fields(request: memory_service_pb2.SearchMemoriesRequest) -> None:
-    if request.rerank:
-        raise not_implemented("rerank", "this version has no reranker; leave it out")
     if request.context_window:
         raise not_implemented("context_window", "this version sends no neighbouring messages; leave it out")
     if request.HasField("reference_time"):

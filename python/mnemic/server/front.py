@@ -139,7 +139,17 @@ class Front:
             stages=tuple(_distribution(*each) for each in stages),
             gauges=tuple(gauges),
             totals=tuple(totals),
+            limits=self._limits(),
         )
+
+    def _limits(self) -> dict[str, int]:
+        settings = self._settings
+        relayed = relayed_calls(settings)
+        return {
+            "connections": settings.max_connections,
+            "calls": relayed + _NATIVE_CALLS,
+            "relayed_calls": relayed,
+        }
 
     def take_spans(self) -> list[FrontSpan]:
         """The spans since the last time."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -46,6 +46,7 @@ class FrontFigures:
         stages: Times within them.
         gauges: What it holds now: a name, what it means, the value.
         totals: What else it has counted: a name, what it means, how often.
+        limits: The most that there may be of what `gauges` names.
     """
 
     calls: dict[tuple[str, int, bool], int]
@@ -53,6 +54,7 @@ class FrontFigures:
     stages: tuple[Distribution, ...]
     gauges: tuple[tuple[str, str, int], ...]
     totals: tuple[tuple[str, str, int], ...]
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 class Front(Protocol):
@@ -118,6 +120,18 @@ class Metrics:
                 if not is_relayed:
                     counts[method, code] = counts.get((method, code), 0) + count
         return counts
+
+    @property
+    def has_front(self) -> bool:
+        """Whether there is a front to watch."""
+        return self._front is not None
+
+    def front_figures(self) -> Iterable[tuple[str, int, int | None]]:
+        """What the front holds or dropped: name, value, and the most that there may be or None."""
+        if self._front is None:
+            return []
+        figures = self._front.figures()
+        return [(name, value, figures.limits.get(name)) for name, _, value in (*figures.gauges, *figures.totals)]
 
     def serve(self) -> None:
         """Serves the page, if an address was given.

@@ -18,7 +18,7 @@ import grpc
 import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from mnemic.engine.engine import Engine, Progress
@@ -26,8 +26,9 @@ from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
 from mnemic.server.authentication import Gate
-from mnemic.server.calls import Call, CallLimits, bind_service, parse
+from mnemic.server.calls import Call, CallLimits, bind_service, parse, refuse_other_methods
 from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
+from mnemic.server.health import bind_health
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
 from mnemic.server.metrics import Metrics
@@ -78,35 +79,16 @@ class MnemicServer:
         services: dict[ServiceDescriptor, object] = {
             memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: MemoryService(engine),
             lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
-            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(
-                engine, self.metrics.call_counts
-            ),
+            admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine, self.metrics),
         }
         for descriptor, service in services.items():
             bind_service(self._server, descriptor, service, self._limits)
         self._names = [descriptor.full_name for descriptor in services]
-        self._health = self._bind_health()
+        self._health = bind_health(self._server, self._names, self._health_workers)
         if self._settings.reflection:
             self._bind_reflection()
-
-    def _bind_health(self) -> health.HealthServicer:
-        # Its thread pool is an attribute of the class, shared by all servers of a process: so none is given.
-        servicer = health.HealthServicer(experimental_non_blocking=True, experimental_thread_pool=None)
-        for name in ("", *self._names):
-            servicer.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
-
-        answer = servicer.Check
-
-        def check(
-            request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-        ) -> health_pb2.HealthCheckResponse:
-            return answer(request, context)
-
-        # A probe must be answered when every worker is busy. Where grpcio does not know the attribute, it waits.
-        check.experimental_thread_pool = self._health_workers  # type: ignore[attr-defined]  # how grpcio takes it
-        servicer.Check = check
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
-        return servicer
+        # The last: it takes whatever is left.
+        refuse_other_methods(self._server, self._limits)
 
     def _bind_reflection(self) -> None:
         descriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]

@@ -232,9 +232,15 @@ class TenantSettings(_message.Message):
     PERSONAL_DATA_ACTION_FIELD_NUMBER: _builtins.int
     DEFAULT_TRUST_FIELD_NUMBER: _builtins.int
     max_memories: _builtins.int
-    """At most so many memories; writes beyond fail with QUOTA_EXCEEDED. 0 allows none."""
+    """At most so many current memories (versions that ended and deleted memories are not counted). A write that makes
+    the tenant hold more fails with QUOTA_EXCEEDED and writes nothing; one that makes it hold less always passes.
+    0 allows none, negative is refused; when absent, `limits.tenant_memories` of the server's configuration, which is
+    no limit unless set. Only operators change it.
+    """
     max_bytes: _builtins.int
-    """At most so many bytes of body in all. 0 allows none."""
+    """At most so many bytes, in UTF-8, of the bodies of its current memories in all; otherwise as `max_memories`, with
+    `limits.tenant_bytes`.
+    """
     secret_action: Global___ContentAction.ValueType
     """What happens to secrets (keys, passwords, tokens) in what is written."""
     personal_data_action: Global___ContentAction.ValueType
@@ -924,6 +930,7 @@ class GetStatsResponse(_message.Message):
     STORE_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
     SERVER_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def store(self) -> Global___StoreStats:
         """What the store holds."""
@@ -936,20 +943,55 @@ class GetStatsResponse(_message.Message):
     def server(self) -> Global___ServerStats:
         """About the server; only with `all_tenants`."""
 
+    @_builtins.property
+    def caller(self) -> Global___CallerInfo:
+        """Who asked."""
+
     def __init__(
         self,
         *,
         store: Global___StoreStats | None = ...,
         index: Global___IndexStats | None = ...,
         server: Global___ServerStats | None = ...,
+        caller: Global___CallerInfo | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatsResponse: _TypeAlias = GetStatsResponse  # noqa: Y015
+
+@_typing.final
+class CallerInfo(_message.Message):
+    """Who a credential is, as the server takes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    TENANT_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """A key's id, a token's `sub`, or `anonymous`."""
+    tenant_id: _builtins.str
+    """Its tenant."""
+    role: Global___AccessRole.ValueType
+    """What it may do."""
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        tenant_id: _builtins.str = ...,
+        role: Global___AccessRole.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "subject", b"subject", "tenant_id", b"tenant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CallerInfo: _TypeAlias = CallerInfo  # noqa: Y015
 
 @_typing.final
 class StoreStats(_message.Message):
@@ -1072,6 +1114,12 @@ class ServerStats(_message.Message):
     SIMD_FIELD_NUMBER: _builtins.int
     RESIDENT_BYTES_FIELD_NUMBER: _builtins.int
     CALLS_FIELD_NUMBER: _builtins.int
+    FRONT_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    METRICS_ADDRESS_FIELD_NUMBER: _builtins.int
+    DISK_FREE_BYTES_FIELD_NUMBER: _builtins.int
+    DISK_TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Its version, such as `0.1.0`."""
     embedding_model: _builtins.str
@@ -1082,6 +1130,14 @@ class ServerStats(_message.Message):
     """The SIMD path in use, such as `avx2`."""
     resident_bytes: _builtins.int
     """The resident memory of the process, in bytes."""
+    front: _builtins.bool
+    """Whether the native front owns the address; else the Python server does."""
+    metrics_address: _builtins.str
+    """`host:port` of the page for Prometheus; empty for none."""
+    disk_free_bytes: _builtins.int
+    """How much room is left on the disk of the data directory, in bytes."""
+    disk_total_bytes: _builtins.int
+    """How much the disk has in all, in bytes."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When it started."""
@@ -1089,6 +1145,14 @@ class ServerStats(_message.Message):
     @_builtins.property
     def calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallCount]:
         """Calls since the start, by method and status code."""
+
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When this was answered, by the server's clock."""
+
+    @_builtins.property
+    def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerFigure]:
+        """What the front holds, of what is bounded, and what it dropped; none without a front."""
 
     def __init__(
         self,
@@ -1100,14 +1164,52 @@ class ServerStats(_message.Message):
         simd: _builtins.str = ...,
         resident_bytes: _builtins.int = ...,
         calls: _abc.Iterable[Global___CallCount] | None = ...,
+        front: _builtins.bool = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        metrics_address: _builtins.str = ...,
+        disk_free_bytes: _builtins.int = ...,
+        disk_total_bytes: _builtins.int = ...,
+        figures: _abc.Iterable[Global___ServerFigure] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "embedding_dimension", b"embedding_dimension", "embedding_model", b"embedding_model", "resident_bytes", b"resident_bytes", "simd", b"simd", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "disk_free_bytes", b"disk_free_bytes", "disk_total_bytes", b"disk_total_bytes", "embedding_dimension", b"embedding_dimension", "embedding_model", b"embedding_model", "figures", b"figures", "front", b"front", "metrics_address", b"metrics_address", "resident_bytes", b"resident_bytes", "simd", b"simd", "start_time", b"start_time", "time", b"time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ServerStats: _TypeAlias = ServerStats  # noqa: Y015
+
+@_typing.final
+class ServerFigure(_message.Message):
+    """One figure of the front."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as on the page for Prometheus without `mnemic_front_`, such as `relayed_calls`."""
+    value: _builtins.int
+    """How many."""
+    limit: _builtins.int
+    """The most that there may be; unset where nothing bounds it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.int = ...,
+        limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit", "name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___ServerFigure: _TypeAlias = ServerFigure  # noqa: Y015
 
 @_typing.final
 class CallCount(_message.Message):

@@ -107,14 +107,14 @@ async fn respond(
 }
 
 impl Shared {
-    /// Asks in the order of the Python server: whether more calls are served, who calls, how often, and what.
+    /// Asks in the order of the Python server: whether more calls are served, who calls, what, and how often.
     fn let_in(&self, head: &Parts) -> Result<(Arc<Principal>, CallGuard), Refusal> {
         let guard = self.activity.begin()?;
         let authorization = head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let now = micros_now();
         let principal = self.authenticator.authenticate(authorization, now)?;
-        self.authenticator.admit(&principal, now)?;
         self.authenticator.permit(&principal, head.uri.path())?;
+        self.authenticator.admit(&principal, now)?;
         Ok((principal, guard))
     }
 

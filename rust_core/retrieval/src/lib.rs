@@ -3,6 +3,7 @@
 //! [`Index`] is the entry: it holds one [`partition`] for each owner, takes batches of rows and answers searches. A
 //! search never waits for a write: it works on the snapshot that was published last.
 //!
+//! * [`time`] resolves the times that texts name, [`understanding`] leaves out of a query what tells nothing apart,
 //! * [`vector`], [`text`] and [`entity`] are the three retrievers, each on its own,
 //! * [`filter`] narrows, [`fusion`] turns signals into one score,
 //! * [`partition`] keeps the rows, [`index`] brings all of it together.
@@ -16,6 +17,8 @@ pub mod partition;
 mod snapshot;
 mod sync;
 pub mod text;
+pub mod time;
+pub mod understanding;
 pub mod vector;
 
 pub use error::Error;

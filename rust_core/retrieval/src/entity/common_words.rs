@@ -51,7 +51,7 @@ const SHORTEST_PARTICIPLE: usize = 5;
 /// Whether a word (lower case, straight apostrophes) is common at the beginning of a sentence: one of the list, a stop
 /// word, a contraction or a participle (`Painting helps`). The last costs names such as `Sterling` where a sentence
 /// begins with them.
-pub(super) fn is_common(word: &str) -> bool {
+pub(crate) fn is_common(word: &str) -> bool {
     static WORDS: OnceLock<HashSet<&str, RandomState>> = OnceLock::new();
     let starters = WORDS.get_or_init(|| SENTENCE_STARTERS.split_whitespace().collect());
     let is_participle = word.len() >= SHORTEST_PARTICIPLE && word.ends_with("ing");

@@ -307,7 +307,7 @@ fn is_possessive(word: &str) -> bool {
 }
 
 /// Without `'s` or a closing apostrophe.
-fn without_possessive(word: &str) -> &str {
+pub(crate) fn without_possessive(word: &str) -> &str {
     ["'s", "’s", "'S", "’S"]
         .iter()
         .find_map(|ending| word.strip_suffix(ending))

@@ -169,6 +169,16 @@ fn pieces(query: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
+/// What stands between quotation marks, as places in the query, ascending.
+pub(crate) fn quotations(query: &str) -> Vec<Range<usize>> {
+    let quoted = pieces(query).filter(|(_, is_quoted)| *is_quoted);
+    let span = |(piece, _): (&str, bool)| {
+        let start = piece.as_ptr() as usize - query.as_ptr() as usize;
+        start..start + piece.len()
+    };
+    quoted.map(span).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Phrase, QueryTerms, pieces};
