@@ -107,6 +107,7 @@ class SearchOptions(SelectOptions, total=False):
         min_revision: Wait until the node has reached this revision of a write.
         explain: Give what each score is made of.
         context_window: How many messages before and after each hit to give with it, 0 to 10 on each side.
+        rerank: Have the configured reranker order the first hits anew; RERANKER_NOT_CONFIGURED where there is none.
     """
 
     vector: FriendlyVector | None
@@ -119,6 +120,7 @@ class SearchOptions(SelectOptions, total=False):
     min_revision: int
     explain: bool
     context_window: int
+    rerank: bool
 
 
 class SearchItem(SearchOptions, total=False):

@@ -159,6 +159,7 @@ def search_request(
     min_revision: int = 0,
     explain: bool = False,
     context_window: int = 0,
+    rerank: bool = False,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
     """The search that `SearchOptions` describe."""
@@ -174,6 +175,7 @@ def search_request(
         min_revision=min_revision,
         explain=explain,
         context_window=context_window,
+        rerank=rerank,
         **_selection(**select),
     )
 

@@ -184,6 +184,7 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         explain=request.explain,
         include_superseded=request.include_superseded,
         context_window=request.context_window,
+        rerank=request.rerank,
     )
 
 
@@ -191,8 +192,6 @@ _NO_WEIGHTS = SignalWeights()
 
 
 def _refuse_later_search_fields(request: memory_service_pb2.SearchMemoriesRequest) -> None:
-    if request.rerank:
-        raise not_implemented("rerank", "this version has no reranker; leave it out")
     if request.HasField("reference_time"):
         raise not_implemented("reference_time", "this version reads no times in queries; leave it out")
 
