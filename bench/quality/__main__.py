@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,17 +195,20 @@ def _columns(summary: Summary) -> dict[str, object]:
     }
 
 
-def _left_out() -> dict[str, float]:
-    """What the last tuning found on conversations that it had left out, if there was one."""
+def _last_tuning() -> tuple[Mapping[str, float], str]:
+    """What the last tuning found on conversations that it had left out, if there was one, and of which commit."""
     path = RESULTS / "quality-tune.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))["leave_one_out"]) if path.exists() else {}
+    if not path.exists():
+        return {}, ""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return document["leave_one_out"], document["commit"]
 
 
 def finish(run: Run) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_answers(RESULTS / "quality-answers.jsonl", run.answers)
     plots = draw(run.measured.summaries)
-    run.measured.leave_one_out = _left_out()
+    run.measured.leave_one_out, run.measured.tuned_commit = _last_tuning()
     run.report.goals = goals_of(run.measured)
     where = environment()
     words = " · ".join(f"{key} {value}" for key, value in where.items() if key != "packages")

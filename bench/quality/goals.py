@@ -28,6 +28,7 @@ class Measured:
     precision: Goal | None = None
     search_micros_at_10k: float | None = None
     leave_one_out: Mapping[str, float] = field(default_factory=dict)
+    tuned_commit: str = ""
 
     def summary(self, corpus: str, mode: str, kind: str = ALL, model: str = DEFAULT_MODEL) -> Summary | None:
         wanted = (corpus, model, mode, kind)
@@ -63,7 +64,7 @@ def _quality(measured: Measured, corpus: str, kind: str, metric: str, goal: floa
         notes.append(f"95 % by question {by_question}, by conversation {by_conversation}")
     left_out = measured.leave_one_out.get(f"{corpus} {kind} {metric}")
     if left_out is not None:
-        notes.append(f"weights found on the other conversations (bench.quality.tune): {left_out:.3f}")
+        notes.append(f"weights found on the other conversations (tuned at {measured.tuned_commit}): {left_out:.3f}")
     return Goal(name, value, f"≥ {goal}", value >= goal, "; ".join(notes))
 
 

@@ -72,7 +72,11 @@ def _found(
     corpora: Sequence[Corpus], vectors: KnownVectors, versions: dict[str, str]
 ) -> dict[str, tuple[list[str], float]]:
     """The turns that it finds for each question and the seconds that it takes, from disk where they are known."""
-    what = repr((sorted(versions.items()), vectors.identity, TOP, corpora))
+    said = [turn.body for corpus in corpora for conversation in corpus.conversations for turn in conversation.turns]
+    asked = [
+        q.question_id for corpus in corpora for conversation in corpus.conversations for q in conversation.questions
+    ]
+    what = repr((sorted(versions.items()), vectors.identity, TOP, said, asked))
     path = CACHE / f"quality-mem0-{hashlib.sha256(what.encode()).hexdigest()[:16]}.json"
     if not path.exists():
         begin = time.perf_counter()

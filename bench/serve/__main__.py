@@ -9,22 +9,27 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.harness import QUERIES, Report, console, measure
-from bench.serve import generator, secured
+from bench.harness import Report, console, measure
+from bench.serve import generator, secured, watching
 from bench.serve.generator import Call, Outcome, Target, arriving, closed
-from bench.serve.goals import Measured, goals
+from bench.serve.goals import FRONT, MODEL, PYTHON, Measured, goals
 from bench.serve.mem0 import bench_mem0
 from bench.serve.servers import Questions, Running, copied, fill, running
 from mnemic.embedding.factory import open_provider
 from mnemic.engine.settings import load_settings
 
-FRONT, PYTHON, REST = "front", "grpcio", "FastAPI"
+REST = "FastAPI"
+# A share of a few hundredths wants more rounds than a factor.
+WATCHED_ROUNDS = 3
+MODEL_RUNS = 300
+WARM_CALLS = 100
 
 
 @dataclass
@@ -47,20 +52,33 @@ class Bench:
         *,
         spinning: bool = False,
         ingesting: bool = False,
+        beside: Mapping[str, Callable[[], Outcome]] | None = None,
+        rounds: int = 1,
     ) -> None:
-        """One row for each server."""
-        outcomes: dict[str, list[Outcome]] = {server.target.name: [] for server in servers}
-        for _ in range(self.rounds):
-            for server in servers:
+        """One row for each server, and for what else is measured in the same rounds."""
+        others = beside or {}
+        outcomes: dict[str, list[Outcome]] = {name: [] for name in (*(each.target.name for each in servers), *others)}
+        for number in range(self.rounds * rounds):
+            # Each way round, so that none always comes first.
+            for server in servers[:: -1 if number % 2 else 1]:
                 path = generator.write_calls(self.scratch / "calls", calls(server.target.protocol))
                 with server.spinning() if spinning else nullcontext(), ExitStack() as stack:
                     if ingesting:
                         stack.enter_context(self._ingest(server.target))
                     outcome = generator.run(server.target, path, pace, seconds=self.seconds)
                 outcomes[server.target.name].append(outcome)
+            for name, measured in others.items():
+                outcomes[name].append(measured())
         for name, found in outcomes.items():
-            outcome = generator.median(found)
-            self.note(scenario, name, outcome)
+            self.note(scenario, name, generator.median(found))
+
+    def warm(self, servers: Sequence[Running]) -> None:
+        """Has every server read the partition into memory and embed the known texts."""
+        for server in servers:
+            path = generator.write_calls(self.scratch / "calls", self.questions.by_known_text(server.target.protocol))
+            answered = 0
+            while answered < WARM_CALLS:
+                answered += generator.run(server.target, path, closed(), seconds=0.5).answered
 
     def note(self, scenario: str, server: str, outcome: Outcome) -> None:
         """Keeps what was measured, and a row of it."""
@@ -104,31 +122,29 @@ def main() -> None:
             rounds=1 if arguments.quick else 5,
             seconds=1.0 if arguments.quick else 2.0,
         )
-        model_alone(bench)
+        began = time.monotonic()
         plain(bench)
         guarded(bench)
+        watched(bench)
         overload_seconds = 20.0 if arguments.quick else 300.0
         overloaded(bench, overload_seconds)
         bench_mem0(report, scratch, dimension)
+        console.print(f"measured for {(time.monotonic() - began) / 60:.1f} minutes", style="dim")
     report.goals += goals(bench.measured)
     report.finish()
 
 
-def model_alone(bench: Bench) -> None:
-    """What embedding a fresh text takes by itself."""
-    settings = load_settings(embedding={"cache_entries": 0})
-    texts = iter([f"{question} {i}" for i in range(1_000) for question in QUERIES])
-    provider = open_provider(settings.embedding)
-    try:
-        alone = measure(lambda _: provider.embed([next(texts)]), repeats=300)
-    finally:
-        provider.close()
-    bench.measured["the model alone", "in process"] = Outcome(
-        300, 0.0, alone.median, alone.p99, alone.p99, alone.cpu, 0
-    )
-    bench.report.row(
-        scenario="the model alone, fresh texts", server="in process", p50_us=alone.median, p99_us=alone.p99
-    )
+def model_alone(stack: ExitStack, bench: Bench) -> Callable[[], Outcome]:
+    """Measures what embedding a fresh text takes by itself, in this process."""
+    provider = open_provider(load_settings(embedding={"cache_entries": 0}).embedding)
+    stack.callback(provider.close)
+
+    def measured() -> Outcome:
+        texts = iter(bench.questions.fresh_texts(2 * MODEL_RUNS))
+        alone = measure(lambda _: provider.embed([next(texts)]), repeats=MODEL_RUNS)
+        return Outcome(MODEL_RUNS, 1e6 / alone.median, alone.median, alone.p99, alone.p99, alone.cpu, 0)
+
+    return measured
 
 
 def settings_of(directory: Path, *, front: str = "on", **more: Any) -> dict[str, Any]:
@@ -150,51 +166,99 @@ def plain(bench: Bench) -> None:
         else:
             console.print("FastAPI and uvicorn are not installed: left out", style="yellow")
         speaking_grpc = servers[:2]
-        for server in servers:
-            # The first search reads the partition into memory.
-            path = generator.write_calls(bench.scratch / "calls", questions.by_known_text(server.target.protocol))
-            generator.run(server.target, path, closed(), seconds=0.5)
-        for name, calls in (
-            ("vector query", questions.by_vector),
-            ("text, embedding cached", questions.by_known_text),
-            ("text, fresh", questions.by_fresh_text),
+        bench.warm(servers)
+        alone = {MODEL: model_alone(stack, bench)}
+        for name, calls, beside in (
+            ("vector query", questions.by_vector, None),
+            ("text, embedding cached", questions.by_known_text, None),
+            ("text, fresh", questions.by_fresh_text, alone),
         ):
-            bench.compare(f"{name}, 1 caller", servers, calls, closed())
+            bench.compare(f"{name}, 1 caller", servers, calls, closed(), beside=beside)
             bench.compare(f"{name}, a thread spins", servers, calls, closed(), spinning=True)
             bench.compare(f"{name}, bulk ingest beside", speaking_grpc, calls, closed(), ingesting=True)
         bench.compare("words only, 1 caller", speaking_grpc, questions.by_words, closed())
         bench.compare("vector query, 64 callers", speaking_grpc, questions.by_vector, closed(8, 8))
-        bench.compare("vector query, 1,000 arrive a second", speaking_grpc, questions.by_vector, arriving(1_000))
-        bench.compare("mixed 95/5, 8 callers", speaking_grpc, questions.mixed, closed(4, 2))
-        bench.compare("mixed 95/5, a thread spins", speaking_grpc, questions.mixed, closed(4, 2), spinning=True)
+        for name, calls, per_second in (
+            ("vector query", questions.by_vector, 1_000),
+            ("text, embedding cached", questions.by_known_text, 500),
+            ("text, fresh", questions.by_fresh_text, 100),
+        ):
+            bench.compare(f"{name}, {per_second:,} arrive a second", speaking_grpc, calls, arriving(per_second))
+        for name, busy in (
+            ("8 callers", {}),
+            ("a thread spins", {"spinning": True}),
+            ("bulk ingest beside", {"ingesting": True}),
+        ):
+            bench.compare(f"mixed 95/5, {name}", speaking_grpc, questions.mixed, closed(4, 2), **busy)
         bench.compare("relayed call (a page of one)", speaking_grpc, lambda _protocol: questions.listing(), closed())
 
 
 def guarded(bench: Bench) -> None:
-    """With keys and TLS, beside the same without."""
+    """With credentials and TLS, beside the same without."""
     data, questions = bench.scratch / "data", bench.questions
     files = secured.certificate(bench.scratch)
+    issuer = secured.Issuer.new()
+    tls = {"tls_certificate": str(files.certificate), "tls_key": str(files.key)}
     with ExitStack() as stack:
-        directory = copied(data, "guarded")
-        key = secured.create_key(directory)
-        keys = {"authentication": {"mode": "keys"}}
-        tls = {"tls_certificate": str(files.certificate), "tls_key": str(files.key)}
-        headers = [("authorization", f"Bearer {key}")]
-        with_both = running(
-            "front, key and TLS",
-            "grpc",
-            settings_of(directory, server=tls, **keys),
-            headers=headers,
-            trust=files.authority,
-        )
-        open_to_all = running("front, open", "grpc", settings_of(copied(data, "open")))
-        servers = [stack.enter_context(with_both), stack.enter_context(open_to_all)]
+
+        def started(name: str, *, key: bool = False, token: bool = False, encrypted: bool = False) -> Running:
+            directory = copied(data, name.replace(" ", "-"))
+            authentication = {"mode": "keys"} if key else issuer.settings() if token else {"mode": "none"}
+            secret = secured.create_key(directory) if key else issuer.token()
+            settings = settings_of(directory, server=tls if encrypted else {}, authentication=authentication)
+            headers = [("authorization", f"Bearer {secret}")] if key or token else []
+            trust = files.authority if encrypted else None
+            return stack.enter_context(running(f"{FRONT}, {name}", "grpc", settings, headers=headers, trust=trust))
+
+        is_open, both = started("open"), started("key and TLS", key=True, encrypted=True)
+        servers = [
+            is_open,
+            started("key", key=True),
+            started("token", token=True),
+            started("TLS", encrypted=True),
+            both,
+            started("token and TLS", token=True, encrypted=True),
+        ]
+        bench.warm(servers)
         bench.compare("vector query, 1 caller, guarded or not", servers, questions.by_vector, closed())
+        for name, calls, pace in (
+            ("text, embedding cached, 1 caller", questions.by_known_text, closed()),
+            ("text, fresh, 1 caller", questions.by_fresh_text, closed()),
+            ("mixed 95/5, 8 callers", questions.mixed, closed(4, 2)),
+        ):
+            bench.compare(f"{name}, guarded or not", [is_open, both], calls, pace)
+
+
+def watched(bench: Bench) -> None:
+    """With log, metrics and the usual share of traces, beside the same without."""
+    data = bench.scratch / "data"
+    with ExitStack() as stack:
+        variables = stack.enter_context(watching.collecting())
+        page = watching.free_address()
+        server: dict[str, Any] = {"log_level": "info", "metrics_address": page}
+        if importlib.util.find_spec("opentelemetry.sdk"):
+            server["tracing"] = True
+        else:
+            console.print("OpenTelemetry is not installed: watched without traces", style="yellow")
+
+        def started(name: str, **more: Any) -> AbstractContextManager[Running]:
+            settings = settings_of(copied(data, name), server=more)
+            log = bench.scratch / f"{name}.log"
+            return running(f"{FRONT}, {name}", "grpc", settings, environment=variables, log=log)
+
+        servers = [stack.enter_context(started("watched", **server)), stack.enter_context(started("unwatched"))]
+        bench.warm(servers)
+        stack.enter_context(watching.scraping(page))
+        questions = bench.questions
+        bench.compare(
+            "vector query, 1 caller, watched or not", servers, questions.by_vector, closed(), rounds=WATCHED_ROUNDS
+        )
 
 
 def overloaded(bench: Bench, seconds: float) -> None:
     """Twice as many arrivals as the front can answer."""
     with running(FRONT, "grpc", settings_of(copied(bench.scratch / "data", "overload"))) as server:
+        bench.warm([server])
         path = generator.write_calls(bench.scratch / "calls", bench.questions.by_vector("grpc"))
         most = generator.run(server.target, path, closed(8, 8), seconds=bench.seconds)
         console.print(f"overload: {2 * most.per_second:,.0f} arrivals a second for {seconds:.0f} s", style="dim")

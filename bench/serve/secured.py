@@ -1,12 +1,18 @@
-"""A certificate for loopback and a key, for the scenario with both."""
+"""A certificate for loopback and credentials, for the scenarios with them."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
+import secrets
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -41,3 +47,29 @@ def create_key(directory: Path) -> str:
     done = subprocess.run([*command, "--data-directory", str(directory)], check=True, capture_output=True, text=True)
     secret: str = json.loads(done.stdout)["secret"]
     return secret
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Signs tokens with a secret (HS256); what a server verified once it knows again, whatever the algorithm."""
+
+    secret: str
+
+    @classmethod
+    def new(cls) -> Issuer:
+        return cls(secrets.token_urlsafe(32))
+
+    def settings(self) -> dict[str, Any]:
+        """Of a server that takes its tokens."""
+        return {"mode": "jwt", "jwt": {"algorithms": ["HS256"], "secret": self.secret}}
+
+    def token(self) -> str:
+        """One of the default tenant that may read and write for a day."""
+        claims = {"sub": "bench", "tenant": "default", "role": "write", "exp": int(time.time()) + 86_400}
+        signed = b".".join(_encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+        signature = hmac.new(self.secret.encode(), signed, hashlib.sha256).digest()
+        return b".".join((signed, _encoded(signature))).decode()
+
+
+def _encoded(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")

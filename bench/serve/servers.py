@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,16 @@ def running(
     *,
     headers: Sequence[tuple[str, str]] = (),
     trust: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> Iterator[Running]:
-    """A server process that listens."""
+    """A server process that listens; its log goes to a file, if one is given."""
     command = [sys.executable, "-m", "bench.serve.process", shape, json.dumps(settings)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with nullcontext() if log is None else log.open("wb") as errors:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | (environment or {}), stderr=errors, text=True, **pipes
+        )
     assert process.stdout is not None
     try:
         for line in process.stdout:
@@ -116,11 +123,12 @@ class Questions:
 
     def by_fresh_text(self, protocol: str, count: int = 20_000) -> list[Call]:
         """Texts that nobody asked before, so that each must be embedded."""
-        calls = []
-        for _ in range(count):
-            self._fresh += 1
-            calls.append(self._search(protocol, query=f"{QUERIES[self._fresh % 8]} {self._fresh}"))
-        return calls
+        return [self._search(protocol, query=text) for text in self.fresh_texts(count)]
+
+    def fresh_texts(self, count: int) -> list[str]:
+        begin = self._fresh
+        self._fresh += count
+        return [f"{QUERIES[i % 8]} {i}" for i in range(begin, begin + count)]
 
     def mixed(self, protocol: str) -> list[Call]:
         """Nineteen searches by vector to one add."""

@@ -172,9 +172,9 @@ def test_what_is_wrong_with_tls(run, start_tls, authority, tmp_path_factory):
     assert (code, found["TLS"].level) == (1, "fail")
     assert "localhost" in found["TLS"].found, "what it shows is said although it is not trusted"
     assert "issuer" in found["TLS"].found
-    code, found = doctor(run, server.address, "--tls-ca", "/nowhere")
-    assert (code, found["TLS"].level) == (1, "fail")
-    assert "/nowhere" in found["TLS"].found
+    refused = run("doctor", "--server", server.address, "--tls-ca", "/nowhere")
+    assert refused.code == 2
+    assert "--tls-ca: cannot read /nowhere" in refused.err
 
 
 def test_a_server_that_asks_for_a_certificate(run, start_tls, authority):

@@ -200,3 +200,24 @@ def test_json_is_one_line_for_programs(mnemic):
     assert out.count("\n") == 1
     assert json.loads(out)["memories"][0]["body"] == "Grüße"
     assert "Grüße" in out
+
+
+def test_reranking_without_a_reranker_says_what_to_set(mnemic):
+    add(mnemic, "tea in the morning")
+    outcome = mnemic("search", "tea", "--user", "u1", "--rerank")
+    assert outcome.code != 0
+    assert "reranking.provider" in outcome.err
+
+
+def test_a_reranker_that_is_away_leaves_the_order_and_says_so(run, monkeypatch):
+    add(run, "tea in the morning")
+    monkeypatch.setenv("MNEMIC_RERANKING__PROVIDER", "http")
+    # Nobody listens there.
+    monkeypatch.setenv("MNEMIC_RERANKING__HTTP__BASE_URL", "http://127.0.0.1:9")
+    outcome = run("search", "tea", "--user", "u1", "--rerank")
+    assert outcome.code == 0
+    assert "tea in the morning" in outcome.out
+    assert "not reranked" in outcome.err
+    document = run("search", "tea", "--user", "u1", "--rerank", "--json").document
+    assert document["rerank_skipped"] is True
+    assert run("search", "tea", "--user", "u1", "--json").document["rerank_skipped"] is False

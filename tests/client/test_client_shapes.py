@@ -121,7 +121,7 @@ def test_mem0s_local_embedder_maps_to_ours():
         ({"vector_store": {"provider": "qdrant"}}, "config.vector_store", "data_directory"),
         ({"llm": {"provider": "openai"}}, "config.llm", "word for word"),
         ({"graph_store": {}}, "config.graph_store", "inside the index"),
-        ({"reranker": {}}, "config.reranker", "profile"),
+        ({"reranker": {}}, "config.reranker", "reranking"),
         ({"history_db_path": "x"}, "config.history_db_path", "data_directory"),
         ({"version": "v1.1"}, "config.version", "to_dict"),
         ({"embedder": {}, "embedding": {}}, "config.embedder", "give one of them"),

@@ -478,3 +478,12 @@ def a_deadline_that_has_passed_is_told(memory, user):
     error = refusal(memory.client.search, "x", user_id=user, min_revision=10**9, timeout=0.2)
     assert error.reason in {Reason.DEADLINE_EXCEEDED, Reason.REVISION_NOT_REACHED}
     assert refusal(memory.client.add, "y", user_id=user, timeout=1e-9).reason is Reason.DEADLINE_EXCEEDED
+
+
+@client_scenario
+def reranking_is_refused_where_nothing_can_do_it(memory, user):
+    memory.add("tea", user_id=user)
+    error = refusal(memory.search, "tea", user_id=user, rerank=True)
+    assert (error.reason, error.code) == (Reason.RERANKER_NOT_CONFIGURED, Code.FAILED_PRECONDITION)
+    assert "reranking.provider" in error.message
+    assert not memory.search("tea", user_id=user).rerank_skipped

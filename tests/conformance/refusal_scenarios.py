@@ -155,7 +155,6 @@ LATER = [
     (adding(Input(body="x", slot="user.diet")), "memories[0].slot"),
     (adding(Input(body="x", slot_value="vegan")), "memories[0].slot_value"),
     (adding(Input(body="x", supersedes=[str(uuid.uuid4())])), "memories[0].supersedes"),
-    (searching(rerank=True), "rerank"),
     (searching(reference_time=Timestamp(seconds=1)), "reference_time"),
     (
         pb.UpdateMemoryRequest(memory=resources_pb2.Memory(memory_id=str(uuid.uuid4()), slot="user.diet")),

@@ -94,6 +94,17 @@ class TestCredentials:
                 admin.tenants()
             assert refused.value.reason is Reason.PERMISSION_DENIED
 
+    def test_the_administrators_client_raises_nothing_but_its_error(self, deployment):
+        known = {"credentials": deployment.channel_credentials, "api_key": deployment.secret}
+        with MnemicAdminClient(deployment.address, **known) as admin:
+            for method in (admin.tenant, admin.keys, admin.revoke_key):
+                with pytest.raises(MnemicError) as refused:
+                    method("\ud800")
+                assert refused.value.reason is Reason.MALFORMED_MESSAGE
+            with pytest.raises(MnemicError) as refused:
+                admin.tenants(page_size=2**31)
+            assert refused.value.reason is Reason.INVALID_FIELD
+
 
 class TestConnections:
     """What is wrong with one is said in words, with a cause for programs, and never as a server that is away."""

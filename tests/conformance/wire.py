@@ -41,7 +41,6 @@ class Wire:
     def __init__(self, deployment: Deployment, name: str) -> None:
         self.name = name
         self.transcript = Transcript()
-        self.is_guarded = bool(deployment.kind.credential)
         self._deployment = deployment
 
     def scope(self, user: str = "anna", **ids: str) -> resources_pb2.Scope:

@@ -17,7 +17,8 @@ ALLOWED = {
     "store": {"model"},
     "extraction": {"model"},
     "embedding": {"model", "_core"},  # the local models run in the core, and the cache is shared with the front
-    "engine": {"model", "store", "extraction", "embedding", "_core"},
+    "reranking": {"model"},
+    "engine": {"model", "store", "extraction", "embedding", "reranking", "_core"},
     "wire": {"model", "v1"},
     "server": {"model", "engine", "wire", "v1", "_core"},
     "client": {"model", "engine", "wire", "v1", "embedding"},

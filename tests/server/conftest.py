@@ -14,7 +14,6 @@ from mnemic.engine.settings import ServerSettings
 from mnemic.server.server import MnemicServer
 from mnemic.v1 import (
     admin_service_pb2_grpc,
-    lifecycle_service_pb2_grpc,
     memory_service_pb2,
     memory_service_pb2_grpc,
     resources_pb2,
@@ -75,11 +74,6 @@ def channel(server) -> Iterator[grpc.Channel]:
 @pytest.fixture
 def memories(channel) -> memory_service_pb2_grpc.MemoryServiceStub:
     return memory_service_pb2_grpc.MemoryServiceStub(channel)
-
-
-@pytest.fixture
-def lifecycle(channel) -> lifecycle_service_pb2_grpc.LifecycleServiceStub:
-    return lifecycle_service_pb2_grpc.LifecycleServiceStub(channel)
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from mnemic.model.scope import Scope
 from mnemic.server.authentication import FRONT_HEADER
 from mnemic.v1 import admin_service_pb2, memory_service_pb2, resources_pb2
 
-ADD = "/mnemic.v1.MemoryService/AddMemories"
 SEARCH = "/mnemic.v1.MemoryService/SearchMemories"
 ROLES = _core.method_roles()
 

@@ -19,7 +19,6 @@ from mnemic.v1 import memory_service_pb2_grpc, resources_pb2
 
 TIMEOUT = 20.0
 ANNA = resources_pb2.Scope(user_id="anna")
-SERVICES = ["mnemic.v1.MemoryService", "mnemic.v1.LifecycleService", "mnemic.v1.AdminService"]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 

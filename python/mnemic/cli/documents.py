@@ -99,11 +99,13 @@ def search_document(result: SearchResult) -> Document:
         "revision": result.revision,
         "considered": result.considered,
         "vector_skipped": result.vector_skipped,
+        "rerank_skipped": result.rerank_skipped,
         "timings_micros": {
             "prepare": timings.prepare,
             "embed": timings.embed,
             "load": timings.load,
             "search": timings.search,
+            "rerank": timings.rerank,
             "total": timings.total,
         },
     }

@@ -25,12 +25,12 @@ _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 1_000_000_000
 
 
 def check_server(address: str, connection: Connection) -> Iterator[Check]:
-    """All checks of the server at an address; each failure is a check and none raises."""
-    try:
-        credentials = connection.credentials()
-    except (OSError, MnemicError) as error:
-        yield Check("TLS", Level.FAIL, str(error), "name files that can be read, and a certificate with its key")
-        return
+    """All checks of the server at an address; each failure is a check.
+
+    Raises:
+        CommandError: A file of the connection cannot be used.
+    """
+    credentials = connection.credentials()
     with ServerInspector(
         address, api_key=connection.api_key, credentials=credentials, timeout=_TIMEOUT_SECONDS
     ) as server:
@@ -63,10 +63,7 @@ def _security(address: str, connection: Connection) -> Iterator[Check]:
     target = host_and_port(address)
     if connection.speaks_tls():
         if target is not None:
-            try:
-                yield tls_check(look(target, connection))
-            except OSError as error:
-                yield Check("TLS", Level.FAIL, f"a file of the connection cannot be used: {error}")
+            yield tls_check(look(target, connection))
         return
     if is_loopback(address):
         yield Check("TLS", Level.OK, "none, and none is needed within this machine")

@@ -49,6 +49,7 @@ class RemoteBackend(Backend):
             min_score=request.min_score,
             explain=request.explain,
             include_superseded=request.include_superseded,
+            rerank=request.rerank,
             **_ids(request.scope),
         )
 

@@ -52,6 +52,9 @@ def search(
     ] = None,
     min_score: Annotated[float, typer.Option("--min-score", metavar="N", help="Leave out hits below, 0 to 1.")] = 0.0,
     superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was superseded.")] = False,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Have the configured reranker order the first hits.")
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say how each part of each score came about, and where the time went.")
     ] = False,
@@ -76,6 +79,7 @@ def search(
         min_score=min_score,
         explain=True,
         include_superseded=superseded,
+        rerank=rerank,
     )
     with open_backend(target) as backend:
         result = backend.search(request)
@@ -142,7 +146,7 @@ def _print_explanation(result: SearchResult) -> None:
     timings = result.timings
     print_line(
         f"time in microseconds: total {timings.total}, prepare {timings.prepare}, embed {timings.embed}, "
-        f"load {timings.load}, search {timings.search}"
+        f"load {timings.load}, search {timings.search}, rerank {timings.rerank}"
     )
 
 
@@ -157,3 +161,5 @@ def _print_summary(request: SearchRequest, result: SearchResult) -> None:
     print_remark(f"{counted(len(result.hits), 'hit')}, {considered}, {milliseconds:.2f} ms, revision {result.revision}")
     if result.vector_skipped:
         print_remark("searched by words and names only: the embedding provider did not answer")
+    if result.rerank_skipped:
+        print_remark("not reranked: the reranker failed, was too slow or has too much to do")

@@ -48,14 +48,14 @@ def host_and_port(address: str) -> tuple[str, int] | None:
 
 
 def look(address: tuple[str, int], connection: Connection) -> Shown:
-    """Connects as the client would, and else in any way, to see what is wrong.
-
-    Raises:
-        OSError: A file of the connection cannot be read, or is unusable.
-    """
-    trusting = ssl.create_default_context(cafile=connection.authority)
-    if connection.certificate is not None:
-        trusting.load_cert_chain(connection.certificate, connection.certificate_key)
+    """Connects as the client would, and else in any way, to see what is wrong; the connection's files are good."""
+    authority, own, key = (
+        None if path is None else path.expanduser()
+        for path in (connection.authority, connection.certificate, connection.certificate_key)
+    )
+    trusting = ssl.create_default_context(cafile=authority)
+    if own is not None:
+        trusting.load_cert_chain(own, key)
     try:
         with socket.create_connection(address, timeout=_TIMEOUT_SECONDS) as plain:
             return _greet(plain, address[0], trusting)
@@ -148,10 +148,7 @@ def refusal_hint(address: str, connection: Connection) -> str:
     if target is None:
         path = Path(address.removeprefix("unix:"))
         return start if not path.exists() else "the server of this socket is gone or does not answer; see its log"
-    try:
-        shown = look(target, connection)
-    except OSError as error:
-        return f"a file that the connection needs cannot be used: {error}"
+    shown = look(target, connection)
     if not shown.listens:
         return start
     if not connection.speaks_tls() and (shown.protocol or shown.certificate is not None):

@@ -75,11 +75,14 @@ class MnemicAdminClient:
 
     def tenant(self, tenant: str = "") -> Tenant:
         """One tenant."""
-        return tenant_from_proto(self._call(self._stub.GetTenant, pb.GetTenantRequest(tenant_id=tenant)).tenant)
+        with encodable():
+            request = pb.GetTenantRequest(tenant_id=tenant)
+        return tenant_from_proto(self._call(self._stub.GetTenant, request).tenant)
 
     def tenants(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Tenant], str]:
         """One page of all tenants by id, and the token of the next, empty after the last."""
-        request = pb.ListTenantsRequest(page_size=page_size, page_token=page_token)
+        with encodable():
+            request = pb.ListTenantsRequest(page_size=page_size, page_token=page_token)
         answer = self._call(self._stub.ListTenants, request)
         return [tenant_from_proto(item) for item in answer.tenants], answer.next_page_token
 
@@ -103,7 +106,8 @@ class MnemicAdminClient:
             message = key_to_proto(key)
         for name in ("key_id", "tenant_id", "create_time"):
             message.ClearField(name)
-        request = pb.CreateApiKeyRequest(tenant_id=key.tenant, api_key=message, request_id=str(uuid.uuid4()))
+        with encodable():
+            request = pb.CreateApiKeyRequest(tenant_id=key.tenant, api_key=message, request_id=str(uuid.uuid4()))
         answer = self._call(self._stub.CreateApiKey, request)
         return CreatedKey(key_from_proto(answer.api_key), answer.secret)
 
@@ -111,15 +115,17 @@ class MnemicAdminClient:
         self, tenant: str = "", *, include_inactive: bool = False, page_size: int = 0, page_token: str = ""
     ) -> tuple[list[ApiKey], str]:
         """One page of a tenant's keys by creation, and the token of the next, empty after the last."""
-        request = pb.ListApiKeysRequest(
-            tenant_id=tenant, include_inactive=include_inactive, page_size=page_size, page_token=page_token
-        )
+        with encodable():
+            request = pb.ListApiKeysRequest(
+                tenant_id=tenant, include_inactive=include_inactive, page_size=page_size, page_token=page_token
+            )
         answer = self._call(self._stub.ListApiKeys, request)
         return [key_from_proto(item) for item in answer.api_keys], answer.next_page_token
 
     def revoke_key(self, key_id: str) -> ApiKey:
         """Makes a key worthless at once and for ever."""
-        request = pb.RevokeApiKeyRequest(key_id=key_id, request_id=str(uuid.uuid4()))
+        with encodable():
+            request = pb.RevokeApiKeyRequest(key_id=key_id, request_id=str(uuid.uuid4()))
         return key_from_proto(self._call(self._stub.RevokeApiKey, request).api_key)
 
     def close(self) -> None:

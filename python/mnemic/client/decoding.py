@@ -44,10 +44,12 @@ def search(response: pb.SearchMemoriesResponse) -> SearchResult:
             embed=timings.embed_micros,
             load=timings.load_micros,
             search=timings.search_micros,
+            rerank=timings.rerank_micros,
             total=timings.total_micros,
         ),
         considered=response.considered,
         vector_skipped=response.vector_skipped,
+        rerank_skipped=response.rerank_skipped,
     )
 
 

@@ -88,6 +88,7 @@ def search(request: SearchRequest, parts: Collection[str]) -> pb.SearchMemoriesR
         read_mask=FieldMask(paths=parts),
         include_superseded=request.include_superseded,
         context_window=request.context_window,
+        rerank=request.rerank,
     )
 
 

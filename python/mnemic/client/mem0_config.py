@@ -13,7 +13,7 @@ _REFUSED = {
     "vector_store": "vectors live in Mnemic's own index, built from the store in `data_directory`; set that instead",
     "graph_store": "names are linked inside the index; there is nothing to configure",
     "llm": "this version draws no facts by a language model and keeps messages word for word",
-    "reranker": "this version has no reranker; `search(profile=…, weights=…)` says how signals are weighed",
+    "reranker": "name it in the section `reranking` (provider onnx or http); `search(rerank=True)` then asks for it",
     "history_db_path": "history is kept with the memories, in `data_directory`",
     "custom_instructions": "they are for extraction, which this version does not do",
     "custom_fact_extraction_prompt": "it is for extraction, which this version does not do",

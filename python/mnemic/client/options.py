@@ -108,6 +108,7 @@ class SearchOptions(SelectOptions, total=False):
         reference_time: What "now" is for expressions such as "last week"; the time of the call unless said.
         explain: Give what each score is made of.
         context_window: How many messages before and after each hit to give with it, 0 to 10 on each side.
+        rerank: Have the configured reranker order the first hits anew; RERANKER_NOT_CONFIGURED where there is none.
     """
 
     vector: FriendlyVector | None
@@ -121,6 +122,7 @@ class SearchOptions(SelectOptions, total=False):
     reference_time: FriendlyTime | None
     explain: bool
     context_window: int
+    rerank: bool
 
 
 class SearchItem(SearchOptions, total=False):

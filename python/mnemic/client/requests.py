@@ -160,6 +160,7 @@ def search_request(
     reference_time: FriendlyTime | None = None,
     explain: bool = False,
     context_window: int = 0,
+    rerank: bool = False,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
     """The search that `SearchOptions` describe."""
@@ -176,6 +177,7 @@ def search_request(
         reference_time_micros=None if reference_time is None else micros(reference_time, "reference_time"),
         explain=explain,
         context_window=context_window,
+        rerank=rerank,
         **_selection(**select),
     )
 

@@ -172,6 +172,7 @@ def search_result(found: model_search.SearchResult) -> SearchResult:
         timings=found.timings,
         considered=found.considered,
         vector_skipped=found.vector_skipped,
+        rerank_skipped=found.rerank_skipped,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,7 @@ from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
 from mnemic.engine.reading import Reader
+from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
@@ -42,6 +44,8 @@ from mnemic.model.requests import (
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import IndexStats, NodeStats
+from mnemic.reranking.factory import open_reranker
+from mnemic.reranking.reranker import Reranker
 from mnemic.store.interface import Store
 from mnemic.store.sqlite import open_sqlite
 
@@ -64,7 +68,9 @@ class Engine:
         authority: Its tenants, their keys, and who may come in.
     """
 
-    def __init__(self, settings: Settings, store: Store, provider: EmbeddingProvider) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, provider: EmbeddingProvider, reranker: Reranker | None = None
+    ) -> None:
         """Ties the parts together; use `Engine.open` unless you bring your own.
 
         Raises:
@@ -82,7 +88,8 @@ class Engine:
         self._upkeep = Upkeep(self._index, snapshots, store)
         self._writer = Writer(store, self._index, embedder, settings.limits)
         self._reader = Reader(store, settings.limits)
-        self._searcher = Searcher(store, self._index, embedder, settings.limits)
+        self._reranking = Reranking(reranker, settings.reranking)
+        self._searcher = Searcher(store, self._index, embedder, self._reranking, settings.limits)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._stopping = threading.Event()
@@ -93,7 +100,7 @@ class Engine:
 
     @classmethod
     def open(cls, settings: Settings, *, pull_missing_model: bool = False, progress: Progress | None = None) -> Engine:
-        """Opens the data directory and the embedding model that the settings name.
+        """Opens the data directory, the embedding model and the reranker that the settings name.
 
         Args:
             settings: Where and what.
@@ -101,20 +108,21 @@ class Engine:
             progress: Told (step, fraction from 0 to 1) while that is done.
 
         Raises:
-            MnemicError: STORE_UNAVAILABLE when another process has the directory; MODEL_NOT_INSTALLED; MODEL_MISMATCH.
+            MnemicError: STORE_UNAVAILABLE when another process has the directory; MODEL_NOT_INSTALLED; MODEL_MISMATCH;
+                INVALID_FIELD or CORRUPT_DATA for a model or reranker that cannot be opened.
         """
-        provider = open_model(settings, pull_missing=pull_missing_model, progress=progress)
-        try:
+        with ExitStack() as opened:
+            provider = open_model(settings, pull_missing=pull_missing_model, progress=progress)
+            opened.callback(provider.close)
+            reranker = open_reranker(settings.reranking)
+            if reranker is not None:
+                opened.callback(reranker.close)
             store = open_sqlite(settings.data_directory)
-        except BaseException:
-            provider.close()
-            raise
-        try:
-            return cls(settings, store, provider)
-        except BaseException:
-            store.close()
-            provider.close()
-            raise
+            opened.callback(store.close)
+            engine = cls(settings, store, provider, reranker)
+            # They are the engine's to close now.
+            opened.pop_all()
+        return engine
 
     def add(
         self,
@@ -156,12 +164,16 @@ class Engine:
         limit = self.settings.limits.searches_per_batch
         if not 1 <= len(requests) <= limit:
             raise invalid_field("searches", f"has {len(requests)} entries; 1 to {limit} are accepted")
-        results = []
+        results: list[SearchResult] = []
+        skip_rerank = False
         for position, request in enumerate(requests):
             try:
-                results.append(self._searcher.search(tenant, request, deadline, within=within))
+                result = self._searcher.search(tenant, request, deadline, within=within, skip_rerank=skip_rerank)
             except MnemicError as error:
                 raise error.within(f"searches[{position}]") from error
+            # What failed a moment ago is not waited for a hundred times.
+            skip_rerank = skip_rerank or result.rerank_skipped
+            results.append(result)
         return results
 
     def get(
@@ -308,6 +320,7 @@ class Engine:
         self._catch_up.stop()
         self._upkeep.stop()
         self.authority.stop()
+        self._reranking.close()
         self._store.close()
         self._provider.close()
 

@@ -9,6 +9,7 @@ from mnemic import _core
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.profiles import resolve_weights, wants_vector
+from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION, is_implied, narrowed, restriction_filter
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_search, check_vector
@@ -24,18 +25,36 @@ from mnemic.store.interface import Store
 class Searcher:
     """Answers searches from the live index."""
 
-    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, index: LiveIndex, embedder: Embedder, reranking: Reranking, limits: Limits
+    ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
+        self._reranking = reranking
         self._limits = limits
 
     def search(
-        self, tenant: str, request: SearchRequest, deadline: Deadline, *, within: Scope = NO_RESTRICTION
+        self,
+        tenant: str,
+        request: SearchRequest,
+        deadline: Deadline,
+        *,
+        within: Scope = NO_RESTRICTION,
+        skip_rerank: bool = False,
     ) -> SearchResult:
-        """One search; see `mnemic.v1.MemoryService.SearchMemories`."""
+        """One search; see `mnemic.v1.MemoryService.SearchMemories`.
+
+        Args:
+            tenant: Whose.
+            request: What is asked.
+            deadline: When the answer is of no use any more.
+            within: What the credential may see.
+            skip_rerank: Do not try to rerank, and say that it was skipped.
+        """
         begin = time.perf_counter_ns()
         check_search(request, self._limits)
+        self._reranking.check(request)
         weights = resolve_weights(request)
         compiled = None if request.filter is None else compile_filter(request.filter)
         scope = narrowed(request.scope, request.match, within)
@@ -73,7 +92,7 @@ class Searcher:
                 reference_micros=request.reference_time_micros,
                 as_of_micros=request.as_of_micros,
                 include_superseded=request.include_superseded,
-                top_k=request.top_k,
+                top_k=self._reranking.depth(request),
                 weights=weights,
                 min_score=request.min_score,
                 explain=request.explain,
@@ -84,25 +103,33 @@ class Searcher:
             outcome, reloading = self._index.search(partitions, deadline, run)
         except _core.CoreError as error:
             raise from_core_error(error) from error
-        hits = tuple(_hit(found, explain=request.explain) for found in outcome.hits)
+        hits: Sequence[SearchHit] = [_hit(found, explain=request.explain) for found in outcome.hits]
+        searched = time.perf_counter_ns()
+        rerank_skipped = False
+        if request.rerank:
+            reranked = None if skip_rerank else self._reranking.rerank(request, hits, deadline)
+            rerank_skipped = reranked is None
+            hits = (hits if reranked is None else reranked)[: request.top_k]
         end = time.perf_counter_ns()
         return SearchResult(
-            hits=hits,
+            hits=tuple(hits),
             revision=revision,
             timings=StageTimings(
                 prepare=(prepared - begin) // 1000,
                 embed=embedding // 1000,
                 load=(loading + reloading) // 1000,
-                search=(end - embedded - reloading) // 1000,
+                search=(searched - embedded - reloading) // 1000,
+                rerank=(end - searched) // 1000,
                 total=(end - begin) // 1000,
             ),
             considered=outcome.considered,
             vector_skipped=vector_skipped,
+            rerank_skipped=rerank_skipped,
         )
 
     def _embed_query(self, query: str, deadline: Deadline) -> bytes | None:
         try:
-            return self._embedder.embed([query], deadline)[0]
+            return self._embedder.embed_query(query, deadline)
         except MnemicError as error:
             # A provider that is away costs the meaning of the query, not its words: the answer says so.
             if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
@@ -131,8 +158,7 @@ def both_of(one: _core.Filter | None, other: _core.Filter) -> _core.Filter:
 
 
 def _nothing(revision: int, total: int) -> SearchResult:
-    timings = StageTimings(prepare=total, embed=0, load=0, search=0, total=total)
-    return SearchResult(hits=(), revision=revision, timings=timings, considered=0, vector_skipped=False)
+    return SearchResult(hits=(), revision=revision, timings=StageTimings(prepare=total, total=total))
 
 
 def compile_filter(node: Filter) -> _core.Filter:

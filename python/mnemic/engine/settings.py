@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mnemic.embedding.settings import EmbeddingSettings
 from mnemic.model.access import Quota
 from mnemic.model.errors import FieldViolation, MnemicError, Reason
+from mnemic.reranking.settings import RerankingSettings
 
 CONFIG_VARIABLE = "MNEMIC_CONFIG"
 # RFC 7518 §3.2: no shorter than the hash.
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
 
     data_directory: Path = Field(default_factory=default_data_directory, description="where memories are kept")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    reranking: RerankingSettings = Field(default_factory=RerankingSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

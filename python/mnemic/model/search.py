@@ -50,6 +50,7 @@ class SearchRequest:
     explain: bool = False
     include_superseded: bool = False
     context_window: int = 0
+    rerank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class StageTimings:
     embed: int = 0
     load: int = 0
     search: int = 0
+    rerank: int = 0
     total: int = 0
 
 
@@ -138,3 +140,4 @@ class SearchResult:
     timings: StageTimings = field(default_factory=StageTimings)
     considered: int = 0
     vector_skipped: bool = False
+    rerank_skipped: bool = False

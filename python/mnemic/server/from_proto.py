@@ -168,7 +168,6 @@ def wait_for(number: int) -> WaitFor:
 
 def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchRequest:
     """One search."""
-    _refuse_later_search_fields(request)
     return SearchRequest(
         scope=scope_from_proto(request.scope),
         match=scope_match(request.match),
@@ -187,15 +186,11 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         explain=request.explain,
         include_superseded=request.include_superseded,
         context_window=request.context_window,
+        rerank=request.rerank,
     )
 
 
 _NO_WEIGHTS = SignalWeights()
-
-
-def _refuse_later_search_fields(request: memory_service_pb2.SearchMemoriesRequest) -> None:
-    if request.rerank:
-        raise not_implemented("rerank", "this version has no reranker; leave it out")
 
 
 def _weights(message: query_pb2.SignalWeights) -> SignalWeights:

@@ -111,10 +111,12 @@ def search_response(result: SearchResult, parts: frozenset[str]) -> memory_servi
             embed_micros=timings.embed,
             load_micros=timings.load,
             search_micros=timings.search,
+            rerank_micros=timings.rerank,
             total_micros=timings.total,
         ),
         considered=result.considered,
         vector_skipped=result.vector_skipped,
+        rerank_skipped=result.rerank_skipped,
     )
 
 

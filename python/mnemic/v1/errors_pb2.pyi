@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no such tenant, key, operation, receipt or job."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 27
     """UNAVAILABLE: the store cannot take a write now (locked, disk full); nothing was written."""
+    ERROR_REASON_RERANKER_NOT_CONFIGURED: _ErrorReason.ValueType  # 28
+    """FAILED_PRECONDITION: the search asks to rerank and the server has no reranker."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The comment names the gRPC code that it comes with."""
@@ -144,4 +146,6 @@ ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 26
 """NOT_FOUND: no such tenant, key, operation, receipt or job."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 27
 """UNAVAILABLE: the store cannot take a write now (locked, disk full); nothing was written."""
+ERROR_REASON_RERANKER_NOT_CONFIGURED: ErrorReason.ValueType  # 28
+"""FAILED_PRECONDITION: the search asks to rerank and the server has no reranker."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -525,7 +525,7 @@ class SearchMemoriesRequest(_message.Message):
     profile: _builtins.str
     """A named set of weights; `balanced` when empty."""
     min_score: _builtins.float
-    """Hits below this score are left out, 0 to 1."""
+    """Hits below this score are left out, 0 to 1. With `rerank` it is the score before reranking that counts."""
     min_revision: _builtins.int
     """Waits until this node has reached the revision (from a write's answer), within the deadline."""
     explain: _builtins.bool
@@ -538,7 +538,9 @@ class SearchMemoriesRequest(_message.Message):
     session they are at most half an hour away from the hit. They take no ranks; only messages have and are neighbours.
     """
     rerank: _builtins.bool
-    """Rerank the first hits by the configured reranker."""
+    """Rerank the first hits by the configured reranker; needs `query`. Refused (RERANKER_NOT_CONFIGURED) where there is
+    none. The wait for it is bounded: see `rerank_skipped`.
+    """
     @_builtins.property
     def scope(self) -> _resources_pb2.Scope:
         """Where to look; at least one id, none for SCOPE_MATCH_TENANT."""
@@ -816,7 +818,7 @@ class StageTimings(_message.Message):
     search_micros: _builtins.int
     """The index itself."""
     rerank_micros: _builtins.int
-    """The reranker."""
+    """Waiting for the reranker, also in vain."""
     total_micros: _builtins.int
     """All of it, inside the server."""
     def __init__(
@@ -849,6 +851,7 @@ class SearchMemoriesResponse(_message.Message):
     ABSTAIN_FIELD_NUMBER: _builtins.int
     CONSIDERED_FIELD_NUMBER: _builtins.int
     VECTOR_SKIPPED_FIELD_NUMBER: _builtins.int
+    RERANK_SKIPPED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision that the answer reflects."""
     abstain: _builtins.bool
@@ -857,6 +860,8 @@ class SearchMemoriesResponse(_message.Message):
     """How many memories the scope and filter let through to scoring."""
     vector_skipped: _builtins.bool
     """The query was searched by words and names only, since its embedding could not be had."""
+    rerank_skipped: _builtins.bool
+    """Reranking was asked for and the reranker failed, was too slow or overloaded: the hits stand as they were before it."""
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
         """Best first."""
@@ -874,10 +879,11 @@ class SearchMemoriesResponse(_message.Message):
         abstain: _builtins.bool = ...,
         considered: _builtins.int = ...,
         vector_skipped: _builtins.bool = ...,
+        rerank_skipped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstain", b"abstain", "considered", b"considered", "hits", b"hits", "revision", b"revision", "timings", b"timings", "vector_skipped", b"vector_skipped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstain", b"abstain", "considered", b"considered", "hits", b"hits", "rerank_skipped", b"rerank_skipped", "revision", b"revision", "timings", b"timings", "vector_skipped", b"vector_skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

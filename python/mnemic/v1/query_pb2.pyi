@@ -315,7 +315,7 @@ class ScoreParts(_message.Message):
 
     @_builtins.property
     def rerank(self) -> Global___SignalScore:
-        """The score of the reranker, if one ran."""
+        """The reranker, if one ran: 0 to 1 as it is. Its weight and those of the other signals still add up to 1."""
 
     def __init__(
         self,

@@ -573,7 +573,7 @@ pub struct ScoreParts {
     /// Neighbouring turns.
     #[prost(message, optional, tag = "7")]
     pub context: ::core::option::Option<SignalScore>,
-    /// The score of the reranker, if one ran.
+    /// The reranker, if one ran: 0 to 1 as it is. Its weight and those of the other signals still add up to 1.
     #[prost(message, optional, tag = "8")]
     pub rerank: ::core::option::Option<SignalScore>,
 }
@@ -883,7 +883,7 @@ pub struct SearchMemoriesRequest {
     /// Overrides single weights of the profile.
     #[prost(message, optional, tag = "9")]
     pub weights: ::core::option::Option<SignalWeights>,
-    /// Hits below this score are left out, 0 to 1.
+    /// Hits below this score are left out, 0 to 1. With `rerank` it is the score before reranking that counts.
     #[prost(float, optional, tag = "10")]
     pub min_score: ::core::option::Option<f32>,
     /// Waits until this node has reached the revision (from a write's answer), within the deadline.
@@ -907,7 +907,8 @@ pub struct SearchMemoriesRequest {
     /// What "now" is for expressions such as "last week"; the time of the call unless said.
     #[prost(message, optional, tag = "16")]
     pub reference_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Rerank the first hits by the configured reranker.
+    /// Rerank the first hits by the configured reranker; needs `query`. Refused (RERANKER_NOT_CONFIGURED) where there is
+    /// none. The wait for it is bounded: see `rerank_skipped`.
     #[prost(bool, tag = "17")]
     pub rerank: bool,
 }
@@ -1018,7 +1019,7 @@ pub struct StageTimings {
     /// The index itself.
     #[prost(int64, tag = "4")]
     pub search_micros: i64,
-    /// The reranker.
+    /// Waiting for the reranker, also in vain.
     #[prost(int64, tag = "5")]
     pub rerank_micros: i64,
     /// All of it, inside the server.
@@ -1046,6 +1047,9 @@ pub struct SearchMemoriesResponse {
     /// The query was searched by words and names only, since its embedding could not be had.
     #[prost(bool, tag = "6")]
     pub vector_skipped: bool,
+    /// Reranking was asked for and the reranker failed, was too slow or overloaded: the hits stand as they were before it.
+    #[prost(bool, tag = "7")]
+    pub rerank_skipped: bool,
 }
 /// What BatchSearchMemories takes.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -4,6 +4,7 @@
     reason = "the parts of these messages may be absent"
 )]
 
+mod embedding;
 mod reads;
 mod searches;
 mod support;

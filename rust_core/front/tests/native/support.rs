@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use mnemic_access::{ApiKey, Authenticator, Principal, Restriction, Role, Rules, hash_secret};
-use mnemic_front::answers::{Framed, Method};
+use mnemic_embedding::QueryEmbedder;
+use mnemic_front::answers::{Answered, Framed, Method};
 use mnemic_front::contract::{Scope, SearchMemoriesRequest, SearchMemoriesResponse};
 use mnemic_front::native::{NativeAnswers, Settings};
 use mnemic_retrieval::Index;
@@ -64,6 +65,10 @@ pub(crate) fn memory(number: u128, body: &str) -> Memory {
 }
 
 pub(crate) fn native() -> Native {
+    native_with(None)
+}
+
+pub(crate) fn native_with(embedder: Option<Arc<QueryEmbedder>>) -> Native {
     let index = Arc::new(Index::new(DIMENSION, SimdPath::best()).unwrap());
     let rows = [
         Row {
@@ -95,7 +100,7 @@ pub(crate) fn native() -> Native {
         ids_per_batch: 3,
     };
     Native {
-        answers: NativeAnswers::new(Arc::clone(&index), settings, None),
+        answers: NativeAnswers::new(Arc::clone(&index), settings, embedder),
         anyone: Authenticator::open().authenticate(None, 0).unwrap(),
         index,
     }
@@ -123,6 +128,14 @@ pub(crate) fn restricted(scope: Restriction) -> Arc<Principal> {
         .unwrap()
 }
 
+/// The message of an answer that is one.
+pub(crate) fn message<R: Message + Default>(answered: Answered) -> R {
+    let bytes = answered.unwrap().unwrap().into_bytes();
+    let length = u32::from_be_bytes(bytes[1..5].try_into().unwrap()) as usize;
+    assert_eq!((bytes[0], length), (0, bytes.len() - Framed::ROOM));
+    R::decode(&bytes[Framed::ROOM..]).unwrap()
+}
+
 impl Native {
     pub(crate) fn ask<R: Message + Default>(
         &self,
@@ -140,11 +153,8 @@ impl Native {
     ) -> Option<R> {
         let answer = self
             .answers
-            .answer_here(method, principal, &request.encode_to_vec())?;
-        let bytes = answer.unwrap().into_bytes();
-        let length = u32::from_be_bytes(bytes[1..5].try_into().unwrap()) as usize;
-        assert_eq!((bytes[0], length), (0, bytes.len() - Framed::ROOM));
-        Some(R::decode(&bytes[Framed::ROOM..]).unwrap())
+            .answer_here(method, principal, &request.encode_to_vec());
+        answer.is_some().then(|| message(answer))
     }
 
     pub(crate) fn search(&self, request: &SearchMemoriesRequest) -> Option<SearchMemoriesResponse> {

@@ -1,0 +1,1 @@
+"""Reranking providers: a local cross-encoder and services with a rerank endpoint."""
