@@ -26,6 +26,9 @@ from raw import (
     request,
 )
 
+from mnemic.engine.settings import ServerSettings
+from mnemic.server.server import MnemicServer
+
 # One that the front might answer itself, and one that it relays.
 UNARY = ["/mnemic.v1.MemoryService/SearchMemories", "/t.T/echo"]
 STREAM = "/mnemic.v1.MemoryService/IngestMemories"
@@ -57,6 +60,14 @@ def test_an_idle_connection_is_told_to_go_and_its_place_is_free(python, start_fr
     assert comes_true(lambda: front.load()["connections"] == 0)
     with open_channel(front.address) as channel:
         assert channel.unary_unary("/t.T/echo")(b"x", timeout=TIMEOUT) == b"x"
+
+
+@pytest.mark.parametrize("with_front", [True, False], ids=["front", "python"])
+def test_both_servers_have_the_setting(engine, with_front):
+    settings = ServerSettings(address="127.0.0.1:0", front=with_front, idle_seconds=1)
+    with MnemicServer(engine, settings) as server, Connection(server.address) as idle:
+        idle.send(frame(SETTINGS, ACK, 0))
+        assert GOAWAY in [kind for kind, *_ in read_frames(idle)]
 
 
 def test_a_client_comes_again_without_noticing(python, start_front):

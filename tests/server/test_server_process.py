@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,3 +136,22 @@ def test_a_port_in_use_ends_the_start_with_a_clear_error(tmp_path):
         assert second.returncode == 1
         assert f"cannot listen on {address}" in log
         assert first.poll() is None
+
+
+def test_what_it_leaves_when_it_is_killed_is_gone_with_the_next_one():
+    with tempfile.TemporaryDirectory(prefix="m-") as parent:  # short, as a socket's path must be
+        temporary, data = Path(parent), Path(parent) / "data"
+        with process(data, TMPDIR=parent) as started:
+            address_of(started)
+            left = set(temporary.glob("mnemic-sockets-*"))
+            started.kill()
+            started.wait()
+        assert len(left) == 1
+        assert set(temporary.glob("mnemic-sockets-*")) == left
+        with process(data, TMPDIR=parent) as again:
+            address_of(again)
+            assert len(set(temporary.glob("mnemic-sockets-*")) - left) == 1
+            assert not left & set(temporary.glob("mnemic-sockets-*"))
+            again.send_signal(signal.SIGTERM)
+            again.communicate(timeout=TIMEOUT)
+        assert not set(temporary.glob("mnemic-sockets-*"))

@@ -9,8 +9,9 @@ from mnemic.embedding.cache import CachedProvider
 from mnemic.embedding.local import LocalProvider
 from mnemic.embedding.minilm import MiniLmProvider
 from mnemic.embedding.onnx_directory import OnnxDirectoryProvider
+from mnemic.embedding.prefixes import PrefixedProvider
 from mnemic.embedding.provider import EmbeddingProvider
-from mnemic.embedding.settings import EmbeddingSettings
+from mnemic.embedding.settings import EmbeddingSettings, OnnxSettings, OpenAISettings
 from mnemic.embedding.sources import Progress
 from mnemic.embedding.static import StaticProvider
 
@@ -32,23 +33,43 @@ def open_provider(settings: EmbeddingSettings, *, progress: Progress | None = No
     report(step, 0.0)
     provider = _open(settings)
     report(step, 1.0)
-    return CachedProvider(provider, settings.cache_entries) if settings.cache_entries else provider
+    if settings.cache_entries:
+        provider = CachedProvider(provider, settings.cache_entries)
+    query, document = _prefixes(settings)
+    return PrefixedProvider(provider, query=query, document=document) if query or document else provider
 
 
 def native_embedder(provider: EmbeddingProvider, *, queue: int) -> _core.QueryEmbedder:
     """The provider for callers that do without Python: the same model and the same cached vectors.
 
     A remote provider's fresh texts are Python's to embed (`runs_model` is False); what it embedded before is known.
+    Where questions begin with a prefix, all of them are Python's: what the cache knows under a question's bare text is
+    no question's vector.
 
     Args:
         provider: From `open_provider`. Close the embedder before it.
         queue: Requests that may wait for the model beside those that run, one on each core.
     """
     inner, cache = provider, _core.VectorCache(provider.identity, provider.dimension, 0)
-    if isinstance(provider, CachedProvider):
-        inner, cache = provider.inner, provider.cache
+    if isinstance(inner, PrefixedProvider) and not inner.query:
+        inner = inner.inner
+    if isinstance(inner, CachedProvider):
+        cache = inner.cache
+        inner = inner.inner
     model = inner.model if isinstance(inner, LocalProvider) else None
     return _core.QueryEmbedder(cache, model, threads=os.cpu_count() or 1, queue=queue)
+
+
+def _prefixes(settings: EmbeddingSettings) -> tuple[str, str]:
+    """What questions and memories begin with."""
+    match settings.provider:
+        case "onnx":
+            own: OnnxSettings | OpenAISettings = settings.onnx
+        case "openai":
+            own = settings.openai
+        case _:
+            return "", ""
+    return own.query_prefix or "", own.document_prefix or ""
 
 
 def _open(settings: EmbeddingSettings) -> EmbeddingProvider:

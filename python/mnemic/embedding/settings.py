@@ -27,6 +27,12 @@ class OpenAISettings(_Section):
     batch_size: int = Field(128, ge=1, le=2048, description="texts in one request")
     max_retries: int = Field(2, ge=0, le=10, description="further tries after 408, 409, 429, 5xx or a lost connection")
     timeout_seconds: float = Field(30.0, gt=0, le=600, description="for one try")
+    query_prefix: str | None = Field(
+        None, max_length=1000, description="what a question begins with, as the model wants it"
+    )
+    document_prefix: str | None = Field(
+        None, max_length=1000, description="what a memory begins with; changes its vectors"
+    )
 
 
 class OnnxSettings(_Section):
@@ -34,7 +40,13 @@ class OnnxSettings(_Section):
 
     directory: Path | None = Field(None, description="the directory; required for the provider `onnx`")
     pooling: Literal["mean", "cls"] = Field("mean", description="how token vectors become one, if the model does not")
-    max_tokens: int = Field(256, ge=2, le=32_768, description="longer texts are cut here")
+    max_tokens: int = Field(256, ge=2, le=32_768, description="longer texts are cut here, the prefix counted")
+    query_prefix: str | None = Field(
+        None, max_length=1000, description="what a question begins with, as the model wants it"
+    )
+    document_prefix: str | None = Field(
+        None, max_length=1000, description="what a memory begins with; changes its vectors"
+    )
 
 
 class EmbeddingSettings(_Section):

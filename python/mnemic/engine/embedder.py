@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from mnemic.embedding.prefixes import embed_queries
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
@@ -26,7 +27,7 @@ class Embedder:
         self._places = threading.BoundedSemaphore(concurrency + queue)
 
     def embed(self, texts: Sequence[str], deadline: Deadline) -> list[bytes]:
-        """Embeds texts.
+        """Embeds texts of memories.
 
         Returns:
             Per text its unit vector as little-endian float32.
@@ -39,6 +40,12 @@ class Embedder:
         with self._place(deadline):
             vectors = self.provider.embed(texts, timeout_seconds=deadline.remaining())
         return [row.astype("<f4", copy=False).tobytes() for row in vectors]
+
+    def embed_query(self, query: str, deadline: Deadline) -> bytes:
+        """Embeds a question; otherwise as `embed`."""
+        with self._place(deadline):
+            vectors = embed_queries(self.provider, [query], timeout_seconds=deadline.remaining())
+        return vectors.astype("<f4", copy=False).tobytes()
 
     @contextmanager
     def _place(self, deadline: Deadline) -> Iterator[None]:

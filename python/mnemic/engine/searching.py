@@ -124,7 +124,7 @@ class Searcher:
 
     def _embed_query(self, query: str, deadline: Deadline) -> bytes | None:
         try:
-            return self._embedder.embed([query], deadline)[0]
+            return self._embedder.embed_query(query, deadline)
         except MnemicError as error:
             # A provider that is away costs the meaning of the query, not its words: the answer says so.
             if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:

@@ -43,7 +43,7 @@ class PythonCertificates:
     """
 
     def __init__(self, files: TlsFiles) -> None:
-        self._next: TlsFiles | None = None
+        self._latest = self._used = files
         self.credentials = grpc.dynamic_ssl_server_credentials(
             _configuration(files),
             self._fetch,  # type: ignore[arg-type]  # the stubs do not know of None, which keeps the former
@@ -52,12 +52,15 @@ class PythonCertificates:
 
     def replace(self, files: TlsFiles) -> None:
         """Accepts new connections with other files from now on; those that there are go on."""
-        self._next = files
+        self._latest = files
 
     def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        # Asked before each handshake; None keeps the former.
-        files, self._next = self._next, None
-        return None if files is None else _configuration(files)
+        # Asked before each handshake, by several threads; None keeps the former.
+        latest = self._latest
+        if latest is self._used:
+            return None
+        self._used = latest
+        return _configuration(latest)
 
 
 def _configuration(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
