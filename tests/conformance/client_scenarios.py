@@ -269,14 +269,11 @@ def weights_and_profiles_choose_the_signals(memory, user):
 def times_in_a_query_count_from_the_reference_time(memory, user):
     for day in (3, 7, 21):
         memory.add(f"dinner for {day} guests", user_id=user, event_time=date(2023, 5, day))
-    found = memory.search("dinner on May 21, 2023", user_id=user, explain=True)
-    assert found[0].event_time == datetime(2023, 5, 21, tzinfo=UTC)
-    assert found[0].score_parts["time"].raw == 1.0
-    yesterday = memory.search("dinner yesterday", user_id=user, reference_time=date(2023, 5, 8))
-    assert yesterday[0].event_time == datetime(2023, 5, 7, tzinfo=UTC)
-    unweighed = memory.search("dinner yesterday", user_id=user, weights={"time": 0.0}, explain=True)
-    for hit in (memory.search("dinner", user_id=user, explain=True)[0], unweighed[0]):
-        assert "time" not in hit.score_parts
+    asked = {"user_id": user, "profile": "lexical", "weights": {"time": 1.0}, "explain": True}
+    for query, day in (("dinner on May 21, 2023", 21), ("dinner yesterday", 7)):
+        best = memory.search(query, reference_time=date(2023, 5, 8), **asked)[0]
+        assert (best.event_time, best.score_parts["time"].raw) == (datetime(2023, 5, day, tzinfo=UTC), 1.0)
+    assert "time" not in memory.search("dinner", **asked)[0].score_parts
 
 
 @client_scenario

@@ -20,7 +20,21 @@ from mnemic.v1 import query_pb2, resources_pb2
 
 DIMENSION = 256
 SECOND = 1_000_000
-WORDS = ["banana", "apple", "Anna", "Berlin", "train", "the", "tea", "coffee", "runs", "Monday", "id-4711", "yesterday", "When did"]
+WORDS = [
+    "banana",
+    "apple",
+    "Anna",
+    "Berlin",
+    "train",
+    "the",
+    "tea",
+    "coffee",
+    "runs",
+    "Monday",
+    "id-4711",
+    "yesterday",
+    "When did",
+]
 optional_user = st.sampled_from([None, "u", "v"])
 optional_other = st.sampled_from([None, None, "x", "y"])
 carried = st.builds(

@@ -42,7 +42,7 @@ impl Residents {
         rows.sum()
     }
 
-    pub(super) fn views(&self) -> impl Iterator<Item = &Arc<View>> + Clone {
+    pub(super) fn views(&self) -> impl Iterator<Item = &Arc<View>> {
         self.0.iter().map(|(_, view)| view)
     }
 

@@ -12,16 +12,16 @@ use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{Source, SourceRow, Sources};
-use super::time::agreement;
-use super::understanding::understand_in;
+use super::time::{agreement, time_of};
+use super::understanding::query_terms;
 use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
 use crate::partition::ScopeIds;
 use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
-use crate::text::{Bm25, QueryTerms};
-use crate::time::{QueryTime, Reference};
+use crate::text::Bm25;
+use crate::time::QueryTime;
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
@@ -186,14 +186,6 @@ impl LastScope {
     }
 }
 
-/// The times of a query if they count, and there are any.
-fn time_of(request: &SearchRequest<'_>) -> Option<QueryTime> {
-    let counts = request.weights.counts(TIME) && !request.text.is_empty();
-    let reference = Reference::utc(request.reference_micros.unwrap_or(request.now_micros));
-    let time = counts.then(|| QueryTime::new(request.text, &reference));
-    time.filter(|time| time.names_a_time() || time.asks_when())
-}
-
 /// The signals that take part in a search.
 struct Retrieved<'a> {
     sources: &'a Sources,
@@ -214,15 +206,11 @@ impl<'a> Retrieved<'a> {
         request: &SearchRequest<'_>,
         vector: Option<VectorSignal>,
     ) -> Self {
-        let words = request.weights.counts(LEXICAL) && !request.text.is_empty();
-        let terms = words.then(|| {
-            let views = sources.iter().map(|source| &source.view);
-            QueryTerms::new(&understand_in(views, request.text).text)
-        });
+        let counts = |signal| request.weights.counts(signal) && !request.text.is_empty();
+        let terms = counts(LEXICAL).then(|| query_terms(sources, request.text));
         let terms = terms.filter(|terms| !terms.is_empty());
         let lexical = terms.map(|terms| PostingSignal::lexical(sources, &terms, Bm25::default()));
-        let names = request.weights.counts(ENTITY) && !request.text.is_empty();
-        let entity = names.then(|| PostingSignal::entity(sources, request.text));
+        let entity = counts(ENTITY).then(|| PostingSignal::entity(sources, request.text));
         // Without words and meaning there is nothing to compare the context with.
         let has_context =
             request.weights.counts(CONTEXT) && (vector.is_some() || lexical.is_some());
@@ -257,13 +245,12 @@ impl<'a> Retrieved<'a> {
 
     /// Whether the words alone say which rows are found and in which order.
     fn words_decide(&self, request: &SearchRequest<'_>) -> bool {
-        let weights = &request.weights;
-        let others = [ACTOR, RECENCY];
+        let counts = |signal: &usize| request.weights.counts(*signal);
         self.vector.is_none()
             && self.entity.is_none()
             && self.time.is_none()
             && !self.context
-            && !others.into_iter().any(|signal| weights.counts(signal))
+            && ![ACTOR, RECENCY].iter().any(counts)
     }
 
     /// The union of the best `count` by each signal, and the rows whose context has one of them.

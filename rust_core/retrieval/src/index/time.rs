@@ -1,13 +1,23 @@
 //! The time signal: an event agrees with the times that the query names, or answers a question for one.
 
+use super::SearchRequest;
 use super::sources::{SourceRow, Sources};
-use crate::time::QueryTime;
+use crate::fusion::TIME;
+use crate::time::{QueryTime, Reference};
 
 /// What a memory that names a time is worth to a question that asks for one, beside an event at the very time that a
 /// query names.
 const ANSWERS_WHEN: f64 = 0.5;
 /// How many records ahead of the one in hand are asked for.
 const RECORDS_AHEAD: usize = 8;
+
+/// The times of a query if they count, and there are any.
+pub(super) fn time_of(request: &SearchRequest<'_>) -> Option<QueryTime> {
+    let counts = request.weights.counts(TIME) && !request.text.is_empty();
+    let reference = Reference::utc(request.reference_micros.unwrap_or(request.now_micros));
+    let time = counts.then(|| QueryTime::new(request.text, &reference));
+    time.filter(|time| time.names_a_time() || time.asks_when())
+}
 
 /// How well each row fits the times of a query.
 ///
