@@ -85,7 +85,17 @@ class Filter:
 class Weights:
     """How much each signal counts, 0 to 1; not all 0."""
 
-    def __new__(cls, *, vector: float, lexical: float, entity: float, recency: float) -> Weights: ...
+    def __new__(
+        cls,
+        *,
+        vector: float,
+        lexical: float,
+        entity: float,
+        recency: float,
+        time: float = 0.0,
+        actor: float = 0.0,
+        context: float = 0.0,
+    ) -> Weights: ...
 
 @final
 class Close:
@@ -118,6 +128,17 @@ class Hit:
     @property
     def parts(self) -> dict[str, SignalScore]:
         """By signal; empty unless the search asked to explain. A signal that took no part is absent."""
+
+    @property
+    def before(self) -> list[tuple[str, str, int, str, int | None]]:
+        """Messages of its conversation before it, oldest first; empty unless the search asked for them.
+
+        Of each its id, its text, the number of its role, the speaker's name and when it happened in microseconds.
+        """
+
+    @property
+    def after(self) -> list[tuple[str, str, int, str, int | None]]:
+        """Those after it, oldest first."""
 
     def memory(self) -> Memory:
         """The memory, without vector and model."""
@@ -200,7 +221,7 @@ class NativeAnswers:
         cls,
         index: Index,
         *,
-        profiles: Mapping[str, tuple[float, float, float, float]],
+        profiles: Mapping[str, Sequence[float]],
         default_profile: str,
         default_top_k: int,
         most_top_k: int,
@@ -214,7 +235,7 @@ class NativeAnswers:
 
         Args:
             index: Where; it is shared, not copied.
-            profiles: The weights of vector, words, names and recency, by the profile's name.
+            profiles: The weights of all signals in the order of the contract's fields, by the profile's name.
             default_profile: The profile of a search that names none.
             default_top_k: How many hits a search gives that says nothing.
             most_top_k: How many it may ask for.
@@ -460,6 +481,7 @@ class Index:
         weights: Weights,
         min_score: float,
         explain: bool,
+        context_window: int = 0,
     ) -> SearchOutcome:
         """Searches partitions of one tenant; those that are not in memory count as empty.
 
@@ -479,6 +501,7 @@ class Index:
             weights: How much each signal counts.
             min_score: Hits below are left out.
             explain: Whether to keep the parts of each score.
+            context_window: How many messages before and after each hit come with it, 0 to 10 on each side.
 
         Raises:
             CoreError: The vector has the wrong length or is not finite; the tenants differ.

@@ -259,7 +259,10 @@ def weights_and_profiles_choose_the_signals(memory, user):
     assert set(lexical.score_parts) == {"lexical"}
     weighed = memory.search("tea", user_id=user, weights={"vector": 0.9, "lexical": 0.1}, explain=True)[0]
     assert weighed.score_parts["vector"].weight > weighed.score_parts["lexical"].weight > 0
-    assert refusal(memory.search, "tea", user_id=user, weights={"time": 1.0}).reason is Reason.NOT_IMPLEMENTED
+    around = memory.search("tea", user_id=user, weights={"vector": 0.0, "lexical": 0.5, "context": 0.5}, explain=True)[
+        0
+    ]
+    assert around.score_parts["context"].weight == around.score_parts["lexical"].weight > 0
 
 
 @client_scenario
@@ -377,7 +380,7 @@ REFUSALS = {
     "a high score": ("search", ("x",), {"min_score": 2.0}, Reason.INVALID_FIELD, "min_score"),
     "a profile": ("search", ("x",), {"profile": "no"}, Reason.INVALID_FIELD, "profile"),
     "a weight": ("search", ("x",), {"weights": {"vector": -1.0}}, Reason.INVALID_FIELD, "weights.vector"),
-    "a weight of later versions": ("search", ("x",), {"weights": {"actor": 1.0}}, Reason.NOT_IMPLEMENTED, None),
+    "too many neighbours": ("search", ("x",), {"context_window": 11}, Reason.INVALID_FIELD, "context_window"),
     "a user of a whole tenant": ("search", ("x",), {"match": "tenant"}, Reason.INVALID_FIELD, "scope"),
     "a negative revision": ("search", ("x",), {"min_revision": -1}, Reason.INVALID_FIELD, "min_revision"),
     "a filter without end": ("search", ("x",), {"filters": DEEP}, Reason.INVALID_FILTER, None),

@@ -101,11 +101,24 @@ def a_search_after_an_add_sees_it_and_explains_itself(wire):
     assert found.considered == 2
     assert not found.vector_skipped
     assert found.timings.total_micros > 0
-    names = ("vector", "lexical", "entity")
-    parts = [getattr(best.score_parts, name) for name in names if best.score_parts.HasField(name)]
+    parts = [part for _, part in best.score_parts.ListFields()]
     assert sum(part.weight * part.normalized for part in parts) == pytest.approx(best.score, abs=1e-5)
     assert best.score_parts.lexical.rank == 1
     assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)
+
+
+@scenario
+def hits_come_with_what_was_said_around_them(wire):
+    added = add(wire, "Where did you go?", "To Lisbon.", "Nice!", "The train leaves at noon.")
+    ids = [memory.memory_id for memory in added.memories]
+    request = pb.SearchMemoriesRequest(scope=wire.scope(), query="Lisbon", profile="lexical", context_window=1)
+    (hit,) = wire.SearchMemories(request).hits
+    assert hit.memory_id == ids[1]
+    assert [(message.memory_id, message.body) for message in hit.before] == [(ids[0], "Where did you go?")]
+    assert [(message.memory_id, message.role) for message in hit.after] == [(ids[2], resources_pb2.ROLE_USER)]
+    wire.DeleteMemory(pb.DeleteMemoryRequest(memory_id=ids[0]))
+    (hit,) = wire.SearchMemories(request).hits
+    assert (len(hit.before), len(hit.after)) == (0, 1)
 
 
 @scenario

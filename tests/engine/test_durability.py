@@ -89,7 +89,7 @@ def test_an_index_over_its_budget_gives_up_what_was_not_used_the_longest(setting
             items = [MemoryInput(body=f"user {user} note {number}") for number in range(120)]
             engine.add("t", Scope(user_id=f"u{user}"), items)
         for user in range(12):
-            request = SearchRequest(scope=Scope(user_id=f"u{user}"), query=f"user {user} note 7")
+            request = SearchRequest(scope=Scope(user_id=f"u{user}"), query=f"user {user} note 7", profile="lexical")
             assert engine.search("t", request).hits[0].body == f"user {user} note 7"
         held = engine.stats().index
         assert 0 < held.partitions < 12

@@ -418,7 +418,8 @@ def test_writes_beside_snapshots_loads_and_evictions_are_never_lost(settings):
                 if chance.random() < 0.3:
                     engine.delete("t", added[-1].memory_id)
                     added = added[:-1]
-                found = engine.search("t", SearchRequest(scope=Scope(user_id=user), query=word, top_k=100)).hits
+                request = SearchRequest(scope=Scope(user_id=user), query=word, top_k=100, profile="lexical")
+                found = engine.search("t", request).hits
                 if {m.memory_id for m in added} - {hit.memory.memory_id for hit in found}:
                     failures.append((worker, number))
         except BaseException as error:

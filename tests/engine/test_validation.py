@@ -14,7 +14,7 @@ from mnemic.model.filters import AllOf, Comparison, Not, Operator
 from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import ListRequest, MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
-from mnemic.model.search import SearchRequest, SignalWeights
+from mnemic.model.search import SIGNALS, SearchRequest, SignalWeights
 
 USER = Scope(user_id="u")
 NOW = time.time_ns() // 1000
@@ -86,7 +86,7 @@ BAD = {
     "profile": (searching(profile="best"), Reason.INVALID_FIELD, "profile"),
     "weight": (searching(weights=SignalWeights(vector=-1.0)), Reason.INVALID_FIELD, "weights.vector"),
     "no weight": (
-        searching(weights=SignalWeights(vector=0.0, lexical=0.0, entity=0.0)),
+        searching(weights=SignalWeights(**dict.fromkeys(SIGNALS, 0.0))),
         Reason.INVALID_FIELD,
         "weights",
     ),

@@ -286,6 +286,7 @@ def test_scopes_are_listed_with_counts_in_pages(engine):
 
 def test_a_search_by_one_signal_equals_that_signal(engine):
     add(engine, "the cat sat on the mat", "dogs bark at night", "a feline rested on the rug")
-    words = engine.search("t", SearchRequest(scope=USER, query="cat", weights=SignalWeights(vector=0.0), explain=True))
+    alone = SignalWeights(vector=0.0, context=0.0)
+    words = engine.search("t", SearchRequest(scope=USER, query="cat", weights=alone, explain=True))
     assert [hit.body for hit in words.hits] == ["the cat sat on the mat"]
     assert set(words.hits[0].score_parts) <= {"lexical", "entity"}

@@ -90,7 +90,10 @@ weights = st.none() | st.builds(
     vector=st.sampled_from([None, 0.0, 0.3, 1.0]),
     lexical=st.sampled_from([None, 0.0, 0.3]),
     entity=st.sampled_from([None, 0.0, 0.2]),
+    time=st.sampled_from([None, 0.3]),
+    actor=st.sampled_from([None, 0.0, 0.2]),
     recency=st.sampled_from([None, 0.0, 0.1]),
+    context=st.sampled_from([None, 0.0, 0.4]),
 )
 PARTS = ["scope", "metadata", "categories", "source_ids", "entities", "slot", "validity"]
 
@@ -117,6 +120,7 @@ def requests(draw) -> pb.SearchMemoriesRequest:
         min_score=draw(st.sampled_from([None, 0.0, 0.4, 1.0])),
         explain=draw(st.booleans()),
         include_superseded=draw(st.booleans()),
+        context_window=draw(st.sampled_from([0, 0, 1, 10])),
         read_mask={"paths": draw(st.lists(st.sampled_from(PARTS), max_size=3))},
     )
 
@@ -212,9 +216,8 @@ def test_a_revision_that_is_not_reached_is_relayed(both):
     "later",
     [
         {"rerank": True},
-        {"context_window": 1},
+        {"context_window": 11},
         {"reference_time": {"seconds": 1}},
-        {"weights": {"time": 0.1}},
         {"profile": "of tomorrow"},
         {"match": 3},
         {"match": 7},

@@ -18,7 +18,7 @@ from mnemic.model.memory import (
     TrustLevel,
 )
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
-from mnemic.model.search import SearchHit, SignalScore, StageTimings
+from mnemic.model.search import ContextMessage, SearchHit, SignalScore, StageTimings
 from mnemic.model.stats import IndexStats, NodeStats, StoreStats
 from mnemic.v1 import admin_service_pb2, query_pb2, resources_pb2
 from mnemic.v1 import memory_service_pb2 as pb
@@ -60,7 +60,18 @@ def batch_search(response: pb.BatchSearchMemoriesResponse) -> list[SearchResult]
 
 def _hit(message: pb.SearchHit) -> SearchHit:
     parts = _score_parts(message.score_parts) if message.HasField("score_parts") else {}
-    return SearchHit(memory=_hit_memory(message), score=message.score, score_parts=parts)
+    return SearchHit(
+        memory=_hit_memory(message),
+        score=message.score,
+        score_parts=parts,
+        before=tuple(map(_context_message, message.before)),
+        after=tuple(map(_context_message, message.after)),
+    )
+
+
+def _context_message(message: pb.ContextMessage) -> ContextMessage:
+    time = message.event_time_micros if message.HasField("event_time_micros") else None
+    return ContextMessage(message.memory_id, message.body, Role(message.role), message.name, time)
 
 
 def _hit_memory(message: pb.SearchHit) -> Memory:

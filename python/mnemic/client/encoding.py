@@ -86,6 +86,7 @@ def search(request: SearchRequest, parts: Collection[str]) -> pb.SearchMemoriesR
         explain=request.explain,
         read_mask=FieldMask(paths=parts),
         include_superseded=request.include_superseded,
+        context_window=request.context_window,
         rerank=request.rerank,
     )
 

@@ -106,6 +106,7 @@ class SearchOptions(SelectOptions, total=False):
         weights: Single weights by signal, over the profile's.
         min_revision: Wait until the node has reached this revision of a write.
         explain: Give what each score is made of.
+        context_window: How many messages before and after each hit to give with it, 0 to 10 on each side.
         rerank: Have the configured reranker order the first hits anew; RERANKER_NOT_CONFIGURED where there is none.
     """
 
@@ -118,6 +119,7 @@ class SearchOptions(SelectOptions, total=False):
     weights: SignalWeights | Mapping[str, float] | None
     min_revision: int
     explain: bool
+    context_window: int
     rerank: bool
 
 

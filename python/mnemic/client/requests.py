@@ -158,6 +158,7 @@ def search_request(
     weights: SignalWeights | Mapping[str, float] | None = None,
     min_revision: int = 0,
     explain: bool = False,
+    context_window: int = 0,
     rerank: bool = False,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
@@ -173,6 +174,7 @@ def search_request(
         weights=_weights(weights),
         min_revision=min_revision,
         explain=explain,
+        context_window=context_window,
         rerank=rerank,
         **_selection(**select),
     )

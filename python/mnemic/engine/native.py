@@ -8,7 +8,7 @@ from mnemic import _core
 from mnemic.engine.profiles import PROFILES
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import MAX_ID_BYTES
-from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, MAX_TOP_K, SignalWeights
+from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, MAX_TOP_K, SIGNALS, SignalWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ def native_answers(
     )
 
 
-def _in_order(weights: SignalWeights) -> tuple[float, float, float, float]:
+def _in_order(weights: SignalWeights) -> tuple[float, ...]:
     """The weights of the core's signals; a profile has all of them."""
-    vector, lexical, entity, recency = weights.vector, weights.lexical, weights.entity, weights.recency
-    if vector is None or lexical is None or entity is None or recency is None:
+    in_order = tuple(getattr(weights, name) for name in SIGNALS)
+    if None in in_order:
         raise ValueError(f"a profile needs the weights of all signals, not {weights}")
-    return vector, lexical, entity, recency
+    return in_order

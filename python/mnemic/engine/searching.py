@@ -16,8 +16,9 @@ from mnemic.engine.validation import check_search, check_vector
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import FieldViolation, MnemicError, Reason, invalid_field
 from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Filter
+from mnemic.model.memory import Role
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
-from mnemic.model.search import SearchHit, SearchRequest, SearchResult, SignalScore, StageTimings
+from mnemic.model.search import ContextMessage, SearchHit, SearchRequest, SearchResult, SignalScore, StageTimings
 from mnemic.store.interface import Store
 
 
@@ -92,6 +93,7 @@ class Searcher:
                 weights=weights,
                 min_score=request.min_score,
                 explain=request.explain,
+                context_window=request.context_window,
             )
 
         try:
@@ -198,4 +200,14 @@ def _hit(found: _core.Hit, *, explain: bool) -> SearchHit:
         parts = {
             name: SignalScore(part.raw, part.normalized, part.weight, part.rank) for name, part in found.parts.items()
         }
-    return SearchHit(memory=found.memory(), score=found.score, score_parts=parts)
+    return SearchHit(
+        memory=found.memory(),
+        score=found.score,
+        score_parts=parts,
+        before=_context_messages(found.before),
+        after=_context_messages(found.after),
+    )
+
+
+def _context_messages(found: Sequence[tuple[str, str, int, str, int | None]]) -> tuple[ContextMessage, ...]:
+    return tuple(ContextMessage(memory_id, body, Role(role), name, time) for memory_id, body, role, name, time in found)

@@ -17,7 +17,7 @@ from mnemic.model.errors import Reason, invalid_field
 from mnemic.model.memory import MemoryInput, Metadata, metadata_to_json
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
-from mnemic.model.search import MAX_TOP_K, SearchRequest
+from mnemic.model.search import MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchRequest
 
 MAX_ID_BYTES = 256
 MAX_NAME_BYTES = 256
@@ -271,6 +271,9 @@ def check_search(request: SearchRequest, limits: Limits) -> None:
     if isinstance(request.top_k, bool) or not isinstance(request.top_k, int) or not 1 <= request.top_k <= MAX_TOP_K:
         raise invalid_field("top_k", f"is {request.top_k}; 1 to {MAX_TOP_K} are accepted")
     _check_fraction("min_score", request.min_score)
+    window = request.context_window
+    if isinstance(window, bool) or not isinstance(window, int) or not 0 <= window <= MAX_CONTEXT_WINDOW:
+        raise invalid_field("context_window", f"is {window}; 0 to {MAX_CONTEXT_WINDOW} are accepted")
     if request.min_revision < 0:
         raise invalid_field("min_revision", "is negative; give a revision from a write's answer, or 0")
     if request.as_of_micros is not None:

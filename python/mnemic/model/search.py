@@ -12,7 +12,10 @@ from mnemic.model.scope import Scope, ScopeMatch
 
 DEFAULT_TOP_K = 10
 MAX_TOP_K = 1000
+MAX_CONTEXT_WINDOW = 10
 DEFAULT_PROFILE = "balanced"
+# In the order of the fields of `mnemic.v1.SignalWeights`.
+SIGNALS = ("vector", "lexical", "entity", "time", "actor", "recency", "context")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class SearchRequest:
     min_revision: int = 0
     explain: bool = False
     include_superseded: bool = False
+    context_window: int = 0
     rerank: bool = False
 
 
@@ -59,6 +63,17 @@ class SignalScore:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextMessage:
+    """A neighbour of a hit; see `mnemic.v1.ContextMessage`."""
+
+    memory_id: str
+    body: str
+    role: Role
+    name: str
+    event_time_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """One memory found.
 
@@ -66,11 +81,15 @@ class SearchHit:
         memory: The memory, without its vector.
         score: 0 to 1, comparable within one answer.
         score_parts: By the signal's name (`vector`, `lexical`, `entity` …); empty unless explained.
+        before: Messages of its conversation before it, oldest first; as many as `context_window` asked for.
+        after: Those after it, oldest first.
     """
 
     memory: Memory
     score: float
     score_parts: Mapping[str, SignalScore] = field(default_factory=dict)
+    before: tuple[ContextMessage, ...] = ()
+    after: tuple[ContextMessage, ...] = ()
 
     @property
     def memory_id(self) -> str:

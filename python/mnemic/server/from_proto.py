@@ -183,6 +183,7 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         min_revision=request.min_revision,
         explain=request.explain,
         include_superseded=request.include_superseded,
+        context_window=request.context_window,
         rerank=request.rerank,
     )
 
@@ -191,8 +192,6 @@ _NO_WEIGHTS = SignalWeights()
 
 
 def _refuse_later_search_fields(request: memory_service_pb2.SearchMemoriesRequest) -> None:
-    if request.context_window:
-        raise not_implemented("context_window", "this version sends no neighbouring messages; leave it out")
     if request.HasField("reference_time"):
         raise not_implemented("reference_time", "this version reads no times in queries; leave it out")
 

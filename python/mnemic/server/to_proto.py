@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary
-from mnemic.model.search import SearchHit, SearchResult, SignalScore
+from mnemic.model.search import ContextMessage, SearchHit, SearchResult, SignalScore
 from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
 from mnemic.wire.values import metadata_to_proto, scope_to_proto, timestamp_from_micros
 
@@ -134,7 +134,19 @@ def search_hit(hit: SearchHit, parts: frozenset[str]) -> memory_service_pb2.Sear
         create_time_micros=found.create_time_micros,
         version=found.version,
         score_parts=score_parts(hit.score_parts) if hit.score_parts else None,
+        before=map(_context_message, hit.before),
+        after=map(_context_message, hit.after),
         **(_hit_parts(found, parts) if parts else {}),
+    )
+
+
+def _context_message(message: ContextMessage) -> memory_service_pb2.ContextMessage:
+    return memory_service_pb2.ContextMessage(
+        memory_id=message.memory_id,
+        body=message.body,
+        role=_Role(message.role),
+        name=message.name,
+        event_time_micros=message.event_time_micros,
     )
 
 

@@ -533,7 +533,10 @@ class SearchMemoriesRequest(_message.Message):
     include_superseded: _builtins.bool
     """Also find what has been superseded."""
     context_window: _builtins.int
-    """How many neighbouring messages of the same session to send with each hit, 0 to 10 on each side."""
+    """How many neighbouring messages of the same conversation to send with each hit, 0 to 10 on each side: those of the same
+    scope, in the order in which they came, as far as the search may read them; a filter does not narrow them. Without a
+    session they are at most half an hour away from the hit. They take no ranks; only messages have and are neighbours.
+    """
     rerank: _builtins.bool
     """Rerank the first hits by the configured reranker; needs `query`. Refused (RERANKER_NOT_CONFIGURED) where there is
     none. The wait for it is bounded: see `rerank_skipped`.

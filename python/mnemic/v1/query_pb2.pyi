@@ -212,11 +212,17 @@ class SignalWeights(_message.Message):
     time: _builtins.float
     """Agreement of the event time with the times that the query names."""
     actor: _builtins.float
-    """The query names the speaker."""
+    """The query names the one who spoke. It takes no part unless the query names exactly one of those who speak in the
+    candidates: by the whole name, or by its first word.
+    """
     recency: _builtins.float
     """A mild preference for the recent."""
     context: _builtins.float
-    """The same words and meaning in the neighbouring turns."""
+    """Words and meaning of the message together with those next to it in its conversation: BM25 of their texts as one text,
+    and the mean of their cosines, in which the nearer count more; half each, each normalised over the candidates, or the
+    one of the two that counts for itself in this search. Messages have context with their own scope only, up to three on
+    each side, fewer the longer they are; what a message's context holds can make it a candidate.
+    """
     def __init__(
         self,
         *,
@@ -342,7 +348,9 @@ class SignalScore(_message.Message):
     WEIGHT_FIELD_NUMBER: _builtins.int
     RANK_FIELD_NUMBER: _builtins.int
     raw: _builtins.float
-    """The signal in its own unit: cosine, BM25 score, sum of rarities, …"""
+    """The signal in its own unit: cosine, BM25 score, sum of rarities, … Actor, recency and context are between 0 and 1 and
+    are not normalised further: actor is 1 for the speaker, context the mean of its two parts.
+    """
     normalized: _builtins.float
     """Normalised over the candidates of this query, 0 to 1."""
     weight: _builtins.float

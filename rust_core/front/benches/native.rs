@@ -9,7 +9,7 @@ use mnemic_access::Authenticator;
 use mnemic_front::answers::{Answer, Answers, Method};
 use mnemic_front::contract::{GetMemoryRequest, Scope, SearchMemoriesRequest};
 use mnemic_front::native::{NativeAnswers, Settings};
-use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::partition::{
     Memory, PartitionKey, Row, ScopeIds, ScopeMatch, format_memory_id,
 };
@@ -19,7 +19,7 @@ use prost::Message;
 
 const DIMENSION: usize = 384;
 const ROWS: u128 = 10_000;
-const WEIGHTS: [f64; 4] = [0.5, 0.5, 0.1, 0.0];
+const WEIGHTS: [f64; SIGNALS] = [0.5, 0.5, 0.1, 0.0, 0.0, 0.0, 0.0];
 
 /// Numbers without pattern, the same in every run (`SplitMix64`).
 struct Chance(u64);
@@ -114,6 +114,7 @@ fn native(criterion: &mut Criterion) {
         weights: Weights::new(WEIGHTS).expect("valid weights"),
         min_score: 0.0,
         explain: false,
+        context_window: 0,
     };
     criterion.bench_function("search of the index, 10k rows", |bencher| {
         bencher.iter(|| {

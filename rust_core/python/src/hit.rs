@@ -1,5 +1,6 @@
 //! What a search gives back: Python objects are made of a hit only when it is asked.
 
+use mnemic_retrieval::Record;
 use mnemic_retrieval::fusion::{self, SIGNAL_NAMES};
 use mnemic_retrieval::partition::{Texts, ValueRef, format_memory_id};
 use pyo3::IntoPyObjectExt;
@@ -66,6 +67,18 @@ impl Hit {
         Ok(parts)
     }
 
+    /// Messages of its conversation before it, oldest first; empty unless the search asked for them.
+    #[getter]
+    fn before(&self) -> Vec<ContextMessage> {
+        context_messages(&self.0.before)
+    }
+
+    /// Those after it, oldest first.
+    #[getter]
+    fn after(&self) -> Vec<ContextMessage> {
+        context_messages(&self.0.after)
+    }
+
     /// The memory, without vector and model.
     fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (record, model) = (&self.0.record, Model::get(py)?);
@@ -125,6 +138,22 @@ impl Hit {
         let fields = [id(user)?, id(agent)?, id(session)?, id(app)?];
         model.scope.instance(py, &fields)
     }
+}
+
+/// A neighbour of a hit: its id, its text, the number of its role, the speaker's name, when it happened in microseconds.
+type ContextMessage = (String, String, u8, String, Option<i64>);
+
+fn context_messages(records: &[Record]) -> Vec<ContextMessage> {
+    let message = |record: &Record| {
+        (
+            format_memory_id(record.memory_id()),
+            record.body().to_owned(),
+            record.role(),
+            record.name().to_owned(),
+            record.event_time_micros(),
+        )
+    };
+    records.iter().map(message).collect()
 }
 
 fn metadata_value<'py>(py: Python<'py>, value: ValueRef<'_>) -> PyResult<Bound<'py, PyAny>> {

@@ -22,9 +22,18 @@ pub(crate) struct Weights(fusion::Weights);
 #[pymethods]
 impl Weights {
     #[new]
-    #[pyo3(signature = (*, vector, lexical, entity, recency))]
-    fn new(vector: f64, lexical: f64, entity: f64, recency: f64) -> PyResult<Self> {
-        let weights = fusion::Weights::new([vector, lexical, entity, recency]);
+    #[pyo3(signature = (*, vector, lexical, entity, recency, time = 0.0, actor = 0.0, context = 0.0))]
+    fn new(
+        vector: f64,
+        lexical: f64,
+        entity: f64,
+        recency: f64,
+        time: f64,
+        actor: f64,
+        context: f64,
+    ) -> PyResult<Self> {
+        let weights =
+            fusion::Weights::new([vector, lexical, entity, time, actor, recency, context]);
         weights.map(Self).map_err(|error| refusal(&error))
     }
 }
@@ -236,7 +245,7 @@ impl Index {
     /// Searches partitions of one tenant; those that are not in memory count as empty.
     #[pyo3(signature = (
         partitions, scope, r#match, *, text, vector, filter, now_micros, as_of_micros, include_superseded, top_k, weights,
-        min_score, explain
+        min_score, explain, context_window = 0
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -262,6 +271,7 @@ impl Index {
         weights: &Bound<'_, Weights>,
         min_score: f64,
         explain: bool,
+        context_window: usize,
     ) -> PyResult<SearchOutcome> {
         let partitions: Vec<partition::PartitionKey> =
             partitions.into_iter().map(Into::into).collect();
@@ -279,6 +289,7 @@ impl Index {
             weights: weights.get().0,
             min_score,
             explain,
+            context_window,
         };
         let outcome = py
             .detach(|| self.0.search(&request))

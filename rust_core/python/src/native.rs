@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mnemic_front::answers::{Framed, Method};
 use mnemic_front::native::{self, Settings};
+use mnemic_retrieval::fusion::SIGNALS;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -31,7 +32,7 @@ impl NativeAnswers {
     )]
     fn new(
         index: &Bound<'_, Index>,
-        profiles: HashMap<String, [f64; 4]>,
+        profiles: HashMap<String, [f64; SIGNALS]>,
         default_profile: String,
         default_top_k: usize,
         most_top_k: usize,

@@ -144,9 +144,10 @@ impl Case<'_> {
             as_of_micros: None,
             include_superseded: false,
             top_k: 10,
-            weights: Weights::new([1.0, 0.0, 0.0, 0.0]).expect("valid weights"),
+            weights: Weights::new([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
             min_score: 0.0,
             explain: false,
+            context_window: 0,
         };
         let outcome = self.index.search(&request);
         outcome.expect("a valid request").hits.len()

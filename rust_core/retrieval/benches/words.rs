@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::text::QueryTerms;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{
@@ -183,7 +183,13 @@ fn analysis(criterion: &mut Criterion) {
     }
 }
 
-fn measure(criterion: &mut Criterion, name: &str, index: &Index, rows: usize, weights: [f64; 4]) {
+fn measure(
+    criterion: &mut Criterion,
+    name: &str,
+    index: &Index,
+    rows: usize,
+    weights: [f64; SIGNALS],
+) {
     measure_queries(criterion, name, index, rows, weights, &queries());
 }
 
@@ -192,7 +198,7 @@ fn measure_queries(
     name: &str,
     index: &Index,
     rows: usize,
-    weights: [f64; 4],
+    weights: [f64; SIGNALS],
     queries: &[String],
 ) {
     let (keys, scope) = ([key()], scope());
@@ -216,6 +222,7 @@ fn measure_queries(
                 weights: Weights::new(weights).expect("valid weights"),
                 min_score: 0.0,
                 explain: false,
+                context_window: 0,
             };
             black_box(index.search(&request).expect("a valid request").hits.len())
         });
@@ -228,19 +235,31 @@ fn searches(criterion: &mut Criterion) {
     for rows in asked.unwrap_or_else(|| vec![1_000, 10_000, 100_000]) {
         let memories = memories(rows);
         let index = filled(&memories, WITHOUT_VECTORS);
-        let words = [0.0, 1.0, 0.0, 0.0];
+        let words = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
         measure(criterion, "words", &index, rows, words);
         let quoted = quoting(&queries());
         measure_queries(criterion, "words, quoted", &index, rows, words, &quoted);
-        measure(criterion, "names", &index, rows, [0.0, 0.0, 1.0, 0.0]);
-        let all = [0.0, 0.5, 0.3, 0.2];
+        measure(
+            criterion,
+            "names",
+            &index,
+            rows,
+            [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+        );
+        let all = [0.0, 0.5, 0.3, 0.0, 0.0, 0.2, 0.0];
         measure(criterion, "words, names, recency", &index, rows, all);
         thinned(&index, &memories);
         let name = "words, a tenth ended";
         measure(criterion, name, &index, rows, words);
         if rows <= 10_000 {
             let index = filled(&memories, DIMENSION);
-            measure(criterion, "all signals", &index, rows, [0.5, 0.3, 0.1, 0.1]);
+            measure(
+                criterion,
+                "all signals",
+                &index,
+                rows,
+                [0.5, 0.3, 0.1, 0.0, 0.0, 0.1, 0.0],
+            );
         }
     }
 }

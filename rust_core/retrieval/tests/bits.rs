@@ -72,7 +72,7 @@ fn found(index: &Index, query: &[f32], top_k: usize) -> Vec<u128> {
     let (partitions, scope, vector) = ([partition("u")], user("u"), bytes(query));
     let mut request = search(&partitions, &scope);
     request.vector = Some(&vector);
-    request.weights = Weights::new([1.0, 0.0, 0.0, 0.0]).expect("valid weights");
+    request.weights = Weights::new([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights");
     request.top_k = top_k;
     let outcome = index.search(&request).expect("a valid request");
     outcome

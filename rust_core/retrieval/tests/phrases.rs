@@ -5,13 +5,13 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{bytes, message, partition, search, user};
-use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::text::{Bm25, analyze, terms};
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Close, Hit, Index, Memory, Row, SearchRequest};
 
 /// Words alone.
-const WEIGHTS: [f64; 4] = [0.0, 1.0, 0.0, 0.0];
+const WEIGHTS: [f64; SIGNALS] = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
 
 fn filled(memories: &[Memory]) -> Index {
     let row = |memory: &Memory| Row {

@@ -330,7 +330,7 @@ proptest! {
         let keys = [partition("u")];
         for question in &questions {
             let selected = world.selected(question);
-            for (text, weights) in [("", [1.0, 0.0, 0.0, 0.0]), ("tulip", [0.0, 1.0, 0.0, 0.0])] {
+            for (text, weights) in [("", [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), ("tulip", [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0])] {
                 let vector = bytes(&[1.0, -2.0, 3.0]);
                 let request = SearchRequest {
                     scope_match: question.scope_match,

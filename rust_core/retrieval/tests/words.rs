@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use common::{bytes, message, partition, search, user};
 use mnemic_retrieval::entity::rarity;
-use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::text::{Bm25, terms};
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Close, Hit, Index, Memory, Row, SearchRequest};
@@ -131,7 +131,7 @@ fn raw(hit: &Hit, signal: usize) -> f64 {
 
 fn check(index: &Index, rows: &[Expected<'_>], question: &str) {
     let (key, scope) = ([partition("u")], user("u"));
-    let ask = |weights: [f64; 4]| {
+    let ask = |weights: [f64; SIGNALS]| {
         let request = SearchRequest {
             text: question,
             weights: Weights::new(weights).expect("valid weights"),
@@ -145,7 +145,10 @@ fn check(index: &Index, rows: &[Expected<'_>], question: &str) {
         let id = hit.record.memory_id();
         rows.iter().find(|row| row.memory.memory_id == id)
     };
-    for (signal, weights) in [(1, [0.0, 1.0, 0.0, 0.0]), (2, [0.0, 0.0, 1.0, 0.0])] {
+    for (signal, weights) in [
+        (1, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        (2, [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]),
+    ] {
         let value = |row: &Expected<'_>| if signal == 1 { row.lexical } else { row.entity };
         let hits = ask(weights);
         let best = best(rows, value, TOP_K);
@@ -164,7 +167,7 @@ fn check(index: &Index, rows: &[Expected<'_>], question: &str) {
             );
         }
     }
-    let hits = ask([0.0, 0.5, 0.5, 0.0]);
+    let hits = ask([0.0, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0]);
     let pool: BTreeSet<usize> = best(rows, |row| row.lexical, CANDIDATES)
         .into_iter()
         .chain(best(rows, |row| row.entity, CANDIDATES))

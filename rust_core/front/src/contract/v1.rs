@@ -534,13 +534,17 @@ pub struct SignalWeights {
     /// Agreement of the event time with the times that the query names.
     #[prost(float, optional, tag = "4")]
     pub time: ::core::option::Option<f32>,
-    /// The query names the speaker.
+    /// The query names the one who spoke. It takes no part unless the query names exactly one of those who speak in the
+    /// candidates: by the whole name, or by its first word.
     #[prost(float, optional, tag = "5")]
     pub actor: ::core::option::Option<f32>,
     /// A mild preference for the recent.
     #[prost(float, optional, tag = "6")]
     pub recency: ::core::option::Option<f32>,
-    /// The same words and meaning in the neighbouring turns.
+    /// Words and meaning of the message together with those next to it in its conversation: BM25 of their texts as one text,
+    /// and the mean of their cosines, in which the nearer count more; half each, each normalised over the candidates, or the
+    /// one of the two that counts for itself in this search. Messages have context with their own scope only, up to three on
+    /// each side, fewer the longer they are; what a message's context holds can make it a candidate.
     #[prost(float, optional, tag = "7")]
     pub context: ::core::option::Option<f32>,
 }
@@ -576,7 +580,8 @@ pub struct ScoreParts {
 /// One signal of one hit.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct SignalScore {
-    /// The signal in its own unit: cosine, BM25 score, sum of rarities, …
+    /// The signal in its own unit: cosine, BM25 score, sum of rarities, … Actor, recency and context are between 0 and 1 and
+    /// are not normalised further: actor is 1 for the speaker, context the mean of its two parts.
     #[prost(float, tag = "1")]
     pub raw: f32,
     /// Normalised over the candidates of this query, 0 to 1.
@@ -894,7 +899,9 @@ pub struct SearchMemoriesRequest {
     /// Also find what has been superseded.
     #[prost(bool, tag = "14")]
     pub include_superseded: bool,
-    /// How many neighbouring messages of the same session to send with each hit, 0 to 10 on each side.
+    /// How many neighbouring messages of the same conversation to send with each hit, 0 to 10 on each side: those of the same
+    /// scope, in the order in which they came, as far as the search may read them; a filter does not narrow them. Without a
+    /// session they are at most half an hour away from the hit. They take no ranks; only messages have and are neighbours.
     #[prost(int32, tag = "15")]
     pub context_window: i32,
     /// What "now" is for expressions such as "last week"; the time of the call unless said.

@@ -1,6 +1,6 @@
 //! What a search answers, on the wire.
 
-use mnemic_retrieval::fusion::{Parts, SIGNAL_NAMES, SignalScore};
+use mnemic_retrieval::fusion::{Parts, SignalScore};
 use mnemic_retrieval::partition::ValueRef;
 use mnemic_retrieval::{Hit, Record, ScopeIds};
 
@@ -77,6 +77,22 @@ fn write_hit(out: &mut Writer, hit: &Hit, parts: u32) {
     if parts != 0 {
         write_optional_parts(out, hit, parts);
     }
+    for (field, messages) in [(20, &hit.before), (21, &hit.after)] {
+        for message in messages {
+            out.message(field, |out| write_context_message(out, message));
+        }
+    }
+}
+
+/// `ContextMessage`.
+fn write_context_message(out: &mut Writer, record: &Record) {
+    out.id(1, record.memory_id());
+    out.text(2, record.body());
+    out.integer(3, record.role().into());
+    out.text(4, record.name());
+    if let Some(time) = record.event_time_micros() {
+        out.set_integer(5, time);
+    }
 }
 
 fn write_optional_parts(out: &mut Writer, hit: &Hit, parts: u32) {
@@ -141,24 +157,15 @@ pub(super) fn write_metadata(out: &mut Writer, field: u32, record: &Record) {
     }
 }
 
-/// The field of `ScoreParts` for each signal that there is.
-fn field_of(signal: &str) -> u32 {
-    match signal {
-        "vector" => 1,
-        "lexical" => 2,
-        "entity" => 3,
-        _ => 6,
-    }
-}
-
 fn write_score_parts(out: &mut Writer, parts: &Parts) {
     if parts.iter().all(Option::is_none) {
         return;
     }
     out.message(10, |out| {
-        for (name, part) in SIGNAL_NAMES.into_iter().zip(parts) {
+        // The core has the signals in the order of the fields.
+        for (field, part) in (1..).zip(parts) {
             if let Some(part) = part {
-                out.message(field_of(name), |out| write_signal_score(out, part));
+                out.message(field, |out| write_signal_score(out, part));
             }
         }
     });

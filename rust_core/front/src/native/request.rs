@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
-use mnemic_retrieval::fusion::Weights;
-use mnemic_retrieval::index::Residents;
+use mnemic_retrieval::fusion::{SIGNALS, Weights};
+use mnemic_retrieval::index::{MAX_CONTEXT_WINDOW, Residents};
 use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
@@ -31,6 +31,7 @@ pub(super) struct Search {
     weights: Weights,
     min_score: f64,
     explain: bool,
+    context_window: usize,
 }
 
 /// What narrows a search beyond its scope.
@@ -61,8 +62,7 @@ impl Search {
         settings: &Settings,
         dimension: usize,
     ) -> Option<Self> {
-        let is_later =
-            message.rerank || message.context_window != 0 || message.reference_time.is_some();
+        let is_later = message.rerank || message.reference_time.is_some();
         if is_later || message.min_revision < 0 {
             return None;
         }
@@ -101,6 +101,10 @@ impl Search {
         if !(1..=settings.most_top_k).contains(&top_k) || !(0.0..=1.0).contains(&min_score) {
             return None;
         }
+        let context_window = usize::try_from(message.context_window).ok()?;
+        if context_window > MAX_CONTEXT_WINDOW {
+            return None;
+        }
         let weights = weights(&message.profile, message.weights.as_ref(), settings)?;
         let query = message.query;
         if query.len() > settings.query_bytes || query.contains('\0') {
@@ -126,6 +130,7 @@ impl Search {
             weights: Weights::new(weights).ok()?,
             min_score,
             explain: message.explain,
+            context_window,
         })
     }
 
@@ -148,6 +153,7 @@ impl Search {
             weights: self.weights,
             min_score: self.min_score,
             explain: self.explain,
+            context_window: self.context_window,
         }
     }
 
@@ -198,20 +204,24 @@ fn partitions(
 }
 
 /// The profile's weights with the request's own over them, in the order of the core's signals.
-fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> Option<[f64; 4]> {
+fn weights(
+    profile: &str,
+    own: Option<&SignalWeights>,
+    settings: &Settings,
+) -> Option<[f64; SIGNALS]> {
     let profile = *settings.profile(profile)?;
     let Some(own) = own else {
         return Some(profile);
     };
-    let of_later_versions = [own.time, own.actor, own.context];
-    if of_later_versions
-        .into_iter()
-        .flatten()
-        .any(|weight| weight != 0.0)
-    {
-        return None;
-    }
-    let own = [own.vector, own.lexical, own.entity, own.recency];
+    let own = [
+        own.vector,
+        own.lexical,
+        own.entity,
+        own.time,
+        own.actor,
+        own.recency,
+        own.context,
+    ];
     let mut weights = profile;
     for (weight, own) in weights.iter_mut().zip(own) {
         *weight = own.map_or(*weight, f64::from);
@@ -219,7 +229,12 @@ fn weights(profile: &str, own: Option<&SignalWeights>, settings: &Settings) -> O
     Some(weights)
 }
 
-fn vector(given: &[u8], query: &str, weights: [f64; 4], dimension: usize) -> Option<QueryVector> {
+fn vector(
+    given: &[u8],
+    query: &str,
+    weights: [f64; SIGNALS],
+    dimension: usize,
+) -> Option<QueryVector> {
     if !given.is_empty() {
         return unit(given, dimension).map(QueryVector::Known);
     }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use mnemic_retrieval::fusion::SIGNALS;
+
 /// What the native answers have to know of Python's rules.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The weights of each profile, in the order of [`mnemic_retrieval::fusion::SIGNAL_NAMES`].
-    pub profiles: HashMap<String, [f64; 4]>,
+    pub profiles: HashMap<String, [f64; SIGNALS]>,
     /// The profile of a search that names none.
     pub default_profile: String,
     /// How many hits a search gives that says nothing.
@@ -25,7 +27,7 @@ pub struct Settings {
 
 impl Settings {
     /// The weights of a profile, of the default one if the name is empty.
-    pub(super) fn profile(&self, name: &str) -> Option<&[f64; 4]> {
+    pub(super) fn profile(&self, name: &str) -> Option<&[f64; SIGNALS]> {
         let name = if name.is_empty() {
             &self.default_profile
         } else {

@@ -136,14 +136,8 @@ fn what_is_not_known_here_is_relayed() {
             let paths = vec!["body".to_owned()];
             request.read_mask = Some(FieldMask { paths });
         }),
-        ("a weight of a later version", |request| {
-            request.weights = Some(SignalWeights {
-                actor: Some(0.1),
-                ..SignalWeights::default()
-            });
-        }),
         ("a reranker", |request| request.rerank = true),
-        ("neighbours", |request| request.context_window = 1),
+        ("too many neighbours", |request| request.context_window = 11),
         ("another present", |request| {
             request.reference_time = Some(Timestamp::default());
         }),

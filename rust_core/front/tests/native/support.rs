@@ -84,8 +84,8 @@ pub(crate) fn native_with(embedder: Option<Arc<QueryEmbedder>>) -> Native {
     index.set_resident(&key(1, "u"));
     index.set_revision(7);
     let profiles = [
-        ("balanced", [0.5, 0.5, 0.1, 0.0]),
-        ("lexical", [0.0, 1.0, 0.0, 0.0]),
+        ("balanced", [0.5, 0.5, 0.1, 0.0, 0.0, 0.0, 0.0]),
+        ("lexical", [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
     ];
     let settings = Settings {
         profiles: profiles

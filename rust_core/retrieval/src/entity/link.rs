@@ -55,10 +55,10 @@ pub fn rarity(rows: u64, rows_with_name: u64) -> f32 {
 
 /// The folded words of a text, joined by single spaces, so that a run of them is a part of the text.
 #[derive(Default)]
-struct Folded {
-    text: String,
+pub(super) struct Folded {
+    pub(super) text: String,
     /// Where the words are.
-    spans: Vec<Range<usize>>,
+    pub(super) spans: Vec<Range<usize>>,
 }
 
 impl Folded {
@@ -71,7 +71,7 @@ impl Folded {
         folded
     }
 
-    fn push(&mut self, word: &str) {
+    pub(super) fn push(&mut self, word: &str) {
         let before = self.text.len();
         if before > 0 {
             self.text.push(' ');

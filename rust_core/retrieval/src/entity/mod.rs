@@ -11,9 +11,11 @@
 mod common_words;
 mod find;
 mod link;
+mod speakers;
 
 pub(crate) use common_words::is_common;
 pub use find::find_entities;
 pub(crate) use find::without_possessive;
 pub(crate) use link::with_linked_names;
 pub use link::{linked_names, normalize_name, rarity};
+pub use speakers::named_speakers;

@@ -1,22 +1,28 @@
 //! From the signals of the candidates to one score.
 //!
 //! Each signal is normalised over the candidates of the query: the vector's cosine by `(x - min) / (max - min)`, words
-//! by `x / max`, names by `x / max(1, max)`; recency is between 0 and 1 as it is. A name is worth 1 when no row shares
-//! it, so a name that most rows share stays worth little even when the query names nothing else. Cosines that differ by no more than rounding are equal:
-//! each of them counts fully if it is above 0. The score is the weighted sum of what takes part,
-//! divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
+//! by `x / max`, names by `x / max(1, max)`. Time, actor, recency and context are between 0 and 1 as they are; context is
+//! the mean of its words and its meaning after these have been normalised as words and cosines. A name is worth 1 when no
+//! row shares it, so a name that most rows share stays worth little even when the query names nothing else. Cosines that
+//! differ by no more than rounding are equal: each of them counts fully if it is above 0. The score is the weighted sum of
+//! what takes part, divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
 
 use crate::Error;
 
 /// How many signals there are.
-pub const SIGNALS: usize = 4;
-/// Their names, in the order of every array over signals.
-pub const SIGNAL_NAMES: [&str; SIGNALS] = ["vector", "lexical", "entity", "recency"];
+pub const SIGNALS: usize = 7;
+/// Their names, in the order of every array over signals, which is that of the contract's fields.
+pub const SIGNAL_NAMES: [&str; SIGNALS] = [
+    "vector", "lexical", "entity", "time", "actor", "recency", "context",
+];
 
 pub(crate) const VECTOR: usize = 0;
 pub(crate) const LEXICAL: usize = 1;
 pub(crate) const ENTITY: usize = 2;
-pub(crate) const RECENCY: usize = 3;
+pub(crate) const TIME: usize = 3;
+pub(crate) const ACTOR: usize = 4;
+pub(crate) const RECENCY: usize = 5;
+pub(crate) const CONTEXT: usize = 6;
 
 /// Cosines of unit vectors in `f32` are known to about this.
 const ROUNDING: f64 = 1e-6;
@@ -109,6 +115,25 @@ impl Columns {
         self.takes_part[signal] = true;
         self.values[signal].clear();
         self.values[signal].extend(values);
+    }
+
+    /// Gives the context's words and meaning, each if the query has it; the signal takes part if one is there.
+    pub(crate) fn set_context(&mut self, words: Option<&[f64]>, meaning: Option<&[f64]>) {
+        let parts = [(LEXICAL, words), (VECTOR, meaning)];
+        let count = parts.iter().filter(|(_, part)| part.is_some()).count();
+        for (signal, part) in parts {
+            let Some(part) = part else { continue };
+            let range = Range::of(part);
+            let normalized = part.iter().map(|&value| normalize(signal, value, range));
+            if self.takes_part[CONTEXT] {
+                let sums = self.values[CONTEXT].iter_mut();
+                sums.zip(normalized).for_each(|(sum, value)| *sum += value);
+            } else {
+                self.set(CONTEXT, normalized);
+            }
+        }
+        let values = self.values[CONTEXT].iter_mut();
+        values.for_each(|value| *value /= count as f64);
     }
 
     /// The values of a signal that takes part.
@@ -209,7 +234,7 @@ impl Range {
 fn normalize(signal: usize, value: f64, Range { smallest, largest }: Range) -> f64 {
     match signal {
         _ if value.is_nan() => 0.0,
-        RECENCY => value,
+        TIME | ACTOR | RECENCY | CONTEXT => value,
         VECTOR if largest - smallest > ROUNDING => (value - smallest) / (largest - smallest),
         VECTOR => f64::from(value > ROUNDING),
         ENTITY => value / largest.max(1.0),
@@ -235,9 +260,18 @@ fn ranks(column: &[f64], order: &[usize]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Columns, ENTITY, LEXICAL, RECENCY, VECTOR, Weights, recency};
+    use super::{CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, SIGNALS, VECTOR, Weights, recency};
 
-    fn scores(columns: &[(usize, &[f64])], weights: [f64; 4]) -> Vec<f64> {
+    /// Weights of these signals; the others have none.
+    fn weights<const N: usize>(named: [(usize, f64); N]) -> [f64; SIGNALS] {
+        let mut weights = [0.0; SIGNALS];
+        for (signal, weight) in named {
+            weights[signal] = weight;
+        }
+        weights
+    }
+
+    fn scores(columns: &[(usize, &[f64])], weights: [f64; SIGNALS]) -> Vec<f64> {
         let mut all = Columns::default();
         for (signal, column) in columns {
             all.set(*signal, column.iter().copied());
@@ -250,7 +284,10 @@ mod tests {
     #[test]
     fn a_signal_that_takes_no_part_leaves_its_weight_to_the_others() {
         assert_eq!(
-            scores(&[(LEXICAL, &[4.0, 1.0])], [0.9, 0.1, 0.0, 0.0]),
+            scores(
+                &[(LEXICAL, &[4.0, 1.0])],
+                weights([(VECTOR, 0.9), (LEXICAL, 0.1)])
+            ),
             [1.0, 0.25]
         );
     }
@@ -262,16 +299,35 @@ mod tests {
             (LEXICAL, &[0.0, 2.0, 1.0]),
             (ENTITY, &[0.0, 0.0, 0.0]),
         ];
-        assert_eq!(scores(&columns, [0.5, 0.25, 0.25, 0.0]), [0.5, 0.25, 0.125]);
+        let weights = weights([(VECTOR, 0.5), (LEXICAL, 0.25), (ENTITY, 0.25)]);
+        assert_eq!(scores(&columns, weights), [0.5, 0.25, 0.125]);
     }
 
     #[test]
     fn equal_cosines_count_fully_if_they_are_above_zero() {
         assert_eq!(
-            scores(&[(VECTOR, &[0.5, 0.5])], [1.0, 0.0, 0.0, 0.0]),
+            scores(&[(VECTOR, &[0.5, 0.5])], weights([(VECTOR, 1.0)])),
             [1.0, 1.0]
         );
-        assert_eq!(scores(&[(VECTOR, &[-0.5])], [1.0, 0.0, 0.0, 0.0]), [0.0]);
+        assert_eq!(
+            scores(&[(VECTOR, &[-0.5])], weights([(VECTOR, 1.0)])),
+            [0.0]
+        );
+    }
+
+    #[test]
+    fn context_is_the_mean_of_what_the_query_has_of_it() {
+        let context = |words: Option<&[f64]>, meaning: Option<&[f64]>| {
+            let (mut columns, mut scores) = (Columns::default(), Vec::new());
+            columns.set_context(words, meaning);
+            let weights = Weights::new(weights([(CONTEXT, 1.0)])).expect("valid weights");
+            columns.fuse(&weights, 2, &mut scores);
+            scores
+        };
+        let (words, meaning): (&[f64], &[f64]) = (&[4.0, 1.0], &[f64::NAN, 0.25]);
+        assert_eq!(context(Some(words), None), [1.0, 0.25]);
+        assert_eq!(context(None, Some(meaning)), [0.0, 1.0]);
+        assert_eq!(context(Some(words), Some(meaning)), [0.5, 0.625]);
     }
 
     #[test]
@@ -287,7 +343,7 @@ mod tests {
             (1.0, 1.0, 0.5, true)
         );
         assert_eq!(
-            scores(&[(RECENCY, &[0.5, 0.25])], [0.0, 0.0, 0.0, 1.0]),
+            scores(&[(RECENCY, &[0.5, 0.25])], weights([(RECENCY, 1.0)])),
             [0.5, 0.25]
         );
     }
@@ -295,10 +351,10 @@ mod tests {
     #[test]
     fn weights_are_between_zero_and_one_and_not_all_zero() {
         for weights in [
-            [0.0; 4],
-            [-0.1, 1.0, 0.0, 0.0],
-            [1.1, 0.0, 0.0, 0.0],
-            [f64::NAN, 1.0, 0.0, 0.0],
+            [0.0; SIGNALS],
+            weights([(VECTOR, -0.1), (LEXICAL, 1.0)]),
+            weights([(VECTOR, 1.1)]),
+            weights([(VECTOR, f64::NAN), (LEXICAL, 1.0)]),
         ] {
             assert_eq!(
                 Weights::new(weights).map_err(|error| error.reason()),

@@ -1,5 +1,7 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
+mod actor;
+mod context;
 mod graph;
 mod graph_use;
 mod nearest;
@@ -33,6 +35,8 @@ use crate::vector::SimdPath;
 pub const MAX_DIMENSION: usize = 8_192;
 /// The most hits that a search gives.
 pub const MAX_TOP_K: usize = 1_000;
+/// The most neighbours of a hit, on each side.
+pub const MAX_CONTEXT_WINDOW: usize = 10;
 
 /// All partitions in memory.
 pub struct Index {
@@ -73,6 +77,8 @@ pub struct SearchRequest<'a> {
     pub min_score: f64,
     /// Whether hits say what their scores are made of.
     pub explain: bool,
+    /// How many messages before and after each hit come with it, at most.
+    pub context_window: usize,
 }
 
 /// One memory found.
@@ -88,6 +94,10 @@ pub struct Hit {
     pub score: f64,
     /// What the score is made of, if the request asked.
     pub parts: Option<Parts>,
+    /// Messages of its conversation before it, oldest first; as many as the request asked for and there are.
+    pub before: Vec<Record>,
+    /// Those after it, oldest first.
+    pub after: Vec<Record>,
 }
 
 /// What a search found.

@@ -210,9 +210,10 @@ mod tests {
             as_of_micros: None,
             include_superseded: false,
             top_k: 10,
-            weights: Weights::new([0.5, 0.5, 0.0, 0.0]).expect("valid weights"),
+            weights: Weights::new([0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
             min_score: 0.0,
             explain: false,
+            context_window: 0,
         };
         let residents = index.residents(&partitions)?;
         let outcome = index.search_residents(&request, residents);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::actor::spoken_by_named;
+use super::context::{Context, Neighbourhood};
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{Source, SourceRow, Sources};
-use super::{Hit, Index, MAX_TOP_K, SearchOutcome, SearchRequest};
+use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
-use crate::fusion::{Columns, ENTITY, LEXICAL, Parts, RECENCY, VECTOR, recency};
+use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, VECTOR, recency};
 use crate::partition::ScopeIds;
 use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
@@ -36,6 +38,7 @@ struct Scratch {
     decoded: Vec<f32>,
     query: Query,
     candidates: Candidates,
+    context: Context,
     columns: Columns,
     scores: Vec<f64>,
     /// Scores with the places of their candidates.
@@ -81,7 +84,7 @@ impl Index {
         }))?;
         let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
-        let retrieved = Retrieved::new(&sources, request, vector);
+        let retrieved = Retrieved::new(&sources, &selector, request, vector);
         let hits = retrieved.search(request, &mut scratch);
         if let Some(vector) = retrieved.vector {
             scratch.query = vector.query;
@@ -129,6 +132,15 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
             format!("{} is not between 1 and {MAX_TOP_K}", request.top_k),
         ));
     }
+    if request.context_window > MAX_CONTEXT_WINDOW {
+        return Err(Error::field_of(
+            "context_window",
+            format!(
+                "{} is not between 0 and {MAX_CONTEXT_WINDOW}",
+                request.context_window
+            ),
+        ));
+    }
     if request.min_score.is_nan() {
         return Err(Error::field_of(
             "min_score",
@@ -174,6 +186,9 @@ impl LastScope {
 /// The signals that take part in a search.
 struct Retrieved<'a> {
     sources: &'a Sources,
+    selector: &'a Selector<'a>,
+    /// Whether the context counts.
+    context: bool,
     vector: Option<VectorSignal>,
     lexical: Option<PostingSignal>,
     entity: Option<PostingSignal>,
@@ -182,6 +197,7 @@ struct Retrieved<'a> {
 impl<'a> Retrieved<'a> {
     fn new(
         sources: &'a Sources,
+        selector: &'a Selector<'a>,
         request: &SearchRequest<'_>,
         vector: Option<VectorSignal>,
     ) -> Self {
@@ -191,8 +207,13 @@ impl<'a> Retrieved<'a> {
         let lexical = terms.map(|terms| PostingSignal::lexical(sources, &terms, Bm25::default()));
         let names = request.weights.counts(ENTITY) && !request.text.is_empty();
         let entity = names.then(|| PostingSignal::entity(sources, request.text));
+        // Without words and meaning there is nothing to compare the context with.
+        let has_context =
+            request.weights.counts(CONTEXT) && (vector.is_some() || lexical.is_some());
         Self {
             sources,
+            selector,
+            context: has_context,
             vector,
             lexical,
             entity,
@@ -206,12 +227,12 @@ impl<'a> Retrieved<'a> {
         } else {
             count
         };
-        self.find(least, &mut scratch.candidates);
+        self.find(least, scratch);
         let hits = self.rank(request, scratch);
         let is_short = hits.len() < request.top_k && least < count;
         if is_short && scratch.candidates.rows.len() >= least {
             // Versions of one memory have taken the places of others.
-            self.find(count, &mut scratch.candidates);
+            self.find(count, scratch);
             return self.rank(request, scratch);
         }
         hits
@@ -219,11 +240,34 @@ impl<'a> Retrieved<'a> {
 
     /// Whether the words alone say which rows are found and in which order.
     fn words_decide(&self, request: &SearchRequest<'_>) -> bool {
-        self.vector.is_none() && self.entity.is_none() && !request.weights.counts(RECENCY)
+        let weights = &request.weights;
+        let others = [ACTOR, RECENCY];
+        self.vector.is_none()
+            && self.entity.is_none()
+            && !self.context
+            && !others.into_iter().any(|signal| weights.counts(signal))
     }
 
-    /// The union of the best `count` by each signal.
-    fn find(&self, count: usize, candidates: &mut Candidates) {
+    /// The union of the best `count` by each signal, and the rows whose context has one of them.
+    fn find(&self, count: usize, scratch: &mut Scratch) {
+        let Scratch {
+            candidates,
+            context,
+            ..
+        } = scratch;
+        self.unite(count, candidates);
+        if self.context {
+            let Candidates { rows, lexical, .. } = candidates;
+            context.widen(self.sources, self.selector, rows);
+            if let Some(signal) = &self.lexical {
+                let scores = signal.scan(self.sources, rows, 0).scores;
+                lexical.clear();
+                lexical.extend(scores.into_iter().map(f64::from));
+            }
+        }
+    }
+
+    fn unite(&self, count: usize, candidates: &mut Candidates) {
         let Candidates {
             rows,
             cosines,
@@ -237,7 +281,7 @@ impl<'a> Retrieved<'a> {
         if let Some(signal) = &self.vector {
             signal.best(self.sources, count, cosines);
         }
-        if self.lexical.is_some() || self.entity.is_some() {
+        if self.lexical.is_some() || self.entity.is_some() || self.context {
             cosines.sort_unstable_by_key(|&(_, row)| row);
         }
         rows.extend(cosines.iter().map(|&(_, row)| row));
@@ -260,10 +304,18 @@ impl<'a> Retrieved<'a> {
     }
 
     /// Every signal of every candidate.
-    fn columns(&self, request: &SearchRequest<'_>, candidates: &Candidates, columns: &mut Columns) {
+    fn columns(&self, request: &SearchRequest<'_>, scratch: &mut Scratch) {
+        let Scratch {
+            candidates,
+            context,
+            columns,
+            ..
+        } = scratch;
         let rows = &candidates.rows;
         columns.clear();
-        if let Some(signal) = &self.vector {
+        if self.context {
+            self.set_context(candidates, context, columns);
+        } else if let Some(signal) = &self.vector {
             self.cosines(signal, candidates, columns);
         }
         if self.lexical.is_some() {
@@ -273,11 +325,36 @@ impl<'a> Retrieved<'a> {
             let scores = signal.scan(self.sources, rows, 0).scores;
             columns.set(ENTITY, scores.into_iter().map(f64::from));
         }
+        if request.weights.counts(ACTOR) {
+            let spoken = spoken_by_named(self.sources, rows, request.text);
+            if let Some(spoken) = spoken {
+                let score = |is_named: bool| if is_named { 1.0 } else { 0.0 };
+                columns.set(ACTOR, spoken.into_iter().map(score));
+            }
+        }
         if request.weights.counts(RECENCY) {
             let now = request.as_of_micros.unwrap_or(request.now_micros);
             let score = |&row| recency(self.sources.recency_time(row), now);
             columns.set(RECENCY, rows.iter().map(score));
         }
+    }
+
+    /// The context of all candidates, and the cosines, which it is made of.
+    fn set_context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
+        let (mut words, mut meaning) = (Vec::new(), Vec::new());
+        if let Some(signal) = &self.lexical {
+            context.words(signal, self.sources, Bm25::default(), &mut words);
+        }
+        if let Some(signal) = &self.vector {
+            context.measure(signal, self.sources, &candidates.cosines);
+            let cosines = candidates.rows.iter().map(|&row| context.cosine(row));
+            columns.set(VECTOR, cosines);
+            meaning.extend(context.meanings());
+        }
+        columns.set_context(
+            self.lexical.is_some().then_some(&words),
+            self.vector.is_some().then_some(&meaning),
+        );
     }
 
     /// The cosines of all candidates: those that are known come in the order of the rows, the others are computed.
@@ -313,6 +390,10 @@ impl<'a> Retrieved<'a> {
 
     /// The best of the candidates.
     fn rank(&self, request: &SearchRequest<'_>, scratch: &mut Scratch) -> Vec<Hit> {
+        if scratch.candidates.rows.is_empty() {
+            return Vec::new();
+        }
+        self.columns(request, scratch);
         let Scratch {
             candidates,
             columns,
@@ -322,10 +403,6 @@ impl<'a> Retrieved<'a> {
             ..
         } = scratch;
         let rows = candidates.rows.as_slice();
-        if rows.is_empty() {
-            return Vec::new();
-        }
-        self.columns(request, candidates, columns);
         let fusion = columns.fuse(&request.weights, rows.len(), scores);
         let newer = |a: usize, b: usize| self.sources.newer_first(rows[a], rows[b]);
         let better = |&(of_a, a): &(f64, usize), &(of_b, b): &(f64, usize)| {
@@ -361,10 +438,16 @@ impl<'a> Retrieved<'a> {
             }
             for &(score, candidate) in &*best {
                 if hits.len() < request.top_k {
-                    let parts = ranks.as_ref();
-                    let parts = parts.map(|ranks| columns.parts(&fusion, candidate, ranks));
                     let row = rows[candidate];
-                    hits.extend(self.hit(row, score, parts, seen, &mut last_scope));
+                    let Some(mut hit) = self.hit(row, score, seen, &mut last_scope) else {
+                        continue;
+                    };
+                    let ranks = ranks.as_ref();
+                    hit.parts = ranks.map(|ranks| columns.parts(&fusion, candidate, ranks));
+                    if request.context_window > 0 {
+                        self.add_neighbours(request.context_window, row, &mut hit);
+                    }
+                    hits.push(hit);
                 }
             }
             sorted += best.len();
@@ -378,7 +461,6 @@ impl<'a> Retrieved<'a> {
         &self,
         row: SourceRow,
         score: f64,
-        parts: Option<Parts>,
         seen: &mut HashSet<u128, RandomState>,
         last_scope: &mut LastScope,
     ) -> Option<Hit> {
@@ -389,7 +471,22 @@ impl<'a> Retrieved<'a> {
             scope: last_scope.of(source, row),
             valid_to_micros: source.view.end(row),
             score,
-            parts,
+            parts: None,
+            before: Vec::new(),
+            after: Vec::new(),
         })
+    }
+
+    /// The messages around a hit.
+    fn add_neighbours(&self, most: usize, row: SourceRow, hit: &mut Hit) {
+        let (source, row) = self.sources.locate(row);
+        let mut sides = [Vec::new(), Vec::new()];
+        Neighbourhood::with(source, self.selector, |neighbourhood| {
+            neighbourhood.sides(row, most, &mut sides);
+        });
+        let [before, after] = sides.map(Vec::into_iter);
+        let kept = |row| source.view.kept_record(row);
+        hit.before = before.rev().map(kept).collect();
+        hit.after = after.map(kept).collect();
     }
 }

@@ -97,6 +97,17 @@ struct Time {
     include_superseded: bool,
 }
 
+/// Which rows of a view the time of a search lets it read, whatever their scopes.
+pub(super) struct Readable<'a>(Questions<'a>);
+
+impl Readable<'_> {
+    #[inline]
+    pub(super) fn has(&self, row: RowNumber) -> bool {
+        let questions = &self.0;
+        has_row(questions.base, row) && (questions.are_none() || questions.hold(row))
+    }
+}
+
 /// What is left to ask of the rows of a view whose scope is selected.
 struct Questions<'a> {
     view: &'a View,
@@ -126,25 +137,40 @@ impl<'a> Selector<'a> {
     /// The selected rows of a view.
     pub(super) fn select(&self, view: &View) -> Selection {
         let slots = view.select(self.scope, self.scope_match);
-        // Without further questions the rows that have no end are the answer, or with the superseded ones all.
-        let only_current = self.time.only_current(view);
-        let (base, count) = if only_current {
-            (&view.current, view.counts.current)
-        } else {
-            (&view.live, view.counts.live)
-        };
-        let questions = Questions {
-            view,
-            base,
-            filter: self.filter,
-            time: self.time,
-            expiry: view.counts.expiring > 0,
-            validity: !only_current && !self.time.takes_all(),
-        };
+        let (base, count) = self.base(view);
+        let questions = self.questions(view, self.filter);
         match slots {
             Slots::All if questions.are_none() => Selection::shared(base, count),
             Slots::All => questions.of_all(),
             Slots::Some(slots) => questions.of_slots(&slots),
+        }
+    }
+
+    /// The rows of a view that could be selected if their scopes and the filter let them.
+    pub(super) fn readable<'v>(&self, view: &'v View) -> Readable<'v>
+    where
+        'a: 'v,
+    {
+        Readable(self.questions(view, None))
+    }
+
+    /// Without further questions the rows that have no end are the answer, or with the superseded ones all.
+    fn base<'v>(&self, view: &'v View) -> (&'v Bits, u32) {
+        if self.time.only_current(view) {
+            (&view.current, view.counts.current)
+        } else {
+            (&view.live, view.counts.live)
+        }
+    }
+
+    fn questions<'v>(&self, view: &'v View, filter: Option<&'v Filter>) -> Questions<'v> {
+        Questions {
+            view,
+            base: self.base(view).0,
+            filter,
+            time: self.time,
+            expiry: view.counts.expiring > 0,
+            validity: !self.time.only_current(view) && !self.time.takes_all(),
         }
     }
 }
@@ -326,6 +352,12 @@ impl Questions<'_> {
     fn holds(&self, segment: Segment<'_>, place: usize) -> bool {
         (!self.expiry || segment.expire_times()[place] > self.time.at)
             && (!self.validity || self.time.holds(segment, place, self.view.sequence))
+    }
+
+    /// The same of a row by its number.
+    fn hold(&self, row: RowNumber) -> bool {
+        let (segment, place) = self.view.locate(row);
+        self.holds(segment, place)
     }
 
     /// Where a segment's words are in a bitmap over the view's rows.

@@ -23,6 +23,13 @@ pub(super) struct Source {
     pub(super) selected: Selection,
 }
 
+impl Source {
+    /// Its rows are below this.
+    pub(super) fn end(&self) -> SourceRow {
+        self.offset + 64 * self.view.live.len() as u32
+    }
+}
+
 /// All partitions of a search.
 pub(super) struct Sources(Vec<Source>);
 
@@ -50,6 +57,11 @@ impl Sources {
 
     pub(super) fn iter(&self) -> slice::Iter<'_, Source> {
         self.0.iter()
+    }
+
+    /// All rows are below this.
+    pub(super) fn end(&self) -> SourceRow {
+        self.0.last().map_or(0, Source::end)
     }
 
     /// How many rows are selected.

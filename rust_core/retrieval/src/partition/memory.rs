@@ -2,6 +2,9 @@
 
 use crate::Error;
 
+/// The kind of what was said word for word.
+pub(crate) const MESSAGE_KIND: u8 = 1;
+
 /// The unit of indexing, locking and loading: one owner within one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartitionKey {

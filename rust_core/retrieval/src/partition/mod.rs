@@ -10,6 +10,7 @@ mod aside;
 pub(crate) mod base;
 pub(crate) mod bitmap;
 mod compaction;
+pub(crate) mod conversations;
 pub(crate) mod dictionary;
 pub(crate) mod graph;
 mod graph_width;

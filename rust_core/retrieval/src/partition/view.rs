@@ -9,6 +9,7 @@ use crate::Error;
 use super::base::Base;
 use super::base::layout::Lexicon;
 use super::bitmap::Words;
+use super::conversations::Conversations;
 use super::dictionary::{Dictionary, Vocabulary};
 use super::graph::GraphSlot;
 use super::memory::{ScopeIds, ScopeMatch};
@@ -24,6 +25,8 @@ pub(crate) struct Storage {
     pub(super) entities: Dictionary,
     /// The distinct scopes, those of the base first; rows name them by place.
     pub(super) scopes: Scopes,
+    /// The messages that came after the base.
+    pub(super) conversations: Conversations,
     /// Links between rows that are near each other, if there is no base: a base has its own.
     pub(super) graph: GraphSlot,
 }
@@ -334,6 +337,22 @@ impl View {
         }
     }
 
+    /// The messages that came after the base, if some may have.
+    pub(super) fn conversations(&self) -> Option<&Conversations> {
+        match &self.rows {
+            Rows::AtRest(_) => None,
+            Rows::Growing(growing) => Some(&growing.storage.conversations),
+        }
+    }
+
+    /// Whether the scope of a row has a session.
+    pub(crate) fn is_in_session(&self, row: RowNumber) -> bool {
+        match self.base().filter(|base| (row as usize) < base.rows()) {
+            Some(base) => base.is_in_session(row as usize),
+            None => self.scope(self.slot(row)).session_id.is_some(),
+        }
+    }
+
     /// All terms, or all names.
     pub(crate) fn vocabulary(self: &Arc<Self>, lexicon: Lexicon) -> Vocabulary<'_> {
         let growing = match &self.rows {
@@ -380,6 +399,7 @@ impl View {
                     + storage.terms.bytes()
                     + storage.entities.bytes()
                     + storage.scopes.bytes()
+                    + storage.conversations.bytes()
             }
         }
     }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::bitmap::Bitmap;
+use super::conversations::Conversations;
 use super::dictionary::{Dictionary, Posting};
 use super::graph::GraphSlot;
-use super::memory::{Close, Row, ScopeIds};
+use super::memory::{Close, MESSAGE_KIND, Row, ScopeIds};
 use super::record::Record;
 use super::scopes::Scopes;
 use super::scratch::Scratch;
@@ -51,6 +52,7 @@ impl Writer {
             terms: Dictionary::default(),
             entities: Dictionary::default(),
             scopes: Scopes::new(),
+            conversations: Conversations::default(),
             graph: GraphSlot::default(),
         };
         Self {
@@ -281,7 +283,7 @@ impl Writer {
     /// Puts a row into the last segment, or a new one.
     fn push(&mut self, row: NewRow<'_>, coming: usize) -> RowNumber {
         let (memory_id, scale) = (row.record.memory_id(), row.scale);
-        let planned_end = row.planned_end;
+        let (planned_end, slot) = (row.planned_end, row.scope_slot);
         self.make_room(coming);
         let last = self.segments.growing.last();
         let segment = last.expect("there is room in it");
@@ -293,6 +295,12 @@ impl Writer {
             self.counts.planned_end = self.counts.planned_end.max(planned_end);
         }
         self.rows.entry(memory_id).or_default().push(number);
+        let (segment, place) = self.locate(number);
+        let record = segment.record(place);
+        if record.kind() == MESSAGE_KIND {
+            let base = self.base().map(|base| &**base);
+            self.storage.conversations.push(base, slot, record, number);
+        }
         self.count(number, Counting::In);
         number
     }

@@ -115,9 +115,10 @@ fn search(index: &Index, text: &str, as_of_micros: Option<i64>) -> Result<Vec<u1
         as_of_micros,
         include_superseded: false,
         top_k: 300,
-        weights: Weights::new([1.0, 1.0, 1.0, 0.5]).expect("valid weights"),
+        weights: Weights::new([1.0, 1.0, 1.0, 0.0, 0.5, 0.5, 1.0]).expect("valid weights"),
         min_score: 0.0,
         explain: true,
+        context_window: 2,
     })?;
     let hits = outcome.hits.iter();
     Ok(hits.map(|hit| hit.record.memory_id()).collect())

@@ -58,8 +58,9 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         as_of_micros: None,
         include_superseded: false,
         top_k: 10,
-        weights: Weights::new([1.0, 1.0, 1.0, 0.0]).expect("valid weights"),
+        weights: Weights::new([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
         min_score: 0.0,
         explain: false,
+        context_window: 0,
     }
 }

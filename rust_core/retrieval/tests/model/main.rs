@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod context;
 mod reference;
 mod strategies;
 
@@ -50,6 +51,7 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         weights: Weights::new(question.weights).expect("valid weights"),
         min_score: question.min_score,
         explain: true,
+        context_window: question.context_window,
         ..search(&partitions, &question.scope)
     };
     let outcome = index.search(&request).expect("a valid request");
@@ -113,6 +115,7 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         prop_assert!((hit.score - of_hit.score).abs() < 1e-4);
         prop_assert_eq!(hit.valid_to_micros, of_hit.row.end());
         prop_assert_eq!(hit.record.body(), &of_hit.row.memory.body);
+        check_around(hit, model, of_hit.row, question)?;
         let parts = hit.parts.ok_or_else(|| TestCaseError::fail("no parts"))?;
         let sum: f64 = parts
             .iter()
@@ -123,6 +126,29 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         for (part, signal) in parts.iter().zip(of_hit.signals) {
             prop_assert!((part.map_or(0.0, |part| part.raw) - signal.unwrap_or(0.0)).abs() < 1e-4);
         }
+    }
+    Ok(())
+}
+
+/// Holds what came around a hit against the model's.
+fn check_around(
+    hit: &Hit,
+    model: &Model,
+    row: &ModelRow,
+    question: &Question,
+) -> Result<(), TestCaseError> {
+    let [mut before, after] = model.sides(question, row, question.context_window);
+    before.reverse();
+    for (found, expected) in [(&hit.before, before), (&hit.after, after)] {
+        let found: Vec<(u128, u32)> = found
+            .iter()
+            .map(|record| (record.memory_id(), record.version()))
+            .collect();
+        let expected: Vec<(u128, u32)> = expected
+            .iter()
+            .map(|row| (row.memory.memory_id, row.memory.version))
+            .collect();
+        prop_assert_eq!(found, expected);
     }
     Ok(())
 }

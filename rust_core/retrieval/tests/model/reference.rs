@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mnemic_retrieval::entity::{find_entities, linked_names, normalize_name};
+use mnemic_retrieval::entity::{find_entities, linked_names, named_speakers, normalize_name};
+use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::text::{Bm25, analyze, terms};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
@@ -53,14 +54,15 @@ pub(crate) struct Question {
     pub(crate) as_of: Option<i64>,
     pub(crate) include_superseded: bool,
     pub(crate) top_k: usize,
-    pub(crate) weights: [f64; 4],
+    pub(crate) weights: [f64; SIGNALS],
     pub(crate) min_score: f64,
+    pub(crate) context_window: usize,
 }
 
 /// What the model says of one row: its signals, None where it has none.
 pub(crate) struct Scored<'a> {
     pub(crate) row: &'a ModelRow,
-    pub(crate) signals: [Option<f64>; 4],
+    pub(crate) signals: [Option<f64>; SIGNALS],
     pub(crate) score: f64,
 }
 
@@ -69,7 +71,8 @@ impl ModelRow {
         self.closed.or(self.memory.valid_to_micros)
     }
 
-    fn is_selected(&self, question: &Question) -> bool {
+    /// Whether the time of a question lets it be read.
+    pub(crate) fn is_readable(&self, question: &Question) -> bool {
         let at = question.as_of.unwrap_or(NOW);
         let holds = match question.as_of {
             _ if question.include_superseded => question
@@ -85,6 +88,10 @@ impl ModelRow {
                 .memory
                 .expire_time_micros
                 .is_none_or(|expire| expire > at)
+    }
+
+    fn is_selected(&self, question: &Question) -> bool {
+        self.is_readable(question)
             && question.partitions.contains(&self.partition)
             && selects(&question.scope, &self.memory.scope, question.scope_match)
             && question
@@ -92,7 +99,7 @@ impl ModelRow {
                 .is_none_or(|wanted| rating(&self.memory) == Some(i64::from(wanted)))
     }
 
-    fn text(&self) -> Vec<String> {
+    pub(crate) fn text(&self) -> Vec<String> {
         terms(&self.memory.indexed_text())
     }
 
@@ -204,7 +211,7 @@ impl Model {
             .iter()
             .filter(|row| row.is_selected(question))
             .collect();
-        let signals = self.signals(question, &selected);
+        let mut signals = self.signals(question, &selected);
         let wanted = 50.max(4 * question.top_k);
         let mut pool = BTreeSet::new();
         for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0), (2, 0.0)] {
@@ -219,6 +226,10 @@ impl Model {
             });
             pool.extend(best.into_iter().take(wanted));
         }
+        self.add_context(question, &selected, &mut signals, &mut pool);
+        if question.weights[4] > 0.0 {
+            add_actor(question, &selected, &mut signals, &pool);
+        }
         // Everything takes part that the question has; rows without a vector have no cosine.
         let has_signal = |signal: usize| {
             if signal == 0 {
@@ -227,7 +238,7 @@ impl Model {
                 signals.iter().any(|row| row[signal].is_some())
             }
         };
-        let taking_part: Vec<usize> = (0..4)
+        let taking_part: Vec<usize> = (0..SIGNALS)
             .filter(|&signal| question.weights[signal] > 0.0 && has_signal(signal))
             .collect();
         let total: f64 = taking_part
@@ -260,13 +271,16 @@ impl Model {
         (scored, selected.len())
     }
 
-    /// Every signal of every selected row; a signal that takes no part in the query is None throughout.
-    fn signals(&self, question: &Question, selected: &[&ModelRow]) -> Vec<[Option<f64>; 4]> {
-        let current: Vec<&ModelRow> = self
-            .rows
-            .iter()
-            .filter(|row| question.partitions.contains(&row.partition) && row.end().is_none())
-            .collect();
+    /// The rows of whose texts words and names have their statistics.
+    pub(crate) fn current(&self, question: &Question) -> Vec<&ModelRow> {
+        let rows = self.rows.iter();
+        rows.filter(|row| question.partitions.contains(&row.partition) && row.end().is_none())
+            .collect()
+    }
+
+    /// Every signal of every selected row but the context; a signal that takes no part in the query is None throughout.
+    fn signals(&self, question: &Question, selected: &[&ModelRow]) -> Vec<[Option<f64>; SIGNALS]> {
+        let current = self.current(question);
         let documents: Vec<Vec<String>> = current.iter().map(|row| row.text()).collect();
         let names: Vec<BTreeSet<String>> = current.iter().map(|row| row.names()).collect();
         let count = current.len() as f64;
@@ -335,10 +349,31 @@ impl Model {
                 vector,
                 (weights[1] > 0.0 && !query.is_empty()).then(|| lexical.sum::<f64>() + phrases),
                 entity_takes_part.then_some(entity),
-                (weights[3] > 0.0).then_some(recency),
+                None,
+                None,
+                (weights[5] > 0.0).then_some(recency),
+                None,
             ]
         };
         selected.iter().map(one).collect()
+    }
+}
+
+/// 1 for the candidates of the speaker whom the question names, if it names just one of those who speak in them.
+fn add_actor(
+    question: &Question,
+    selected: &[&ModelRow],
+    signals: &mut [[Option<f64>; SIGNALS]],
+    pool: &BTreeSet<usize>,
+) {
+    let speaker = |row: usize| normalize_name(&selected[row].memory.name);
+    let speakers: BTreeSet<String> = pool.iter().filter_map(|&row| speaker(row)).collect();
+    let speakers: Vec<&str> = speakers.iter().map(String::as_str).collect();
+    if let [named] = named_speakers(&question.text, &speakers)[..] {
+        for &row in pool {
+            let is_named = speaker(row).as_deref() == Some(speakers[named]);
+            signals[row][4] = Some(f64::from(is_named));
+        }
     }
 }
 
@@ -378,7 +413,7 @@ fn placed(text: &str) -> Vec<(String, u32)> {
     placed
 }
 
-fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
+pub(crate) fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
     let Some(value) = value else { return 0.0 };
     let largest = column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let smallest = column.iter().copied().fold(f64::INFINITY, f64::min);
@@ -386,14 +421,14 @@ fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {
         // In f32 equal cosines differ by a rounding, and 0 is one.
         0 if largest - smallest <= 1e-6 => f64::from(value > 1e-6),
         0 => (value - smallest) / (largest - smallest),
-        3 => value,
+        4..=6 => value,
         2 => value / largest.max(1.0),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,
     }
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| {
         a.iter()
             .zip(b)

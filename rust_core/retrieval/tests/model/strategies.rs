@@ -1,5 +1,6 @@
 //! Batches and questions as proptest draws them: few words, ids and times, so that they meet.
 
+use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 use proptest::prelude::*;
@@ -10,6 +11,8 @@ use crate::reference::{Batch, Question, Then};
 
 /// Times are drawn from 0 to this, [`NOW`] included.
 const LAST_TIME: i64 = 2 * NOW;
+/// Two of them are longer than a conversation without a session may pause.
+const PAUSE: i64 = 20 * 60 * 1_000_000;
 
 const WORDS: [&str; 17] = [
     "tulip",
@@ -53,6 +56,15 @@ fn scopes() -> impl Strategy<Value = ScopeIds> {
         })
 }
 
+/// Few, so that many messages have neighbours.
+fn conversations() -> impl Strategy<Value = ScopeIds> {
+    prop::option::of(Just("s".to_owned())).prop_map(|session_id| ScopeIds {
+        user_id: Some("u".to_owned()),
+        session_id,
+        ..ScopeIds::default()
+    })
+}
+
 /// Small whole numbers, so that equal and opposite directions occur, and few of them are rounded.
 fn vectors() -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec((-3..=3_i8).prop_map(f32::from), DIMENSION)
@@ -69,12 +81,13 @@ fn memories() -> impl Strategy<Value = Memory> {
     let identity = (
         1..40_u128,
         1..4_u32,
-        scopes(),
-        texts(0..8),
-        prop::sample::select(vec!["", "", "Mel"]),
+        prop_oneof![scopes(), conversations()],
+        prop_oneof![8 => texts(0..8), 2 => texts(15..40)],
+        prop::sample::select(vec!["", "", "Mel", "Caroline", "Mel Brooks"]),
+        prop_oneof![6 => Just(1_u8), 1 => Just(2_u8)],
     );
     let time = (
-        prop::option::of(times()),
+        prop::option::of((times(), 0..4_i64).prop_map(|(time, pauses)| time + pauses * PAUSE)),
         times(),
         times(),
         prop::option::weighted(0.1, times()),
@@ -86,13 +99,14 @@ fn memories() -> impl Strategy<Value = Memory> {
     );
     (identity, time, rest).prop_map(
         |(
-            (id, version, scope, body, name),
+            (id, version, scope, body, name, kind),
             (event, create, from, to, expire),
             (rating, entities),
         )| Memory {
             version,
             scope,
             name: name.to_owned(),
+            kind,
             event_time_micros: event,
             create_time_micros: create,
             valid_from_micros: from,
@@ -153,20 +167,22 @@ pub(crate) fn questions() -> impl Strategy<Value = Question> {
         prop::bool::weighted(0.3),
     );
     let weight = || prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0_f64];
-    let weights = [weight(), weight(), weight(), weight()];
+    let weights = std::array::from_fn::<_, SIGNALS, _>(|_| weight());
     let score = (
         weights.prop_filter("not all 0", |weights| {
             weights.iter().any(|weight| *weight > 0.0)
         }),
         prop_oneof![Just(0.0), 0.0..0.9_f64],
     );
-    (place, query, time, 1..15_usize, score).prop_map(
+    let context_window = prop::sample::select(vec![0, 1, 2, 10]);
+    (place, query, time, 1..15_usize, score, context_window).prop_map(
         |(
             (partitions, scope, scope_match),
             (text, vector, filter),
             (as_of, include_superseded),
             top_k,
             (weights, min_score),
+            context_window,
         )| Question {
             partitions,
             scope,
@@ -179,6 +195,7 @@ pub(crate) fn questions() -> impl Strategy<Value = Question> {
             top_k,
             weights,
             min_score,
+            context_window,
         },
     )
 }

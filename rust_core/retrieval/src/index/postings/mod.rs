@@ -13,6 +13,7 @@
 
 mod best;
 mod cursor;
+mod frequencies;
 mod phrase;
 mod scan;
 mod worth;
@@ -46,7 +47,7 @@ struct Kept {
 }
 
 /// One term in one source.
-struct Term {
+pub(super) struct Term {
     /// Its place in the query.
     key: usize,
     list: Postings,

@@ -9,8 +9,10 @@ use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Layout, Lexicon, LexiconSizes, Sizes};
 use super::units::Units;
-use super::{Base, CLOSED, HAS_VECTOR, scopes};
+use super::{Base, CLOSED, CONTINUES, HAS_VECTOR, IN_SESSION, MESSAGE, scopes};
 use crate::Error;
+use crate::partition::conversations::Order;
+use crate::partition::memory::MESSAGE_KIND;
 use crate::partition::segment::{RowNumber, SEGMENT_ROWS, Segment};
 use crate::partition::view::{View, rows_of};
 use crate::vector::{Aligned, AlignedBytes, BitCodes};
@@ -43,8 +45,8 @@ pub(super) fn put_all<T: Pod>(
     out.put(bytemuck::cast_slice(&buffer[..filled]))
 }
 
-/// The numbers that the live rows of a view get in its base: those of one scope follow one another, in the order in which
-/// they were written, so that a search for a session reads one stretch.
+/// The numbers that the live rows of a view get in its base: those of one scope follow one another, so that a search for a
+/// session reads one stretch, its messages first and in the order of the conversation.
 pub(crate) struct Renumbering {
     /// By the number in the view.
     numbers: Vec<RowNumber>,
@@ -60,7 +62,9 @@ impl Renumbering {
         let mut rows: Vec<RowNumber> = rows_of(&view.live).collect();
         rows.sort_by_cached_key(|&row| {
             let (segment, place) = view.locate(row);
-            segment.scope_slots()[place]
+            let record = segment.record(place);
+            let is_other = record.kind() != MESSAGE_KIND;
+            (segment.scope_slots()[place], is_other, Order::of(record))
         });
         let mut numbers = vec![Self::NONE; 64 * view.live.len()];
         for (&row, number) in rows.iter().zip(0..) {
@@ -197,6 +201,7 @@ impl<'a> Plan<'a> {
         }
         put_all(out, self.tombstones.iter().map(|&(_, version)| version))?;
         let view = self.view;
+        let mut conversation = ConversationFlags::of(view);
         self.put_each(out, |segment, place| {
             let vector = if segment.has_vector(place) {
                 HAS_VECTOR
@@ -204,7 +209,8 @@ impl<'a> Plan<'a> {
                 0
             };
             let closed = segment.closed_at(place, view.sequence).is_some();
-            vector | if closed { CLOSED } else { 0 }
+            let of_conversation = conversation.flags(segment, place);
+            vector | if closed { CLOSED } else { 0 } | of_conversation
         })?;
         for keys in &self.lexicons {
             keys.put_texts(out)?;
@@ -286,6 +292,35 @@ impl<'a> Plan<'a> {
 
     fn places(&self) -> impl Iterator<Item = (Segment<'_>, usize)> {
         self.rows.iter().map(|&row| self.view.locate(row))
+    }
+}
+
+/// What the flags of rows say of the conversation, row after row.
+struct ConversationFlags<'a> {
+    view: &'a View,
+    /// The row before: its slot, whether that has a session, and its place in the conversation if it is a message.
+    before: Option<(u32, bool, Option<Order>)>,
+}
+
+impl<'a> ConversationFlags<'a> {
+    fn of(view: &'a View) -> Self {
+        Self { view, before: None }
+    }
+
+    fn flags(&mut self, segment: Segment<'_>, place: usize) -> u8 {
+        let (slot, record) = (segment.scope_slots()[place], segment.record(place));
+        let before = self.before.filter(|(of_before, ..)| *of_before == slot);
+        let in_session = before.map_or_else(
+            || self.view.scope(slot).session_id.is_some(),
+            |(_, in_session, _)| in_session,
+        );
+        let order = (record.kind() == MESSAGE_KIND).then(|| Order::of(record));
+        let before = before.and_then(|(.., order)| order);
+        let pair = before.as_ref().zip(order.as_ref());
+        let continues = pair.is_some_and(|(before, order)| order.is_same(before));
+        self.before = Some((slot, in_session, order));
+        let flag = |applies: bool, flag: u8| if applies { flag } else { 0 };
+        flag(order.is_some(), MESSAGE) | flag(continues, CONTINUES) | flag(in_session, IN_SESSION)
     }
 }
 

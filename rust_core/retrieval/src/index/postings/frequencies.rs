@@ -1,0 +1,51 @@
+//! How often rows have a term.
+
+use super::{PostingSignal, Term};
+use crate::index::sources::{Source, SourceRow};
+
+/// To look a row up in a list takes about as long as to pass so many postings.
+const POSTINGS_FOR_A_LOOK_UP: usize = 16;
+
+impl PostingSignal {
+    /// The terms that a source knows and that are worth something.
+    pub(in crate::index) fn terms_of(&self, source: usize) -> impl Iterator<Item = &Term> {
+        self.terms[source].iter()
+    }
+}
+
+impl Term {
+    /// What a posting is worth, if the term does not saturate.
+    pub(in crate::index) fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    /// Gives those of some rows of a source that have the term to `sink`, with how often. The rows are ascending, and
+    /// `is_wanted` knows them too.
+    pub(in crate::index) fn find(
+        &self,
+        source: &Source,
+        rows: &[SourceRow],
+        is_wanted: impl Fn(SourceRow) -> bool,
+        mut sink: impl FnMut(SourceRow, u16),
+    ) {
+        for mut slice in self.list.slices(source.view.limit) {
+            if slice.len() < POSTINGS_FOR_A_LOOK_UP * rows.len() {
+                for posting in slice {
+                    let row = posting.row + source.offset;
+                    if is_wanted(row) {
+                        sink(row, posting.frequency);
+                    }
+                }
+                continue;
+            }
+            for &row in rows {
+                let wanted = row - source.offset;
+                slice = &slice[slice.partition_point(|posting| posting.row < wanted)..];
+                let found = slice.first().filter(|posting| posting.row == wanted);
+                if let Some(posting) = found {
+                    sink(row, posting.frequency);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What is said around a message helps to find it, and comes with it.
+
+mod common;
+
+use common::{NOW, bytes, message, partition, search, user};
+use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::vector::SimdPath;
+use mnemic_retrieval::{Close, Hit, Index, Memory, Row, ScopeIds, SearchRequest};
+
+const MINUTE: i64 = 60 * 1_000_000;
+
+/// The message of this number, of one session.
+fn said(number: u128, body: &str) -> Memory {
+    Memory {
+        scope: ScopeIds {
+            session_id: Some("s".to_owned()),
+            ..user("u")
+        },
+        create_time_micros: number as i64,
+        ..message(number, body)
+    }
+}
+
+fn row(memory: Memory) -> Row<Vec<u8>> {
+    Row {
+        memory,
+        vector: None,
+    }
+}
+
+fn index(memories: Vec<Memory>) -> Index {
+    let rows: Vec<Row<Vec<u8>>> = memories.into_iter().map(row).collect();
+    let index = Index::new(2, SimdPath::best()).expect("a valid dimension");
+    index.load(&partition("u"), &rows).expect("valid rows");
+    index
+}
+
+/// Words and context count.
+fn ask(index: &Index, text: &str, window: usize) -> Vec<Hit> {
+    let (partitions, scope) = (
+        [partition("u")],
+        ScopeIds {
+            session_id: Some("s".to_owned()),
+            ..user("u")
+        },
+    );
+    let request = SearchRequest {
+        text,
+        weights: Weights::new([0.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.8]).expect("valid weights"),
+        context_window: window,
+        now_micros: 100 * NOW,
+        ..search(&partitions, &scope)
+    };
+    index.search(&request).expect("a valid request").hits
+}
+
+fn ids(hits: &[Hit]) -> Vec<u128> {
+    hits.iter().map(|hit| hit.record.memory_id()).collect()
+}
+
+fn around(hit: &Hit) -> [Vec<u128>; 2] {
+    [&hit.before, &hit.after].map(|side| side.iter().map(|record| record.memory_id()).collect())
+}
+
+#[test]
+fn an_answer_is_found_by_the_question_before_it() {
+    let index = index(vec![
+        said(1, "Which instrument do you play?"),
+        said(2, "Oh, the violin, for years."),
+        said(3, "Nice!"),
+        said(4, "Let us meet on Monday."),
+        said(5, "Fine."),
+        said(6, "Bring cake."),
+        said(7, "Sure."),
+    ]);
+    // Further than three messages away nothing is found.
+    assert_eq!(ids(&ask(&index, "instrument", 0)), [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_is_deleted_lends_nothing() {
+    let index = index(vec![
+        said(1, "Which instrument do you play?"),
+        said(2, "The violin, instrument of my mother"),
+        said(3, "Nice!"),
+    ]);
+    assert_eq!(ids(&ask(&index, "instrument", 1)).len(), 3);
+    let close = |memory_id| Close {
+        memory_id,
+        version: 1,
+        valid_to_micros: None,
+    };
+    index
+        .apply::<Vec<u8>>(&partition("u"), &[], &[close(2)])
+        .expect("valid");
+    let hits = ask(&index, "instrument", 1);
+    assert_eq!(ids(&hits), [1, 3]);
+    assert_eq!(around(&hits[0]), [vec![], vec![3]]);
+    index
+        .apply::<Vec<u8>>(&partition("u"), &[], &[close(1)])
+        .expect("valid");
+    assert_eq!(ids(&ask(&index, "instrument", 1)), []);
+}
+
+#[test]
+fn an_update_keeps_the_place_of_its_message() {
+    let index = index(vec![said(1, "one"), said(2, "two"), said(3, "three")]);
+    let update = Memory {
+        version: 2,
+        ..said(2, "twenty")
+    };
+    let close = Close {
+        memory_id: 2,
+        version: 1,
+        valid_to_micros: Some(5),
+    };
+    index
+        .apply(
+            &partition("u"),
+            &[row(update), row(said(4, "four"))],
+            &[close],
+        )
+        .expect("valid");
+    for _ in 0..2 {
+        let hits = ask(&index, "three", 10);
+        assert_eq!(ids(&hits[..1]), [3]);
+        assert_eq!(around(&hits[0]), [vec![1, 2], vec![4]]);
+        assert_eq!(hits[0].before[1].body(), "twenty");
+        index.compact(&partition("u")).expect("it is small");
+    }
+}
+
+#[test]
+fn without_a_session_a_pause_of_half_an_hour_parts_conversations() {
+    let at = |number: u128, minute: i64, body: &str| Memory {
+        scope: user("u"),
+        event_time_micros: Some(minute * MINUTE),
+        ..said(number, body)
+    };
+    let index = index(vec![
+        at(1, 0, "violin"),
+        at(2, 30, "tulip"),
+        at(3, 61, "river"),
+        at(4, 62, "garden"),
+    ]);
+    assert_eq!(ids(&ask(&index, "violin", 0)), [1, 2]);
+    let hits = ask(&index, "garden", 10);
+    assert_eq!(around(&hits[0]), [vec![3], vec![]]);
+    assert_eq!(ids(&ask(&index, "tulip", 0)), [2, 1]);
+}
+
+#[test]
+fn a_message_that_says_enough_stands_alone() {
+    let long = "river ".repeat(60);
+    let index = index(vec![said(1, "violin"), said(2, &long), said(3, "tulip")]);
+    let hits = ask(&index, "violin", 1);
+    assert_eq!(
+        ids(&hits),
+        [1],
+        "neither the long one nor the one behind it"
+    );
+    assert_eq!(around(&hits[0]), [vec![], vec![2]], "but it comes along");
+}
+
+#[test]
+fn only_messages_have_context() {
+    let fact = Memory {
+        kind: 2,
+        ..said(2, "plays the violin")
+    };
+    let index = index(vec![said(1, "violin"), fact, said(3, "tulip")]);
+    let hits = ask(&index, "violin", 10);
+    let of = |id: u128| {
+        hits.iter()
+            .find(|hit| hit.record.memory_id() == id)
+            .expect("a hit")
+    };
+    assert_eq!(around(of(1)), [vec![], vec![3]], "a fact is no neighbour");
+    assert_eq!(around(of(2)), [vec![], vec![]], "and has none");
+}
+
+#[test]
+fn the_speaker_who_is_named_alone_is_preferred() {
+    let by = |number: u128, name: &str| Memory {
+        name: name.to_owned(),
+        ..said(number, "I went to the river")
+    };
+    let index = index(vec![by(1, "Caroline Smith"), by(2, "Melanie"), by(3, "")]);
+    let best = |text: &str| {
+        let (partitions, scope) = ([partition("u")], said(1, "").scope);
+        let request = SearchRequest {
+            text,
+            vector: Some(&bytes(&[1.0, 0.0])),
+            weights: Weights::new([0.0, 0.1, 0.0, 0.0, 0.9, 0.0, 0.0]).expect("valid weights"),
+            explain: true,
+            ..search(&partitions, &scope)
+        };
+        let hits = index.search(&request).expect("a valid request").hits;
+        let actor = hits[0].parts.expect("it is explained")[4];
+        (hits[0].record.memory_id(), actor.map(|part| part.raw))
+    };
+    assert_eq!(best("Which river did Caroline see?"), (1, Some(1.0)));
+    assert_eq!(best("melanie's river"), (2, Some(1.0)));
+    assert_eq!(best("Did Caroline and Melanie see the river?").1, None);
+    assert_eq!(best("the river of nobody").1, None);
+}
