@@ -1,7 +1,7 @@
 """BEAM (mohammadtavakoli78/BEAM, `chats/100K`): long chats of a user with an assistant about a project.
 
 The user's messages are remembered, as a memory of the user; evidence that is the assistant's counts as the user's
-message before it. A batch is a session, dated by its time anchor. Asked, on the day of the last batch, is what names its
+message before it. A batch is a session, dated by its time anchor. Asked, on the day of the last one, is what names its
 sources: everything but the questions about abstention.
 """
 
