@@ -24,6 +24,9 @@ use crate::vector::{Query, decode_f32_le_into, normalize};
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
 const LEAST_CANDIDATES: usize = 50;
 const CANDIDATES_FOR_A_HIT: usize = 4;
+/// Of so many candidates of a retriever so many, the best, bring the rows whose context has them.
+const CANDIDATES: usize = 5;
+const SEEDS: usize = 3;
 /// How many rows ahead of the one in hand are asked for.
 const ROWS_AHEAD: usize = 4;
 
@@ -157,6 +160,9 @@ struct Candidates {
     rows: Vec<SourceRow>,
     /// The cosines that are known already, in the order of their rows.
     cosines: Vec<(f32, SourceRow)>,
+    /// The best by vector and by words, in no order, if the context counts.
+    seeds: Vec<SourceRow>,
+    scored: Vec<(f32, SourceRow)>,
     /// What words say of each row; empty if they take no part.
     lexical: Vec<f64>,
     /// Whether a selected row has one of the names, be it worth nothing.
@@ -256,15 +262,32 @@ impl<'a> Retrieved<'a> {
             ..
         } = scratch;
         self.unite(count, candidates);
-        if self.context {
-            let Candidates { rows, lexical, .. } = candidates;
-            context.widen(self.sources, self.selector, rows);
-            if let Some(signal) = &self.lexical {
+        if !self.context {
+            return;
+        }
+        let Candidates {
+            rows,
+            lexical,
+            seeds,
+            ..
+        } = candidates;
+        context.widen(self.sources, self.selector, rows, seeds);
+        if let Some(signal) = &self.lexical {
+            lexical.clear();
+            if signal.has_phrases() {
                 let scores = signal.scan(self.sources, rows, 0).scores;
-                lexical.clear();
                 lexical.extend(scores.into_iter().map(f64::from));
+                context.words(signal, self.sources, None);
+            } else {
+                context.words(signal, self.sources, Some(lexical));
             }
         }
+    }
+
+    /// Adds the best of some scored rows to the seeds.
+    fn seed(&self, scored: &mut Vec<(f32, SourceRow)>, count: usize, seeds: &mut Vec<SourceRow>) {
+        self.sources.cut(scored, count);
+        seeds.extend(scored.iter().map(|&(_, row)| row));
     }
 
     fn unite(&self, count: usize, candidates: &mut Candidates) {
@@ -273,13 +296,21 @@ impl<'a> Retrieved<'a> {
             cosines,
             lexical,
             names_match,
+            seeds,
+            scored,
         } = candidates;
+        let most_seeds = count * SEEDS / CANDIDATES;
         rows.clear();
+        seeds.clear();
         cosines.clear();
         lexical.clear();
         *names_match = false;
         if let Some(signal) = &self.vector {
             signal.best(self.sources, count, cosines);
+            if self.context {
+                scored.clone_from(cosines);
+                self.seed(scored, most_seeds, seeds);
+            }
         }
         if self.lexical.is_some() || self.entity.is_some() || self.context {
             cosines.sort_unstable_by_key(|&(_, row)| row);
@@ -294,6 +325,10 @@ impl<'a> Retrieved<'a> {
         }
         if let Some(signal) = &self.lexical {
             let found = signal.scan(self.sources, rows, count);
+            if self.context {
+                scored.clone_from(&found.best);
+                self.seed(scored, most_seeds, seeds);
+            }
             let mut scored: Vec<(SourceRow, f32)> = rows.drain(..).zip(found.scores).collect();
             scored.extend(found.best.into_iter().map(|(score, row)| (row, score)));
             scored.sort_unstable_by_key(|&(row, _)| row);
@@ -341,18 +376,14 @@ impl<'a> Retrieved<'a> {
 
     /// The context of all candidates, and the cosines, which it is made of.
     fn set_context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
-        let (mut words, mut meaning) = (Vec::new(), Vec::new());
-        if let Some(signal) = &self.lexical {
-            context.words(signal, self.sources, Bm25::default(), &mut words);
-        }
+        let mut meaning = Vec::new();
         if let Some(signal) = &self.vector {
             context.measure(signal, self.sources, &candidates.cosines);
-            let cosines = candidates.rows.iter().map(|&row| context.cosine(row));
-            columns.set(VECTOR, cosines);
+            columns.set(VECTOR, context.cosines());
             meaning.extend(context.meanings());
         }
         columns.set_context(
-            self.lexical.is_some().then_some(&words),
+            self.lexical.is_some().then(|| context.scores()),
             self.vector.is_some().then_some(&meaning),
         );
     }
