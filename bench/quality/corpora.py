@@ -77,10 +77,15 @@ class Corpus:
     def questions(self) -> int:
         return sum(len(conversation.questions) for conversation in self.conversations)
 
-    def subset(self, conversations: int, questions: int) -> Corpus:
-        """The first conversations, and of each every n-th question so that about so many are left."""
-        kept = []
-        for conversation in self.conversations[:conversations]:
+    def subset(self, conversations: int, questions: int, at_least: int) -> Corpus:
+        """The first conversations, and of each every n-th question so that about so many are left.
+
+        More conversations than that are kept where they have few questions each: `at_least` so many in all.
+        """
+        kept: list[Conversation] = []
+        for conversation in self.conversations:
+            if len(kept) >= conversations and sum(len(one.questions) for one in kept) >= at_least:
+                break
             step = max(1, len(conversation.questions) // questions)
             kept.append(replace(conversation, questions=conversation.questions[::step]))
         return replace(self, conversations=kept)

@@ -17,7 +17,7 @@ from mnemic import Memory
 from mnemic.embedding.settings import ProviderName
 from mnemic.engine.settings import load_settings
 
-QUICK_CONVERSATIONS, QUICK_QUESTIONS = 2, 50
+QUICK_CONVERSATIONS, QUICK_QUESTIONS, QUICK_IN_ALL = 2, 50, 20
 LOADERS: dict[str, tuple[str, Callable[[Path], Corpus], str]] = {
     "locomo": (locomo.NAME, locomo.load, "locomo10.json, or a part of its list"),
     "beam": (beam.NAME, beam.load, "the directory of BEAM's chats (chats/100K)"),
@@ -41,7 +41,7 @@ def load_corpora(arguments: argparse.Namespace, note: Callable[[str], None]) -> 
             continue
         corpus = load(path)
         if arguments.quick:
-            corpus = corpus.subset(QUICK_CONVERSATIONS, QUICK_QUESTIONS)
+            corpus = corpus.subset(QUICK_CONVERSATIONS, QUICK_QUESTIONS, QUICK_IN_ALL)
         counts = f"{len(corpus.conversations)} conversations, {corpus.turns:,} turns, {corpus.questions:,} questions"
         note(f"{name}: {counts}")
         corpora.append(corpus)

@@ -51,6 +51,8 @@ class Answer:
                 "first": self.found.turns[:DEFAULT_TOP_K],
                 "context_tokens": self.context_tokens,
                 "milliseconds": round(self.found.seconds * 1e3, 3),
+                "embed_us": self.found.timings.embed,
+                "search_us": self.found.timings.search,
             }
             | {name: round(value, 4) for name, value in self.measures.items()}
         )

@@ -187,6 +187,11 @@ def test_longmemeval_gives_each_question_its_history_in_the_order_of_time(tmp_pa
 def test_a_subset_takes_questions_from_all_over_a_conversation():
     questions = [Question(str(i), "?", "kind", frozenset({"a"})) for i in range(10)]
     corpus = Corpus("made up", [Conversation(name, [], questions) for name in "abc"])
-    (first, second) = corpus.subset(2, 5).conversations
+    (first, second) = corpus.subset(2, 5, 1).conversations
     assert (first.conversation_id, second.conversation_id) == ("a", "b")
     assert [question.question_id for question in first.questions] == ["0", "2", "4", "6", "8"]
+
+
+def test_a_subset_of_conversations_with_few_questions_has_more_of_them():
+    conversations = [Conversation(str(i), [], [Question(str(i), "?", "kind", frozenset({"a"}))]) for i in range(30)]
+    assert len(Corpus("made up", conversations).subset(2, 50, 20).conversations) == 20
