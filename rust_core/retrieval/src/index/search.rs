@@ -7,16 +7,15 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::actor::spoken_by_named;
-use super::context::{Context, Neighbourhood};
+use super::context::Context;
+use super::hits::{LastScope, add_neighbours, hit_of};
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
-use super::sources::{Source, SourceRow, Sources};
+use super::sources::{SourceRow, Sources};
 use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, VECTOR, recency};
-use crate::partition::ScopeIds;
-use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
 use crate::text::{Bm25, QueryTerms};
 use crate::vector::{Query, decode_f32_le_into, normalize};
@@ -167,26 +166,6 @@ struct Candidates {
     lexical: Vec<f64>,
     /// Whether a selected row has one of the names, be it worth nothing.
     names_match: bool,
-}
-
-/// The scope of the last hit, which the next one mostly has too: a base makes it anew for each who asks.
-#[derive(Default)]
-struct LastScope(Option<(u32, u32, Arc<ScopeIds>)>);
-
-impl LastScope {
-    fn of(&mut self, source: &Source, row: RowNumber) -> Arc<ScopeIds> {
-        let (offset, slot) = (source.offset, source.view.slot(row));
-        if let Some((_, _, scope)) = self
-            .0
-            .as_ref()
-            .filter(|last| (last.0, last.1) == (offset, slot))
-        {
-            return Arc::clone(scope);
-        }
-        let scope = source.view.scope(slot);
-        self.0 = Some((offset, slot, Arc::clone(&scope)));
-        scope
-    }
 }
 
 /// The signals that take part in a search.
@@ -470,13 +449,16 @@ impl<'a> Retrieved<'a> {
             for &(score, candidate) in &*best {
                 if hits.len() < request.top_k {
                     let row = rows[candidate];
-                    let Some(mut hit) = self.hit(row, score, seen, &mut last_scope) else {
+                    if !seen.insert(self.sources.memory_id(row)) {
+                        // Another version of its memory is a hit already.
                         continue;
-                    };
+                    }
+                    let mut hit = hit_of(self.sources, row, score, &mut last_scope);
                     let ranks = ranks.as_ref();
                     hit.parts = ranks.map(|ranks| columns.parts(&fusion, candidate, ranks));
                     if request.context_window > 0 {
-                        self.add_neighbours(request.context_window, row, &mut hit);
+                        let most = request.context_window;
+                        add_neighbours(self.sources, self.selector, most, row, &mut hit);
                     }
                     hits.push(hit);
                 }
@@ -485,39 +467,5 @@ impl<'a> Retrieved<'a> {
             wanted = order.len() - sorted;
         }
         hits
-    }
-
-    /// A row as a hit; None if another version of its memory is one already.
-    fn hit(
-        &self,
-        row: SourceRow,
-        score: f64,
-        seen: &mut HashSet<u128, RandomState>,
-        last_scope: &mut LastScope,
-    ) -> Option<Hit> {
-        let (source, row) = self.sources.locate(row);
-        let record = source.view.record(row);
-        seen.insert(record.memory_id()).then(|| Hit {
-            record: source.view.kept_record(row),
-            scope: last_scope.of(source, row),
-            valid_to_micros: source.view.end(row),
-            score,
-            parts: None,
-            before: Vec::new(),
-            after: Vec::new(),
-        })
-    }
-
-    /// The messages around a hit.
-    fn add_neighbours(&self, most: usize, row: SourceRow, hit: &mut Hit) {
-        let (source, row) = self.sources.locate(row);
-        let mut sides = [Vec::new(), Vec::new()];
-        Neighbourhood::with(source, self.selector, |neighbourhood| {
-            neighbourhood.sides(row, most, &mut sides);
-        });
-        let [before, after] = sides.map(Vec::into_iter);
-        let kept = |row| source.view.kept_record(row);
-        hit.before = before.rev().map(kept).collect();
-        hit.after = after.map(kept).collect();
     }
 }

@@ -120,6 +120,12 @@ impl Sources {
         prefetch(segment.beginning(place));
     }
 
+    /// Whose version a row is.
+    pub(super) fn memory_id(&self, row: SourceRow) -> u128 {
+        let (segment, place) = self.place(row);
+        segment.record(place).memory_id()
+    }
+
     /// When it happened or was heard.
     pub(super) fn recency_time(&self, row: SourceRow) -> i64 {
         let (segment, place) = self.place(row);

@@ -55,7 +55,9 @@ impl Windows {
             self.candidates.add(row);
             self.around.add(row);
         }
-        seeds.iter().for_each(|&row| self.seeds.add(row));
+        for &row in seeds {
+            self.seeds.add(row);
+        }
         rows.clear();
         for source in sources.iter() {
             Neighbourhood::with(source, selector, |neighbourhood| {
