@@ -1,8 +1,8 @@
 """BEAM (mohammadtavakoli78/BEAM, `chats/100K`): long chats of a user with an assistant about a project.
 
 The user's messages are remembered, as a memory of the user; evidence that is the assistant's counts as the user's
-message before it. A batch is a session, dated by its time anchor. Asked is what names its sources: everything but the
-questions about abstention.
+message before it. A batch is a session, dated by its time anchor. Asked, on the day of the last one, is what names its
+sources: everything but the questions about abstention.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _conversation(path: Path) -> Conversation:
                 turns.append(Turn(str(message["id"]), number, body, spoken_at=spoken_at, day_only=True))
             if turns:
                 owner[message["id"]] = turns[-1].turn_id
-    return Conversation(name, turns, list(_questions(name, _probing(path.parent), owner)))
+    asked_at = turns[-1].spoken_at if turns else None
+    return Conversation(name, turns, list(_questions(name, _probing(path.parent), owner, asked_at)))
 
 
 def _probing(directory: Path) -> Mapping[str, Any]:
@@ -51,13 +52,16 @@ def _probing(directory: Path) -> Mapping[str, Any]:
     return dict(json.loads(place.read_text(encoding="utf-8")))
 
 
-def _questions(name: str, probing: Mapping[str, Any], owner: Mapping[int, str]) -> Iterator[Question]:
+def _questions(
+    name: str, probing: Mapping[str, Any], owner: Mapping[int, str], asked_at: datetime | None
+) -> Iterator[Question]:
     for kind, entries in probing.items():
         for position, entry in enumerate(entries):
             sources = _numbers(entry.get("source_chat_ids"))
             evidence = frozenset(owner[number] for number in sources if number in owner)
             if evidence:
-                yield Question(f"{name}/{kind}/{position}", entry["question"], kind.replace("_", " "), evidence)
+                words = kind.replace("_", " ")
+                yield Question(f"{name}/{kind}/{position}", entry["question"], words, evidence, asked_at)
 
 
 def _numbers(value: Any) -> Iterator[int]:

@@ -43,7 +43,7 @@ class Question:
         text: As it stands in the data set.
         kind: The data set's type of question.
         evidence: The ids of the turns that hold the answer; at least one.
-        asked_at: When it is asked, where the data set says so.
+        asked_at: When it is asked, as the data set says, or at the end of the conversation.
     """
 
     question_id: str

@@ -1,7 +1,8 @@
 """LoCoMo (snap-research/LoCoMo, `data/locomo10.json`): long conversations of two friends, sharing pictures.
 
-The caption of a picture is part of its turn. Questions of the types 1 to 4 are asked; the fifth (adversarial) asks for
-what was never said. Evidence that names no turn of the conversation is dropped, and a question without any is too.
+The caption of a picture is part of its turn. Questions of the types 1 to 4 are asked, when the last session has ended;
+the fifth (adversarial) asks for what was never said. Evidence that names no turn of the conversation is dropped, and a
+question without any is too.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _conversation(number: int, sample: Mapping[str, Any]) -> Conversation:
         evidence = frozenset(_evidence(entry) & known)
         if entry["category"] in KINDS and evidence:
             kind = KINDS[entry["category"]]
-            questions.append(Question(f"{name}/{position}", entry["question"], kind, evidence))
+            questions.append(Question(f"{name}/{position}", entry["question"], kind, evidence, turns[-1].spoken_at))
     return Conversation(name, turns, questions)
 
 

@@ -280,6 +280,12 @@ class Precision:
     def recall(self) -> float:
         return mean(verdict.recall for verdict in self.verdicts)
 
+    @property
+    def balance(self) -> float:
+        """The harmonic mean of the two."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
 
 def measure(backend: Backend, fixtures: Fixtures, min_scores: Sequence[float] = MIN_SCORES) -> list[Precision]:
     """Every case and session with each threshold."""
@@ -313,17 +319,16 @@ def mean(values: Iterable[float | None]) -> float:
 
 
 def best_of(outcomes: Sequence[Precision], *, without: int | None = None) -> Precision:
-    """The threshold with the highest precision among those that keep the recall; the lowest of all if none does.
+    """The threshold with the highest harmonic mean of precision and recall.
 
     Args:
-        outcomes: By ascending threshold.
+        outcomes: By ascending threshold; the lower wins where two are as good.
         without: A case that has no say.
     """
     shown = outcomes
     if without is not None:
         shown = [replace(o, verdicts=o.verdicts[:without] + o.verdicts[without + 1 :]) for o in outcomes]
-    places = [place for place, outcome in enumerate(shown) if outcome.recall >= GOAL_RECALL]
-    return outcomes[max(places, key=lambda place: shown[place].precision, default=0)]
+    return outcomes[max(range(len(shown)), key=lambda place: shown[place].balance)]
 
 
 def goal_of(outcomes: Sequence[Precision]) -> Goal:

@@ -61,6 +61,7 @@ def test_locomo_questions_of_four_types_with_the_evidence_that_exists(locomo_cor
         ("multi-hop", {"D2:1", "D2:2", "D10:1"}),
     ]
     assert questions[0].text == "What colour is the boat?"
+    assert questions[0].asked_at == datetime(2023, 6, 2, 10, 0, tzinfo=UTC)
 
 
 BEAM_CHAT = [
@@ -130,6 +131,7 @@ def test_beam_batches_are_sessions_with_the_day_of_their_anchor(beam_corpus):
 def test_beam_evidence_of_the_assistant_is_the_message_before_it(beam_corpus):
     questions = {question.kind: question.evidence for question in beam_corpus.conversations[0].questions}
     assert questions == {"knowledge update": {"2", "5"}, "event ordering": {"0", "4"}}
+    assert beam_corpus.conversations[0].questions[0].asked_at == datetime(2024, 4, 1, tzinfo=UTC)
 
 
 def test_beam_says_when_a_directory_holds_no_chat(tmp_path):
