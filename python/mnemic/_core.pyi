@@ -29,12 +29,14 @@ __all__ = [
     "SearchOutcome",
     "SignalScore",
     "Snapshot",
+    "TimeExpression",
     "TokenRules",
     "VectorCache",
     "Weights",
     "__version__",
     "build_info",
     "find_entities",
+    "find_times",
     "hash_secret",
     "method_roles",
     "simd_paths",
@@ -57,6 +59,61 @@ def tokenize(text: str) -> list[str]:
 
 def find_entities(text: str) -> list[str]:
     """The names that the core itself finds in a text, as written, in order of first appearance."""
+
+def find_times(text: str, *, reference_micros: int, utc_offset_minutes: int = 0) -> list[TimeExpression]:
+    """The times that an English text names, in order; none overlaps another.
+
+    Args:
+        text: A message or a query.
+        reference_micros: What "now" and "today" are, in microseconds since 1970-01-01 UTC: the event time of a message.
+        utc_offset_minutes: How far the days of the text begin before those of UTC: 120 for UTC+2; cut to 18 hours.
+    """
+
+@final
+class TimeExpression:
+    """A time that a text names. Ranges are half-open, in microseconds since 1970-01-01 UTC."""
+
+    @property
+    def text(self) -> str:
+        """Its words, as written."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Its places in the text, in characters."""
+
+    @property
+    def start_micros(self) -> int | None:
+        """Where its likeliest range begins; None for "before 2020"."""
+
+    @property
+    def end_micros(self) -> int | None:
+        """The first moment after it; None for "after 2020"."""
+
+    @property
+    def alternatives(self) -> list[tuple[int | None, int | None, float]]:
+        """Other ways to understand it: beginning, end, and how likely beside the likeliest, which has 1."""
+
+    @property
+    def precision(self) -> str:
+        """How exactly it is named: `instant`, `hour`, `day_part`, `day`, `weekend`, `week`, `month`, `season`, `year`,
+        `decade` or `span`.
+        """
+
+    @property
+    def precision_number(self) -> int:
+        """The number of `mnemic.v1.TimePrecision` that says it to the contract."""
+
+    @property
+    def kind(self) -> str:
+        """From what it follows: `absolute`, `relative` to the reference time, or `partial` ("in May", "Friday")."""
+
+    @property
+    def direction(self) -> str:
+        """Where it lies: `past`, `present`, `future`, or `unknown` when a partial time may be either."""
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether its ends are not sharp: "around 2021", "early May", "a few weeks ago"."""
 
 @final
 class Filter:
@@ -465,6 +522,11 @@ class Index:
     def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
         """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""
 
+    def text_to_embed(self, partitions: Sequence[PartitionKey], query: str) -> str:
+        """What of a query is embedded for a search of these partitions: names that more than a tenth of their memories
+        share are left out. Partitions that are not in memory count as empty.
+        """
+
     def search(
         self,
         partitions: Sequence[PartitionKey],
@@ -475,6 +537,7 @@ class Index:
         vector: bytes | None,
         filter: Filter | None,
         now_micros: int,
+        reference_micros: int | None = None,
         as_of_micros: int | None,
         include_superseded: bool,
         top_k: int,
@@ -491,10 +554,11 @@ class Index:
             partitions: Where to look.
             scope: The ids asked for.
             match: A number of `ScopeMatch`.
-            text: The query in words; empty leaves the lexical and entity signals out.
-            vector: The query's embedding; None leaves the vector signal out.
+            text: The query in words; empty leaves out the signals that go by them.
+            vector: The embedding of what `text_to_embed` gives; None leaves the vector signal out.
             filter: Narrows further.
             now_micros: The time against which expiry, ends and recency are judged.
+            reference_micros: What "now" and "today" in the query are; `now_micros` unless said.
             as_of_micros: Versions that held at this time instead of those that hold.
             include_superseded: Also versions that have ended by supersession.
             top_k: How many hits at most, 1 to 1,000.

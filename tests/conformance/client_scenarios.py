@@ -5,7 +5,7 @@ All scenarios share a store: what each makes carries its name as the user.
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import numpy as np
@@ -263,6 +263,17 @@ def weights_and_profiles_choose_the_signals(memory, user):
         0
     ]
     assert around.score_parts["context"].weight == around.score_parts["lexical"].weight > 0
+
+
+@client_scenario
+def times_in_a_query_count_from_the_reference_time(memory, user):
+    for day in (3, 7, 21):
+        memory.add(f"dinner for {day} guests", user_id=user, event_time=date(2023, 5, day))
+    asked = {"user_id": user, "profile": "lexical", "weights": {"time": 1.0}, "explain": True}
+    for query, day in (("dinner on May 21, 2023", 21), ("dinner yesterday", 7)):
+        best = memory.search(query, reference_time=date(2023, 5, 8), **asked)[0]
+        assert (best.event_time, best.score_parts["time"].raw) == (datetime(2023, 5, day, tzinfo=UTC), 1.0)
+    assert "time" not in memory.search("dinner", **asked)[0].score_parts
 
 
 @client_scenario

@@ -197,6 +197,8 @@ def searches_at_their_bounds(wire):
         {"include_superseded": True},
         {"as_of": Timestamp(seconds=1)},
         {"as_of": Timestamp(seconds=4_000_000_000)},
+        {"query": "tea last week", "reference_time": Timestamp(seconds=1_700_000_000), "explain": True},
+        {"query": "When did she drink tea?", "explain": True},
         {"scope": wire.scope("nobody")},
         {"scope": wire.scope(session_id="none"), "match": resources_pb2.SCOPE_MATCH_EXACT},
         {"scope": resources_pb2.Scope(session_id=wire.name)},

@@ -131,6 +131,11 @@ SEARCHES = {
     "negative revision": (searching(min_revision=-1), "INVALID_FIELD", "min_revision"),
     "query over the limit": (searching(query="x" * 9000), "INVALID_FIELD", "query"),
     "time out of range": (searching(as_of=Timestamp(nanos=2_000_000_000)), "INVALID_FIELD", "as_of"),
+    "reference time out of range": (
+        searching(reference_time=Timestamp(nanos=2_000_000_000)),
+        "INVALID_FIELD",
+        "reference_time",
+    ),
     "unknown part": (searching(read_mask=FieldMask(paths=["vector"])), "INVALID_FIELD", "read_mask"),
     "a vector of another dimension": (searching(vector=b"\0\0\x80?"), "DIMENSION_MISMATCH", "vector"),
     "a filter that is empty": (searching(filter=query_pb2.Filter()), "INVALID_FILTER", "filter"),
@@ -155,7 +160,6 @@ LATER = [
     (adding(Input(body="x", slot="user.diet")), "memories[0].slot"),
     (adding(Input(body="x", slot_value="vegan")), "memories[0].slot_value"),
     (adding(Input(body="x", supersedes=[str(uuid.uuid4())])), "memories[0].supersedes"),
-    (searching(reference_time=Timestamp(seconds=1)), "reference_time"),
     (
         pb.UpdateMemoryRequest(memory=resources_pb2.Memory(memory_id=str(uuid.uuid4()), slot="user.diet")),
         "memory.slot",

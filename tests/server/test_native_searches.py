@@ -20,7 +20,21 @@ from mnemic.v1 import query_pb2, resources_pb2
 
 DIMENSION = 256
 SECOND = 1_000_000
-WORDS = ["banana", "apple", "Anna", "Berlin", "train", "the", "tea", "coffee", "runs", "Monday", "id-4711"]
+WORDS = [
+    "banana",
+    "apple",
+    "Anna",
+    "Berlin",
+    "train",
+    "the",
+    "tea",
+    "coffee",
+    "runs",
+    "Monday",
+    "id-4711",
+    "yesterday",
+    "When did",
+]
 optional_user = st.sampled_from([None, "u", "v"])
 optional_other = st.sampled_from([None, None, "x", "y"])
 carried = st.builds(
@@ -121,6 +135,7 @@ def requests(draw) -> pb.SearchMemoriesRequest:
         explain=draw(st.booleans()),
         include_superseded=draw(st.booleans()),
         context_window=draw(st.sampled_from([0, 0, 1, 10])),
+        reference_time=draw(st.none() | times.map(lambda micros: {"seconds": micros // SECOND})),
         read_mask={"paths": draw(st.lists(st.sampled_from(PARTS), max_size=3))},
     )
 
@@ -217,7 +232,6 @@ def test_a_revision_that_is_not_reached_is_relayed(both):
     [
         {"rerank": True},
         {"context_window": 11},
-        {"reference_time": {"seconds": 1}},
         {"profile": "of tomorrow"},
         {"match": 3},
         {"match": 7},
@@ -229,6 +243,19 @@ def test_what_python_has_to_say_is_relayed(both, later):
     request = {"scope": {"user_id": "u"}, "query": "banana"}
     assert both.agree(pb.SearchMemoriesRequest(**request))
     assert both.of_native(pb.SearchMemoriesRequest(**request | later)) is None
+
+
+def test_a_name_that_everybody_shares_is_embedded_by_neither(both):
+    tenant = "sharing"
+    said = [MemoryInput(body=f"Anna drinks tea number {number}") for number in range(20)]
+    both.engine.add(tenant, Scope(user_id="u"), said)
+    parts = []
+    for query in ("Which tea was Anna's favourite?", "Which tea was favourite?"):
+        request = pb.SearchMemoriesRequest(scope={"user_id": "u"}, query=query, explain=True)
+        assert both.agree(request, tenant)
+        hits = both.of_native(request, principal(tenant)).hits
+        parts.append([(hit.score_parts.vector.raw, hit.score_parts.lexical.raw) for hit in hits])
+    assert parts[0] == parts[1]
 
 
 def test_texts_are_relayed_without_a_model_unless_they_are_known(engine, both, embedder):

@@ -78,6 +78,7 @@ def search(request: SearchRequest, parts: Collection[str]) -> pb.SearchMemoriesR
         vector=request.vector or b"",
         filter=None if request.filter is None else filter_to_proto(request.filter),
         as_of=_timestamp(request.as_of_micros),
+        reference_time=_timestamp(request.reference_time_micros),
         top_k=request.top_k,
         profile=request.profile,
         weights=_weights(request.weights),

@@ -105,6 +105,7 @@ class SearchOptions(SelectOptions, total=False):
         profile: A named set of weights: `balanced` (default), `semantic`, `lexical`.
         weights: Single weights by signal, over the profile's.
         min_revision: Wait until the node has reached this revision of a write.
+        reference_time: What "now" is for expressions such as "last week"; the time of the call unless said.
         explain: Give what each score is made of.
         context_window: How many messages before and after each hit to give with it, 0 to 10 on each side.
         rerank: Have the configured reranker order the first hits anew; RERANKER_NOT_CONFIGURED where there is none.
@@ -118,6 +119,7 @@ class SearchOptions(SelectOptions, total=False):
     profile: str
     weights: SignalWeights | Mapping[str, float] | None
     min_revision: int
+    reference_time: FriendlyTime | None
     explain: bool
     context_window: int
     rerank: bool

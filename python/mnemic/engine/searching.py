@@ -69,12 +69,14 @@ class Searcher:
         prepared = time.perf_counter_ns()
         if scope is None:
             return _nothing(self._index.revision, (prepared - begin) // 1000)
-        vector_skipped = False
+        partitions = self.partitions(tenant, scope, request.match)
+        vector_skipped, loading = False, 0
         if vector is None and request.query.strip() and wants_vector(request):
-            vector = self._embed_query(request.query, deadline)
+            text, loading = self._index.text_to_embed(partitions, request.query, deadline)
+            vector = self._embed_query(text, deadline)
             vector_skipped = vector is None
         embedded = time.perf_counter_ns()
-        partitions = self.partitions(tenant, scope, request.match)
+        embedding = embedded - prepared - loading
         # Read before the search: what it reports is then a lower bound of what the hits reflect.
         revision = self._index.revision
 
@@ -87,6 +89,7 @@ class Searcher:
                 vector=vector,
                 filter=compiled,
                 now_micros=time.time_ns() // 1000,
+                reference_micros=request.reference_time_micros,
                 as_of_micros=request.as_of_micros,
                 include_superseded=request.include_superseded,
                 top_k=self._reranking.depth(request),
@@ -97,7 +100,7 @@ class Searcher:
             )
 
         try:
-            outcome, loading = self._index.search(partitions, deadline, run)
+            outcome, reloading = self._index.search(partitions, deadline, run)
         except _core.CoreError as error:
             raise from_core_error(error) from error
         hits: Sequence[SearchHit] = [_hit(found, explain=request.explain) for found in outcome.hits]
@@ -113,9 +116,9 @@ class Searcher:
             revision=revision,
             timings=StageTimings(
                 prepare=(prepared - begin) // 1000,
-                embed=(embedded - prepared) // 1000,
-                load=loading // 1000,
-                search=(searched - embedded - loading) // 1000,
+                embed=embedding // 1000,
+                load=(loading + reloading) // 1000,
+                search=(searched - embedded - reloading) // 1000,
                 rerank=(end - searched) // 1000,
                 total=(end - begin) // 1000,
             ),

@@ -278,6 +278,8 @@ def check_search(request: SearchRequest, limits: Limits) -> None:
         raise invalid_field("min_revision", "is negative; give a revision from a write's answer, or 0")
     if request.as_of_micros is not None:
         check_times(request.as_of_micros, None, "as_of")
+    if request.reference_time_micros is not None:
+        check_times(request.reference_time_micros, None, "reference_time")
 
 
 def check_memory_id(memory_id: str, field: str = "memory_id") -> str:

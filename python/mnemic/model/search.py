@@ -41,6 +41,7 @@ class SearchRequest:
     vector: bytes | None = None
     filter: Filter | None = None
     as_of_micros: int | None = None
+    reference_time_micros: int | None = None
     top_k: int = DEFAULT_TOP_K
     profile: str = DEFAULT_PROFILE
     weights: SignalWeights = field(default_factory=SignalWeights)

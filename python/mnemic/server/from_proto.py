@@ -168,7 +168,6 @@ def wait_for(number: int) -> WaitFor:
 
 def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchRequest:
     """One search."""
-    _refuse_later_search_fields(request)
     return SearchRequest(
         scope=scope_from_proto(request.scope),
         match=scope_match(request.match),
@@ -176,6 +175,9 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         vector=request.vector or None,
         filter=filter_condition(request.filter) if request.HasField("filter") else None,
         as_of_micros=micros(request.as_of, "as_of") if request.HasField("as_of") else None,
+        reference_time_micros=(
+            micros(request.reference_time, "reference_time") if request.HasField("reference_time") else None
+        ),
         top_k=request.top_k if request.HasField("top_k") else DEFAULT_TOP_K,
         profile=request.profile or DEFAULT_PROFILE,
         weights=_weights(request.weights) if request.HasField("weights") else _NO_WEIGHTS,
@@ -189,11 +191,6 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
 
 
 _NO_WEIGHTS = SignalWeights()
-
-
-def _refuse_later_search_fields(request: memory_service_pb2.SearchMemoriesRequest) -> None:
-    if request.HasField("reference_time"):
-        raise not_implemented("reference_time", "this version reads no times in queries; leave it out")
 
 
 def _weights(message: query_pb2.SignalWeights) -> SignalWeights:

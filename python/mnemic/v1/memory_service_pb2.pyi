@@ -565,7 +565,7 @@ class SearchMemoriesRequest(_message.Message):
 
     @_builtins.property
     def reference_time(self) -> _timestamp_pb2.Timestamp:
-        """What "now" is for expressions such as "last week"; the time of the call unless said."""
+        """What "now" is for expressions such as "last week"; the time of the call unless said. Days are those of UTC."""
 
     def __init__(
         self,

@@ -210,7 +210,9 @@ class SignalWeights(_message.Message):
     entity: _builtins.float
     """Names: rarity-weighted overlap of entities."""
     time: _builtins.float
-    """Agreement of the event time with the times that the query names."""
+    """Agreement of the event time with the times that the query names; for a query that asks when, that the text names a
+    time. It takes no part in other queries.
+    """
     actor: _builtins.float
     """The query names the one who spoke. It takes no part unless the query names exactly one of those who speak in the
     candidates: by the whole name, or by its first word.

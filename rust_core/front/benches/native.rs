@@ -108,6 +108,7 @@ fn native(criterion: &mut Criterion) {
         vector: Some(&vector),
         filter: None,
         now_micros: 0,
+        reference_micros: None,
         as_of_micros: None,
         include_superseded: false,
         top_k: 10,

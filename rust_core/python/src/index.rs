@@ -242,10 +242,27 @@ impl Index {
             .collect()
     }
 
+    /// What of a query is embedded for a search of these partitions: the names that most of their memories share are left
+    /// out. Those that are not in memory count as empty.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn text_to_embed(
+        &self,
+        py: Python<'_>,
+        partitions: Vec<PartitionKey>,
+        query: String,
+    ) -> String {
+        let partitions: Vec<partition::PartitionKey> =
+            partitions.into_iter().map(Into::into).collect();
+        py.detach(|| self.0.understand(&partitions, &query).text.into_owned())
+    }
+
     /// Searches partitions of one tenant; those that are not in memory count as empty.
     #[pyo3(signature = (
-        partitions, scope, r#match, *, text, vector, filter, now_micros, as_of_micros, include_superseded, top_k, weights,
-        min_score, explain, context_window = 0
+        partitions, scope, r#match, *, text, vector, filter, now_micros, reference_micros = None, as_of_micros,
+        include_superseded, top_k, weights, min_score, explain, context_window = 0
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -265,6 +282,7 @@ impl Index {
         vector: Option<PyBackedBytes>,
         filter: Option<&Bound<'_, Filter>>,
         now_micros: i64,
+        reference_micros: Option<i64>,
         as_of_micros: Option<i64>,
         include_superseded: bool,
         top_k: usize,
@@ -283,6 +301,7 @@ impl Index {
             vector: vector.as_deref(),
             filter: filter.map(|filter| &filter.get().0),
             now_micros,
+            reference_micros,
             as_of_micros,
             include_superseded,
             top_k,

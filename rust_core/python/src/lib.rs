@@ -12,6 +12,7 @@ mod index;
 mod memory;
 mod model;
 mod native;
+mod time;
 
 use std::collections::BTreeMap;
 
@@ -95,6 +96,9 @@ mod _core {
     use super::index::{Close, Index, PartitionStats, Snapshot, Weights};
     #[pymodule_export]
     use super::native::NativeAnswers;
+    #[pymodule_export]
+    #[pymodule_export]
+    use super::time::{TimeExpression, find_times};
     #[pymodule_export]
     use super::{CoreError, build_info, find_entities, simd_paths, tokenize};
 

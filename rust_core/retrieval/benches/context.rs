@@ -129,6 +129,7 @@ fn searches(criterion: &mut Criterion) {
                         vector: Some(vector),
                         filter: None,
                         now_micros: 1_000_000_000,
+                        reference_micros: None,
                         as_of_micros: None,
                         include_superseded: false,
                         top_k: 10,

@@ -141,6 +141,7 @@ impl Case<'_> {
             vector: Some(&self.queries[turn % QUERIES]),
             filter: self.filter,
             now_micros: 1_000_000_000,
+            reference_micros: None,
             as_of_micros: None,
             include_superseded: false,
             top_k: 10,

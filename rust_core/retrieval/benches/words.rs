@@ -187,6 +187,7 @@ fn measure_queries(
                 vector: (weights[0] > 0.0).then(|| vectors[turn % QUERIES].as_slice()),
                 filter: None,
                 now_micros: 100 * DAY_MICROS,
+                reference_micros: None,
                 as_of_micros: None,
                 include_superseded: false,
                 top_k: 10,

@@ -21,11 +21,14 @@ pub(super) struct Search {
     /// The optional parts of hits, as bits of [`HIT_PARTS`].
     pub(super) parts: u32,
     pub(super) text: String,
+    /// What of the text is embedded, where that is not all.
+    pub(super) embedded: Option<String>,
     pub(super) vector: QueryVector,
     scope: ScopeIds,
     scope_match: ScopeMatch,
     filters: Filters,
     as_of_micros: Option<i64>,
+    reference_micros: Option<i64>,
     include_superseded: bool,
     top_k: usize,
     weights: Weights,
@@ -62,8 +65,7 @@ impl Search {
         settings: &Settings,
         dimension: usize,
     ) -> Option<Self> {
-        let is_later = message.rerank || message.reference_time.is_some();
-        if is_later || message.min_revision < 0 {
+        if message.rerank || message.min_revision < 0 {
             return None;
         }
         let mut scope = checks::scope(message.scope, settings.id_bytes)?;
@@ -92,6 +94,10 @@ impl Search {
             Some(time) => Some(checks::micros(&time)?),
             None => None,
         };
+        let reference_micros = match message.reference_time {
+            Some(time) => Some(checks::micros(&time)?),
+            None => None,
+        };
         let top_k = message
             .top_k
             .map_or(Some(settings.default_top_k), |top_k| {
@@ -115,6 +121,7 @@ impl Search {
             min_revision: message.min_revision,
             parts: checks::mask(message.read_mask.as_ref(), &HIT_PARTS)?,
             text: query,
+            embedded: None,
             vector,
             scope,
             scope_match,
@@ -125,6 +132,7 @@ impl Search {
             },
             partitions,
             as_of_micros,
+            reference_micros,
             include_superseded: message.include_superseded,
             top_k,
             weights: Weights::new(weights).ok()?,
@@ -147,6 +155,7 @@ impl Search {
             },
             filter: self.filter(residents),
             now_micros,
+            reference_micros: self.reference_micros,
             as_of_micros: self.as_of_micros,
             include_superseded: self.include_superseded,
             top_k: self.top_k,

@@ -1,5 +1,6 @@
 //! Searches from request to response.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -109,7 +110,7 @@ impl Searches {
             if matches!(search.vector, QueryVector::Wanted) {
                 let begin = Instant::now();
                 let embedder = shared.embedder.as_ref()?;
-                match embed(embedder, &search.text, deadline).await {
+                match embed(embedder, search.text_to_embed(), deadline).await {
                     Ok(vector) => search.vector = QueryVector::Known(vector?),
                     // A batch names the search at fault.
                     Err(_) if self.is_batch => return None,
@@ -187,16 +188,25 @@ impl Search {
     fn is_ready(&self) -> bool {
         !matches!(self.vector, QueryVector::Wanted)
     }
+
+    fn text_to_embed(&self) -> &str {
+        self.embedded.as_deref().unwrap_or(&self.text)
+    }
 }
 
 impl Shared {
-    /// Takes the vector of a known text. None if its vector is wanted and nobody here can make it.
+    /// Takes the vector of a known text. None if its vector is wanted and nobody here can make it, or if a partition whose
+    /// names decide what is embedded is not in memory.
     fn look_up(&self, search: &mut Search) -> Option<()> {
         if search.is_ready() {
             return Some(());
         }
         let embedder = self.embedder.as_ref()?;
-        if let Some(vector) = embedder.cached(&search.text) {
+        let residents = self.index.residents(&search.partitions)?;
+        if let Cow::Owned(text) = residents.understand(&search.text).text {
+            search.embedded = Some(text);
+        }
+        if let Some(vector) = embedder.cached(search.text_to_embed()) {
             search.vector = QueryVector::Known(vector);
             return Some(());
         }

@@ -12,6 +12,8 @@ mod residency;
 mod search;
 mod select;
 mod sources;
+mod time;
+mod understanding;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,14 +60,17 @@ pub struct SearchRequest<'a> {
     pub scope: &'a ScopeIds,
     /// How they select.
     pub scope_match: ScopeMatch,
-    /// The query in words; empty leaves the lexical and the entity signal out.
+    /// The query in words; empty leaves out the signals that go by them.
     pub text: &'a str,
-    /// The query's embedding as little-endian `f32`; None leaves the vector signal out.
+    /// The embedding of the text as [`Index::understand`] gives it, as little-endian `f32`; None leaves the vector signal out.
     pub vector: Option<&'a [u8]>,
     /// Narrows further.
     pub filter: Option<&'a Filter>,
     /// The time against which expiry, ends and recency are judged, in microseconds since 1970-01-01 UTC.
     pub now_micros: i64,
+    /// What "now" and "today" in the text are, in microseconds since 1970-01-01 UTC; `now_micros` unless said. Days are those
+    /// of UTC.
+    pub reference_micros: Option<i64>,
     /// Versions that held at this time instead of those that hold; expiry is judged then too.
     pub as_of_micros: Option<i64>,
     /// Also versions that have ended by supersession (with `as_of_micros`: those that had begun by then).

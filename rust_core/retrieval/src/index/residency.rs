@@ -42,6 +42,10 @@ impl Residents {
         rows.sum()
     }
 
+    pub(super) fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.0.iter().map(|(_, view)| view)
+    }
+
     /// Which of the keys that were asked for have a partition at all, by their places.
     pub fn places(&self) -> impl Iterator<Item = usize> {
         self.0.iter().map(|&(place, _)| place)
@@ -207,6 +211,7 @@ mod tests {
             vector: None,
             filter: None,
             now_micros: 1,
+            reference_micros: None,
             as_of_micros: None,
             include_superseded: false,
             top_k: 10,

@@ -13,11 +13,14 @@ use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{SourceRow, Sources};
+use super::time::{agreement, time_of};
+use super::understanding::query_terms;
 use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
-use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, VECTOR, recency};
+use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
 use crate::partition::view::View;
-use crate::text::{Bm25, QueryTerms};
+use crate::text::Bm25;
+use crate::time::QueryTime;
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
@@ -177,6 +180,8 @@ struct Retrieved<'a> {
     vector: Option<VectorSignal>,
     lexical: Option<PostingSignal>,
     entity: Option<PostingSignal>,
+    /// The times of the query, if it names or asks for one.
+    time: Option<QueryTime>,
 }
 
 impl<'a> Retrieved<'a> {
@@ -186,12 +191,11 @@ impl<'a> Retrieved<'a> {
         request: &SearchRequest<'_>,
         vector: Option<VectorSignal>,
     ) -> Self {
-        let words = request.weights.counts(LEXICAL) && !request.text.is_empty();
-        let terms = words.then(|| QueryTerms::new(request.text));
+        let counts = |signal| request.weights.counts(signal) && !request.text.is_empty();
+        let terms = counts(LEXICAL).then(|| query_terms(sources, request.text));
         let terms = terms.filter(|terms| !terms.is_empty());
         let lexical = terms.map(|terms| PostingSignal::lexical(sources, &terms, Bm25::default()));
-        let names = request.weights.counts(ENTITY) && !request.text.is_empty();
-        let entity = names.then(|| PostingSignal::entity(sources, request.text));
+        let entity = counts(ENTITY).then(|| PostingSignal::entity(sources, request.text));
         // Without words and meaning there is nothing to compare the context with.
         let has_context =
             request.weights.counts(CONTEXT) && (vector.is_some() || lexical.is_some());
@@ -202,6 +206,7 @@ impl<'a> Retrieved<'a> {
             vector,
             lexical,
             entity,
+            time: time_of(request),
         }
     }
 
@@ -225,12 +230,12 @@ impl<'a> Retrieved<'a> {
 
     /// Whether the words alone say which rows are found and in which order.
     fn words_decide(&self, request: &SearchRequest<'_>) -> bool {
-        let weights = &request.weights;
-        let others = [ACTOR, RECENCY];
+        let counts = |signal: &usize| request.weights.counts(*signal);
         self.vector.is_none()
             && self.entity.is_none()
+            && self.time.is_none()
             && !self.context
-            && !others.into_iter().any(|signal| weights.counts(signal))
+            && ![ACTOR, RECENCY].iter().any(counts)
     }
 
     /// The union of the best `count` by each signal, and the rows whose context has one of them.
@@ -338,6 +343,9 @@ impl<'a> Retrieved<'a> {
         if let Some(signal) = self.entity.as_ref().filter(|_| candidates.names_match) {
             let scores = signal.scan(self.sources, rows, 0).scores;
             columns.set(ENTITY, scores.into_iter().map(f64::from));
+        }
+        if let Some(time) = &self.time {
+            columns.set(TIME, agreement(self.sources, rows, time));
         }
         if request.weights.counts(ACTOR) {
             let spoken = spoken_by_named(self.sources, rows, request.text);

@@ -10,6 +10,7 @@ use bytemuck::TransparentWrapper;
 
 use super::memory::{Memory, MetadataValue, indexed_text};
 use super::view::BaseRef;
+use crate::time::names_a_time;
 
 pub(super) const SECTION_METADATA: usize = 0;
 pub(super) const SECTION_CATEGORIES: usize = 1;
@@ -34,6 +35,7 @@ const HAS_EVENT_TIME_END: u8 = 2;
 const HAS_EXPIRE_TIME: u8 = 4;
 const HAS_SUPERSEDED_BY: u8 = 8;
 const PINNED: u8 = 16;
+const NAMES_A_TIME: u8 = 32;
 
 pub(super) const TAG_TEXT: u8 = 0;
 pub(super) const TAG_INTEGER: u8 = 1;
@@ -187,6 +189,11 @@ impl RecordBytes {
     /// Exempt from retention.
     pub fn pinned(&self) -> bool {
         self.has(PINNED)
+    }
+
+    /// Whether its text names a time, be it one that counts from the event time.
+    pub fn names_a_time(&self) -> bool {
+        self.has(NAMES_A_TIME)
     }
 
     /// The store's revision that wrote it.
@@ -390,7 +397,8 @@ fn write_header(bytes: &mut Vec<u8>, memory: &Memory) {
         | flag(memory.event_time_end_micros.is_some(), HAS_EVENT_TIME_END)
         | flag(memory.expire_time_micros.is_some(), HAS_EXPIRE_TIME)
         | flag(memory.superseded_by.is_some(), HAS_SUPERSEDED_BY)
-        | flag(memory.pinned, PINNED);
+        | flag(memory.pinned, PINNED)
+        | flag(names_a_time(&memory.body), NAMES_A_TIME);
     bytes.extend([flags, 0]);
     for integer in [
         memory.revision,

@@ -55,6 +55,7 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         vector: None,
         filter: None,
         now_micros: NOW,
+        reference_micros: None,
         as_of_micros: None,
         include_superseded: false,
         top_k: 10,

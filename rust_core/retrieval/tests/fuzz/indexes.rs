@@ -40,6 +40,7 @@ proptest! {
                 text,
                 vector: Some(&vector),
                 now_micros,
+reference_micros: None,
                 as_of_micros: as_of,
                 include_superseded,
                 ..search(&key, &scope)

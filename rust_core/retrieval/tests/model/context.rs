@@ -93,7 +93,7 @@ impl Model {
         signals: &mut [[Option<f64>; SIGNALS]],
         pool: &mut BTreeSet<usize>,
     ) {
-        let query: BTreeSet<String> = terms(&question.text).into_iter().collect();
+        let query = self.query_terms(question);
         let has_words = question.weights[1] > 0.0 && !query.is_empty();
         let vector = question
             .vector

@@ -6,6 +6,8 @@ use mnemic_retrieval::entity::{find_entities, linked_names, named_speakers, norm
 use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::text::{Bm25, analyze, terms};
+use mnemic_retrieval::time::{QueryTime, Reference, names_a_time};
+use mnemic_retrieval::understanding::{TermFrequency, understand};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
 use crate::common::NOW;
@@ -275,6 +277,19 @@ impl Model {
             .collect()
     }
 
+    /// The terms of the question without the names that its rows share.
+    pub(crate) fn query_terms(&self, question: &Question) -> BTreeSet<String> {
+        let current = self.current(question);
+        let query = understand(&question.text, |term| TermFrequency {
+            rows_with: current
+                .iter()
+                .filter(|row| row.text().iter().any(|other| other == term))
+                .count() as u64,
+            rows: current.len() as u64,
+        });
+        terms(&query.text).into_iter().collect()
+    }
+
     /// Every signal of every selected row but the context; a signal that takes no part in the query is None throughout.
     fn signals(&self, question: &Question, selected: &[&ModelRow]) -> Vec<[Option<f64>; SIGNALS]> {
         let current = self.current(question);
@@ -282,7 +297,7 @@ impl Model {
         let names: Vec<BTreeSet<String>> = current.iter().map(|row| row.names()).collect();
         let count = current.len() as f64;
         let average = documents.iter().map(Vec::len).sum::<usize>() as f64 / count.max(1.0);
-        let query: BTreeSet<String> = terms(&question.text).into_iter().collect();
+        let query = self.query_terms(question);
         let linked: BTreeSet<String> = linked_names(&question.text).into_iter().collect();
         let weights = question.weights;
         let shares = |row: &ModelRow| row.names().intersection(&linked).count() > 0;
@@ -346,7 +361,9 @@ impl Model {
                 vector,
                 (weights[1] > 0.0 && !query.is_empty()).then(|| lexical.sum::<f64>() + phrases),
                 entity_takes_part.then_some(entity),
-                None,
+                (weights[3] > 0.0)
+                    .then(|| agreement(question, &row.memory))
+                    .flatten(),
                 None,
                 (weights[5] > 0.0).then_some(recency),
                 None,
@@ -374,6 +391,25 @@ pub(crate) fn best(
     });
     best.truncate(count);
     best
+}
+
+/// The time signal; None if the question neither names a time nor asks for one.
+fn agreement(question: &Question, memory: &Memory) -> Option<f64> {
+    let query = QueryTime::new(&question.text, &Reference::utc(NOW));
+    let agreement = match memory.event_time_micros {
+        Some(time) => query.score(
+            time,
+            memory.event_time_end_micros,
+            memory.event_time_precision,
+        ),
+        None => query.score(memory.create_time_micros, None, 0),
+    };
+    let answers = query.asks_when() && names_a_time(&memory.body);
+    (query.names_a_time() || query.asks_when()).then_some(if answers {
+        0.5 + 0.5 * agreement
+    } else {
+        agreement
+    })
 }
 
 /// 1 for the candidates of the speaker whom the question names, if it names just one of those who speak in them.
@@ -438,7 +474,7 @@ pub(crate) fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f
         // In f32 equal cosines differ by a rounding, and 0 is one.
         0 if largest - smallest <= 1e-6 => f64::from(value > 1e-6),
         0 => (value - smallest) / (largest - smallest),
-        4..=6 => value,
+        3..=6 => value,
         2 => value / largest.max(1.0),
         _ if largest > 0.0 => value / largest,
         _ => 0.0,

@@ -14,7 +14,7 @@ const LAST_TIME: i64 = 2 * NOW;
 /// Two of them are longer than a conversation without a session may pause.
 const PAUSE: i64 = 20 * 60 * 1_000_000;
 
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 20] = [
     "tulip",
     "river",
     "Berlin",
@@ -32,6 +32,9 @@ const WORDS: [&str; 17] = [
     "sky",
     "4o",
     "tulip",
+    "When did",
+    "yesterday",
+    "an hour ago",
 ];
 
 fn texts(words: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = String> {
