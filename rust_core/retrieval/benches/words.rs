@@ -2,9 +2,12 @@
 //!
 //! `cargo bench -p mnemic-retrieval --bench words`. With `MNEMIC_BENCH_ROWS=1000000` in the environment, only so many rows.
 
+mod conversations;
+
 use std::hint::black_box;
 use std::time::Duration;
 
+use conversations::{Numbers, turns};
 use criterion::{Criterion, criterion_group, criterion_main};
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::text::QueryTerms;
@@ -13,43 +16,11 @@ use mnemic_retrieval::{
     Close, Index, Memory, PartitionKey, Row, ScopeIds, ScopeMatch, SearchRequest,
 };
 
-const CONVERSATION: &str = include_str!("../../../examples/conversation/conversation.jsonl");
 const DAY_MICROS: i64 = 86_400_000_000;
 /// The first is what a vector takes at least; the second is that of the default model.
 const WITHOUT_VECTORS: usize = 1;
 const DIMENSION: usize = 384;
 const QUERIES: usize = 64;
-
-/// Pseudo-random numbers (xorshift), the same in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as usize % end
-    }
-}
-
-/// Speakers and what they said.
-fn turns() -> Vec<(&'static str, Vec<&'static str>)> {
-    let field = |line: &'static str, name: &str, end: &str| {
-        let start = line.find(name).expect("the field is there") + name.len();
-        let length = line[start..].find(end).expect("the field ends");
-        &line[start..start + length]
-    };
-    CONVERSATION
-        .lines()
-        .map(|line| {
-            let body = field(line, "\"body\": \"", "\"}");
-            (
-                field(line, "\"name\": \"", "\""),
-                body.split_whitespace().collect(),
-            )
-        })
-        .collect()
-}
 
 /// Memories that join the first half of one turn to the second half of another, a minute apart.
 fn memories(count: usize) -> Vec<Memory> {

@@ -23,10 +23,10 @@ pub(super) fn spoken_by_named(
     let mut names: Vec<usize> = Vec::with_capacity(rows.len());
     let mut ahead = rows.iter();
     let next = ahead.by_ref().take(RECORDS_AHEAD);
-    next.for_each(|&row| sources.prefetch_record(row));
+    next.for_each(|&row| sources.prefetch_name(row));
     for &row in rows {
         if let Some(&row) = ahead.next() {
-            sources.prefetch_record(row);
+            sources.prefetch_name(row);
         }
         let (segment, place) = sources.place(row);
         let name = segment.record(place).name();

@@ -4,6 +4,7 @@ mod actor;
 mod context;
 mod graph;
 mod graph_use;
+mod hits;
 mod nearest;
 mod partitions;
 mod postings;

@@ -7,18 +7,17 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::actor::spoken_by_named;
-use super::context::{Context, Neighbourhood};
+use super::context::Context;
+use super::hits::{LastScope, add_neighbours, hit_of};
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
-use super::sources::{Source, SourceRow, Sources};
+use super::sources::{SourceRow, Sources};
 use super::time::{agreement, time_of};
 use super::understanding::query_terms;
 use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
-use crate::partition::ScopeIds;
-use crate::partition::segment::RowNumber;
 use crate::partition::view::View;
 use crate::text::Bm25;
 use crate::time::QueryTime;
@@ -27,6 +26,9 @@ use crate::vector::{Query, decode_f32_le_into, normalize};
 /// Each retriever gives at least so many candidates, and this many for each hit asked for.
 const LEAST_CANDIDATES: usize = 50;
 const CANDIDATES_FOR_A_HIT: usize = 4;
+/// Of so many candidates of a retriever so many, the best, bring the rows whose context has them.
+const CANDIDATES: usize = 5;
+const SEEDS: usize = 3;
 /// How many rows ahead of the one in hand are asked for.
 const ROWS_AHEAD: usize = 4;
 
@@ -160,30 +162,13 @@ struct Candidates {
     rows: Vec<SourceRow>,
     /// The cosines that are known already, in the order of their rows.
     cosines: Vec<(f32, SourceRow)>,
+    /// The best by vector and by words, in no order, if the context counts.
+    seeds: Vec<SourceRow>,
+    scored: Vec<(f32, SourceRow)>,
     /// What words say of each row; empty if they take no part.
     lexical: Vec<f64>,
     /// Whether a selected row has one of the names, be it worth nothing.
     names_match: bool,
-}
-
-/// The scope of the last hit, which the next one mostly has too: a base makes it anew for each who asks.
-#[derive(Default)]
-struct LastScope(Option<(u32, u32, Arc<ScopeIds>)>);
-
-impl LastScope {
-    fn of(&mut self, source: &Source, row: RowNumber) -> Arc<ScopeIds> {
-        let (offset, slot) = (source.offset, source.view.slot(row));
-        if let Some((_, _, scope)) = self
-            .0
-            .as_ref()
-            .filter(|last| (last.0, last.1) == (offset, slot))
-        {
-            return Arc::clone(scope);
-        }
-        let scope = source.view.scope(slot);
-        self.0 = Some((offset, slot, Arc::clone(&scope)));
-        scope
-    }
 }
 
 /// The signals that take part in a search.
@@ -261,15 +246,32 @@ impl<'a> Retrieved<'a> {
             ..
         } = scratch;
         self.unite(count, candidates);
-        if self.context {
-            let Candidates { rows, lexical, .. } = candidates;
-            context.widen(self.sources, self.selector, rows);
-            if let Some(signal) = &self.lexical {
+        if !self.context {
+            return;
+        }
+        let Candidates {
+            rows,
+            lexical,
+            seeds,
+            ..
+        } = candidates;
+        context.widen(self.sources, self.selector, rows, seeds);
+        if let Some(signal) = &self.lexical {
+            lexical.clear();
+            if signal.has_phrases() {
                 let scores = signal.scan(self.sources, rows, 0).scores;
-                lexical.clear();
                 lexical.extend(scores.into_iter().map(f64::from));
+                context.words(signal, self.sources, None);
+            } else {
+                context.words(signal, self.sources, Some(lexical));
             }
         }
+    }
+
+    /// Adds the best of some scored rows to the seeds.
+    fn seed(&self, scored: &mut Vec<(f32, SourceRow)>, count: usize, seeds: &mut Vec<SourceRow>) {
+        self.sources.cut(scored, count);
+        seeds.extend(scored.iter().map(|&(_, row)| row));
     }
 
     fn unite(&self, count: usize, candidates: &mut Candidates) {
@@ -278,13 +280,21 @@ impl<'a> Retrieved<'a> {
             cosines,
             lexical,
             names_match,
+            seeds,
+            scored,
         } = candidates;
+        let most_seeds = count * SEEDS / CANDIDATES;
         rows.clear();
+        seeds.clear();
         cosines.clear();
         lexical.clear();
         *names_match = false;
         if let Some(signal) = &self.vector {
             signal.best(self.sources, count, cosines);
+            if self.context {
+                scored.clone_from(cosines);
+                self.seed(scored, most_seeds, seeds);
+            }
         }
         if self.lexical.is_some() || self.entity.is_some() || self.context {
             cosines.sort_unstable_by_key(|&(_, row)| row);
@@ -299,6 +309,10 @@ impl<'a> Retrieved<'a> {
         }
         if let Some(signal) = &self.lexical {
             let found = signal.scan(self.sources, rows, count);
+            if self.context {
+                scored.clone_from(&found.best);
+                self.seed(scored, most_seeds, seeds);
+            }
             let mut scored: Vec<(SourceRow, f32)> = rows.drain(..).zip(found.scores).collect();
             scored.extend(found.best.into_iter().map(|(score, row)| (row, score)));
             scored.sort_unstable_by_key(|&(row, _)| row);
@@ -349,18 +363,14 @@ impl<'a> Retrieved<'a> {
 
     /// The context of all candidates, and the cosines, which it is made of.
     fn set_context(&self, candidates: &Candidates, context: &mut Context, columns: &mut Columns) {
-        let (mut words, mut meaning) = (Vec::new(), Vec::new());
-        if let Some(signal) = &self.lexical {
-            context.words(signal, self.sources, Bm25::default(), &mut words);
-        }
+        let mut meaning = Vec::new();
         if let Some(signal) = &self.vector {
             context.measure(signal, self.sources, &candidates.cosines);
-            let cosines = candidates.rows.iter().map(|&row| context.cosine(row));
-            columns.set(VECTOR, cosines);
+            columns.set(VECTOR, context.cosines());
             meaning.extend(context.meanings());
         }
         columns.set_context(
-            self.lexical.is_some().then_some(&words),
+            self.lexical.is_some().then(|| context.scores()),
             self.vector.is_some().then_some(&meaning),
         );
     }
@@ -447,13 +457,16 @@ impl<'a> Retrieved<'a> {
             for &(score, candidate) in &*best {
                 if hits.len() < request.top_k {
                     let row = rows[candidate];
-                    let Some(mut hit) = self.hit(row, score, seen, &mut last_scope) else {
+                    if !seen.insert(self.sources.memory_id(row)) {
+                        // Another version of its memory is a hit already.
                         continue;
-                    };
+                    }
+                    let mut hit = hit_of(self.sources, row, score, &mut last_scope);
                     let ranks = ranks.as_ref();
                     hit.parts = ranks.map(|ranks| columns.parts(&fusion, candidate, ranks));
                     if request.context_window > 0 {
-                        self.add_neighbours(request.context_window, row, &mut hit);
+                        let most = request.context_window;
+                        add_neighbours(self.sources, self.selector, most, row, &mut hit);
                     }
                     hits.push(hit);
                 }
@@ -462,39 +475,5 @@ impl<'a> Retrieved<'a> {
             wanted = order.len() - sorted;
         }
         hits
-    }
-
-    /// A row as a hit; None if another version of its memory is one already.
-    fn hit(
-        &self,
-        row: SourceRow,
-        score: f64,
-        seen: &mut HashSet<u128, RandomState>,
-        last_scope: &mut LastScope,
-    ) -> Option<Hit> {
-        let (source, row) = self.sources.locate(row);
-        let record = source.view.record(row);
-        seen.insert(record.memory_id()).then(|| Hit {
-            record: source.view.kept_record(row),
-            scope: last_scope.of(source, row),
-            valid_to_micros: source.view.end(row),
-            score,
-            parts: None,
-            before: Vec::new(),
-            after: Vec::new(),
-        })
-    }
-
-    /// The messages around a hit.
-    fn add_neighbours(&self, most: usize, row: SourceRow, hit: &mut Hit) {
-        let (source, row) = self.sources.locate(row);
-        let mut sides = [Vec::new(), Vec::new()];
-        Neighbourhood::with(source, self.selector, |neighbourhood| {
-            neighbourhood.sides(row, most, &mut sides);
-        });
-        let [before, after] = sides.map(Vec::into_iter);
-        let kept = |row| source.view.kept_record(row);
-        hit.before = before.rev().map(kept).collect();
-        hit.after = after.map(kept).collect();
     }
 }

@@ -113,6 +113,19 @@ impl Sources {
         prefetch(segment.identity(place));
     }
 
+    /// Asks for the part of a row's record up to the speaker's name, where that usually ends.
+    pub(super) fn prefetch_name(&self, row: SourceRow) {
+        self.will_need(&[row], RowPart::Record);
+        let (segment, place) = self.place(row);
+        prefetch(segment.beginning(place));
+    }
+
+    /// Whose version a row is.
+    pub(super) fn memory_id(&self, row: SourceRow) -> u128 {
+        let (segment, place) = self.place(row);
+        segment.record(place).memory_id()
+    }
+
     /// When it happened or was heard.
     pub(super) fn recency_time(&self, row: SourceRow) -> i64 {
         let (segment, place) = self.place(row);

@@ -282,6 +282,7 @@ impl Conversation<'_> {
         }
     }
 
+    #[inline]
     fn step_back(&self, from: Position) -> Option<Step> {
         let turn = from.turns.checked_sub(1).map(|turn| &self.turns[turn]);
         if let Some(turn) = turn.filter(|turn| turn.place == from.sealed) {
@@ -316,6 +317,7 @@ impl Conversation<'_> {
         })
     }
 
+    #[inline]
     fn step_on(&self, from: Position) -> Option<Step> {
         let (sealed, turns) = if from.is_turn {
             (from.sealed, from.turns + 1)

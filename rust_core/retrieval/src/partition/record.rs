@@ -24,6 +24,8 @@ const SECTION_BODY: usize = 8;
 pub(super) const SECTIONS: usize = 9;
 
 pub(super) const HEADER_BYTES: usize = 98;
+/// The header and the sections up to the name, if these are short.
+pub(super) const BEGINNING: usize = 160;
 
 /// The least that is a record: all zeros and nine sections without content.
 pub(crate) const EMPTY_RECORD: [u8; HEADER_BYTES + SECTIONS] = [0; HEADER_BYTES + SECTIONS];
@@ -147,6 +149,11 @@ impl RecordBytes {
     /// Where [`Record::memory_id`] is, for a prefetch.
     pub(crate) fn identity(&self) -> &[u8] {
         &self.0[..size_of::<u128>()]
+    }
+
+    /// Where the header and the first sections are, for a prefetch.
+    pub(crate) fn beginning(&self) -> &[u8] {
+        &self.0[..self.0.len().min(BEGINNING)]
     }
 
     /// The UUID as a number.

@@ -150,6 +150,7 @@ impl GrowingSegment {
 
 impl<'a> Segment<'a> {
     /// The rows of a base from a multiple of [`SEGMENT_ROWS`] on.
+    #[inline]
     pub(crate) fn sealed(base: &'a Base, index: usize) -> Self {
         let first = index * SEGMENT_ROWS as usize;
         let count = (base.rows() - first).min(SEGMENT_ROWS as usize);
@@ -178,6 +179,7 @@ impl<'a> Segment<'a> {
     }
 
     /// The base's row at place 0.
+    #[inline]
     fn first(self) -> usize {
         self.base as usize
     }
@@ -254,6 +256,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Terms in the indexed texts.
+    #[inline]
     pub(crate) fn lengths(self) -> &'a [u32] {
         match self.rows {
             Rows::Growing(segment) => segment.rows.lengths.as_slice(),
@@ -262,6 +265,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Which of the partition's scopes.
+    #[inline]
     pub(crate) fn scope_slots(self) -> &'a [u32] {
         match self.rows {
             Rows::Growing(segment) => segment.rows.scope_slots.as_slice(),
@@ -310,6 +314,7 @@ impl<'a> Segment<'a> {
     }
 
     /// When they happened or were heard.
+    #[inline]
     pub(crate) fn recency_times(self) -> &'a [i64] {
         match self.rows {
             Rows::Growing(segment) => segment.rows.recency_time.as_slice(),
@@ -337,6 +342,14 @@ impl<'a> Segment<'a> {
         match self.rows {
             Rows::Growing(segment) => segment.rows.records.as_slice()[place].identity(),
             Rows::Sealed(base, _) => base.identity(self.first() + place),
+        }
+    }
+
+    /// The first bytes of its record, unread.
+    pub(crate) fn beginning(self, place: usize) -> &'a [u8] {
+        match self.rows {
+            Rows::Growing(segment) => segment.rows.records.as_slice()[place].beginning(),
+            Rows::Sealed(base, _) => base.beginning(self.first() + place),
         }
     }
 

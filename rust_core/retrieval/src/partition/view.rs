@@ -199,6 +199,7 @@ impl View {
     }
 
     /// The rows of the first segments.
+    #[inline]
     pub(crate) fn base(&self) -> Option<&Base> {
         match &self.rows {
             Rows::AtRest(base) => Some(base),
@@ -248,6 +249,7 @@ impl View {
     }
 
     /// The segment at a place in the sequence.
+    #[inline]
     pub(crate) fn segment(&self, index: usize) -> Segment<'_> {
         match &self.rows {
             Rows::AtRest(base) => Segment::sealed(base, index),
@@ -305,6 +307,7 @@ impl View {
     }
 
     /// The slot of a row's scope.
+    #[inline]
     pub(crate) fn slot(&self, row: RowNumber) -> u32 {
         let (segment, place) = self.locate(row);
         segment.scope_slots()[place]
@@ -346,6 +349,7 @@ impl View {
     }
 
     /// Whether the scope of a row has a session.
+    #[inline]
     pub(crate) fn is_in_session(&self, row: RowNumber) -> bool {
         match self.base().filter(|base| (row as usize) < base.rows()) {
             Some(base) => base.is_in_session(row as usize),

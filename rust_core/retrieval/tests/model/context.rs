@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::text::{Bm25, terms};
 
-use crate::reference::{Model, ModelRow, Question, cosine, normalized};
+use crate::reference::{Model, ModelRow, Question, best, cosine, normalized};
 
 const REACH: usize = 3;
 const ENOUGH_TERMS: usize = 60;
@@ -106,7 +106,17 @@ impl Model {
             .iter()
             .map(|row| self.window(question, row))
             .collect();
-        let found: Vec<&ModelRow> = pool.iter().map(|&row| selected[row]).collect();
+        let mut seeds = BTreeSet::new();
+        for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0)] {
+            seeds.extend(best(
+                signal,
+                least,
+                question.wanted() * 3 / 5,
+                signals,
+                selected,
+            ));
+        }
+        let found: Vec<&ModelRow> = seeds.iter().map(|&row| selected[row]).collect();
         let is_found = |row: &ModelRow| found.iter().any(|other| std::ptr::eq(*other, row));
         pool.extend((0..selected.len()).filter(|&row| {
             self.speaks(question, selected[row])

@@ -61,6 +61,13 @@ pub(crate) struct Question {
     pub(crate) context_window: usize,
 }
 
+impl Question {
+    /// How many candidates each retriever gives.
+    pub(crate) fn wanted(&self) -> usize {
+        50.max(4 * self.top_k)
+    }
+}
+
 /// What the model says of one row: its signals, None where it has none.
 pub(crate) struct Scored<'a> {
     pub(crate) row: &'a ModelRow,
@@ -214,19 +221,9 @@ impl Model {
             .filter(|row| row.is_selected(question))
             .collect();
         let mut signals = self.signals(question, &selected);
-        let wanted = 50.max(4 * question.top_k);
         let mut pool = BTreeSet::new();
         for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0), (2, 0.0)] {
-            let mut best: Vec<usize> = (0..selected.len())
-                .filter(|&row| signals[row][signal].is_some_and(|value| value > least))
-                .collect();
-            best.sort_by(|&a, &b| {
-                let by_value = (signals[b][signal] as Option<f64>)
-                    .partial_cmp(&signals[a][signal])
-                    .expect("no NaN");
-                by_value.then(selected[b].newness().cmp(&selected[a].newness()))
-            });
-            pool.extend(best.into_iter().take(wanted));
+            pool.extend(best(signal, least, question.wanted(), &signals, &selected));
         }
         self.add_context(question, &selected, &mut signals, &mut pool);
         if question.weights[4] > 0.0 {
@@ -374,6 +371,26 @@ impl Model {
         };
         selected.iter().map(one).collect()
     }
+}
+
+/// The rows with the highest values of a signal above some least one, the newer first among equals.
+pub(crate) fn best(
+    signal: usize,
+    least: f64,
+    count: usize,
+    signals: &[[Option<f64>; SIGNALS]],
+    selected: &[&ModelRow],
+) -> Vec<usize> {
+    let mut best: Vec<usize> = (0..selected.len())
+        .filter(|&row| signals[row][signal].is_some_and(|value| value > least))
+        .collect();
+    best.sort_by(|&a, &b| {
+        let by_value = signals[b][signal].partial_cmp(&signals[a][signal]);
+        let by_value = by_value.expect("no NaN");
+        by_value.then(selected[b].newness().cmp(&selected[a].newness()))
+    });
+    best.truncate(count);
+    best
 }
 
 /// The time signal; None if the question neither names a time nor asks for one.

@@ -15,8 +15,8 @@
 //!   by 1; messages without a vector do not count.
 //!
 //! The signal is the mean of the two after the normalisation that words and cosines have by themselves (see
-//! [`crate::fusion`]), or the one of them that the query has. Rows whose window has a candidate are candidates, too: the
-//! answer often stands next to the message that was found.
+//! [`crate::fusion`]), or the one of them that the query has. Rows whose window has one of the best by words or by vector
+//! are candidates, too: the answer often stands next to the message that was found.
 
 mod marks;
 mod neighbourhood;
@@ -50,27 +50,38 @@ pub(super) struct Context {
     windows: Windows,
     /// All messages of all windows.
     members: Marks,
+    /// The numbers of the members of each window.
+    numbers: Vec<u32>,
     /// Of each member, in the order of their rows; NaN if it has no vector.
     cosines: Vec<f32>,
     /// How often each member has the term in hand.
     frequencies: Vec<u16>,
     touched: Vec<u32>,
+    /// What the words of the windows are worth, and those of the candidates themselves.
+    scores: Vec<f64>,
+    own: Vec<f32>,
 }
 
 impl Context {
-    /// Makes the windows of candidates, which are ascending, and adds the rows whose windows have one of them.
+    /// Makes the windows of candidates, which are ascending, and of the rows whose windows have one of the seeds, which are
+    /// added.
     pub(super) fn widen(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         rows: &mut Vec<SourceRow>,
+        seeds: &[SourceRow],
     ) {
-        self.windows.make(sources, selector, rows);
+        self.windows.make(sources, selector, rows, seeds);
         self.members.clear(sources.end());
         for member in self.windows.members() {
             self.members.add(member.row);
         }
         self.members.number();
+        self.numbers.clear();
+        let numbers = self.windows.members().iter();
+        self.numbers
+            .extend(numbers.map(|member| self.members.number_of(member.row) as u32));
     }
 
     /// Computes the cosines of all members but the known ones, which are ascending.
@@ -100,17 +111,19 @@ impl Context {
         }));
     }
 
-    /// The cosine of a candidate itself, once they were measured.
-    pub(super) fn cosine(&self, row: SourceRow) -> f64 {
-        f64::from(self.cosines[self.members.number_of(row)])
+    /// The cosines of the candidates themselves, once they were measured.
+    pub(super) fn cosines(&self) -> impl Iterator<Item = f64> {
+        let windows = self.windows.ranges();
+        windows.map(|window| f64::from(self.cosines[self.numbers[window.start] as usize]))
     }
 
     /// What the windows mean, in the order of the candidates; NaN where no message has a vector.
     pub(super) fn meanings(&self) -> impl Iterator<Item = f64> {
-        self.windows.iter().map(|window| {
+        self.windows.ranges().map(|window| {
             let (mut sum, mut shares) = (0.0, 0.0);
-            for member in window {
-                let cosine = self.cosines[self.members.number_of(member.row)];
+            let members = &self.windows.members()[window.clone()];
+            for (member, &number) in members.iter().zip(&self.numbers[window]) {
+                let cosine = self.cosines[number as usize];
                 if !cosine.is_nan() {
                     sum += f64::from(member.share) * f64::from(cosine);
                     shares += f64::from(member.share);
@@ -120,33 +133,44 @@ impl Context {
         })
     }
 
-    /// Adds up what the words of the windows are worth, in the order of the candidates.
+    /// What the words of the windows are worth, in the order of the candidates, once they were added up.
+    pub(super) fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// Adds up what the words of the windows are worth, and if `own` is wanted, what those of the candidates themselves are
+    /// worth without phrases, as [`PostingSignal::scan`] gives it.
     pub(super) fn words(
         &mut self,
         signal: &PostingSignal,
         sources: &Sources,
-        bm25: Bm25,
-        scores: &mut Vec<f64>,
+        mut own: Option<&mut Vec<f64>>,
     ) {
-        let lengths = self.windows.lengths();
-        let total: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
-        let average = (total as f64 / lengths.len() as f64) as f32;
         let Self {
             windows,
             members,
+            numbers,
             frequencies,
             touched,
+            scores,
+            own: own_scores,
             ..
         } = self;
+        let bm25 = Bm25::default();
+        let lengths = windows.lengths();
+        let total: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
+        let average = (total as f64 / lengths.len() as f64) as f32;
         frequencies.clear();
         frequencies.resize(members.numbered().len(), 0);
         scores.clear();
-        scores.resize(windows.lengths().len(), 0.0);
+        scores.resize(lengths.len(), 0.0);
+        own_scores.clear();
+        own_scores.resize(lengths.len(), 0.0);
         for (place, source) in sources.iter().enumerate() {
             let of_source = windows.of_source(place);
+            let (rows, is_wanted) = (members.numbered_of(source), |row| members.has(row));
             for term in signal.terms_of(place) {
                 touched.clear();
-                let (rows, is_wanted) = (members.numbered_of(source), |row| members.has(row));
                 term.find(source, rows, is_wanted, |row, frequency| {
                     let number = members.number_of(row);
                     frequencies[number] = frequency;
@@ -156,19 +180,28 @@ impl Context {
                     continue;
                 }
                 for window in of_source.clone() {
-                    let frequency: u32 = windows
-                        .window(window)
-                        .iter()
-                        .map(|member| u32::from(frequencies[members.number_of(member.row)]))
-                        .sum();
-                    let length = windows.lengths()[window];
+                    let numbers = &numbers[windows.range(window)];
+                    let frequency_of = |&number: &u32| u32::from(frequencies[number as usize]);
+                    let frequency: u32 = numbers.iter().map(frequency_of).sum();
+                    if frequency == 0 {
+                        continue;
+                    }
+                    let length = lengths[window];
                     let score = bm25.term_score(term.weight(), frequency, length, average);
                     scores[window] += f64::from(score);
+                    let frequency = frequency_of(&numbers[0]);
+                    if own.is_some() && frequency > 0 {
+                        let row = members.numbered()[numbers[0] as usize];
+                        own_scores[window] += signal.worth(term, source, row, frequency as u16);
+                    }
                 }
                 for &number in &*touched {
                     frequencies[number as usize] = 0;
                 }
             }
+        }
+        if let Some(own) = &mut own {
+            own.extend(own_scores.iter().copied().map(f64::from));
         }
     }
 }

@@ -31,11 +31,13 @@ impl Neighbourhood<'_, '_> {
     }
 
     /// The terms of a row.
+    #[inline]
     pub(super) fn length(&self, row: RowNumber) -> u32 {
         let (segment, place) = self.source.view.locate(row);
         segment.lengths()[place]
     }
 
+    #[inline]
     fn time(&self, row: RowNumber) -> i64 {
         let (segment, place) = self.source.view.locate(row);
         segment.recency_times()[place]

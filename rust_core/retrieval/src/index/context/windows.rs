@@ -29,28 +29,34 @@ pub(super) struct Windows {
     /// How many windows there are up to the end of each source.
     of_sources: Vec<usize>,
     candidates: Marks,
+    seeds: Marks,
     /// The candidates and the rows around them.
     around: Marks,
     sides: [Vec<RowNumber>; 2],
 }
 
 impl Windows {
-    /// Makes the windows of the rows and of those whose windows have one of them, which are added; all are ascending.
+    /// Makes the windows of the rows, which are ascending, and of those whose windows have one of the seeds, which are added.
     pub(super) fn make(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         rows: &mut Vec<SourceRow>,
+        seeds: &[SourceRow],
     ) {
         self.members.clear();
         self.ends.clear();
         self.lengths.clear();
         self.of_sources.clear();
         self.candidates.clear(sources.end());
+        self.seeds.clear(sources.end());
         self.around.clear(sources.end());
         for &row in &*rows {
             self.candidates.add(row);
             self.around.add(row);
+        }
+        for &row in seeds {
+            self.seeds.add(row);
         }
         rows.clear();
         for source in sources.iter() {
@@ -62,11 +68,11 @@ impl Windows {
         }
     }
 
-    /// Marks the rows next to the candidates that may be found.
+    /// Marks the rows next to the seeds that may be found.
     fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>) {
         let source = neighbourhood.source;
         let [side, _] = &mut self.sides;
-        for row in self.candidates.rows_of(source) {
+        for row in self.seeds.rows_of(source) {
             side.clear();
             // How far apart they are is asked of their windows.
             neighbourhood.around(row - source.offset, REACH, side);
@@ -78,7 +84,7 @@ impl Windows {
         }
     }
 
-    /// Adds the windows of the marked rows, but for those without a candidate.
+    /// Adds the windows of the marked rows, but for those that are neither of a candidate nor have a seed.
     fn make_of(&mut self, neighbourhood: &Neighbourhood<'_, '_>, rows: &mut Vec<SourceRow>) {
         let source = neighbourhood.source;
         let Self {
@@ -86,6 +92,7 @@ impl Windows {
             ends,
             lengths,
             candidates,
+            seeds,
             around,
             sides,
             ..
@@ -94,7 +101,7 @@ impl Windows {
             let start = members.len();
             let terms = window_of(neighbourhood, row - source.offset, sides, members);
             let window = &members[start..];
-            if window.iter().any(|member| candidates.has(member.row)) {
+            if candidates.has(row) || window.iter().any(|member| seeds.has(member.row)) {
                 ends.push(members.len() as u32);
                 lengths.push(terms);
                 rows.push(row);
@@ -112,15 +119,15 @@ impl Windows {
         &self.lengths
     }
 
-    /// The members of a window.
-    pub(super) fn window(&self, place: usize) -> &[Member] {
+    /// Where the members of a window are; the first is its own row.
+    pub(super) fn range(&self, place: usize) -> Range<usize> {
         let start = if place == 0 { 0 } else { self.ends[place - 1] };
-        &self.members[start as usize..self.ends[place] as usize]
+        start as usize..self.ends[place] as usize
     }
 
-    /// All windows.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[Member]> {
-        (0..self.ends.len()).map(|place| self.window(place))
+    /// The same of all windows.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.ends.len()).map(|place| self.range(place))
     }
 
     /// The places of the windows of a source.

@@ -11,6 +11,26 @@ impl PostingSignal {
     pub(in crate::index) fn terms_of(&self, source: usize) -> impl Iterator<Item = &Term> {
         self.terms[source].iter()
     }
+
+    /// Whether there are phrases, which are no terms.
+    pub(in crate::index) fn has_phrases(&self) -> bool {
+        !self.phrases.is_empty()
+    }
+
+    /// What a term that a row has so often gives to its score, to the bit as [`PostingSignal::scan`] has it.
+    pub(in crate::index) fn worth(
+        &self,
+        term: &Term,
+        source: &Source,
+        row: SourceRow,
+        frequency: u16,
+    ) -> f32 {
+        let saturation = self.saturation.map_or(1.0, |saturation| {
+            let (segment, place) = source.view.locate(row - source.offset);
+            saturation.at(f32::from(frequency), segment.lengths()[place] as f32)
+        });
+        term.weight * saturation + term.lift
+    }
 }
 
 impl Term {

@@ -15,7 +15,7 @@ pub(super) struct Saturation {
 
 impl Saturation {
     #[inline]
-    fn at(self, frequency: f32, length: f32) -> f32 {
+    pub(super) fn at(self, frequency: f32, length: f32) -> f32 {
         frequency / (frequency + (self.base + self.per_length * length))
     }
 

@@ -12,18 +12,18 @@ mod keys;
 mod late;
 pub(crate) mod layout;
 pub(crate) mod mapped;
+mod messages;
 mod scopes;
 pub(crate) mod units;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytemuck::{Pod, TransparentWrapper};
 
 use super::dictionary::{Extent, Posting};
 use super::memory::{ScopeIds, ScopeMatch};
-use super::record::{EMPTY_RECORD, RecordBytes};
+use super::record::{BEGINNING, EMPTY_RECORD, RecordBytes};
 use super::scopes::{Scopes, Slots};
 use super::segment::{NEVER, RowNumber, SEGMENT_ROWS};
 use super::view::Counts;
@@ -82,6 +82,7 @@ impl Base {
     }
 
     /// How many rows it has.
+    #[inline]
     pub(crate) fn rows(&self) -> usize {
         self.layout.rows()
     }
@@ -183,10 +184,12 @@ impl Base {
         self.image.checks().is_none_or(passes) && self.is_sound()
     }
 
+    #[inline]
     fn slice<T: Pod>(&self, start: usize, count: usize) -> &[T] {
         bytemuck::cast_slice(&self.image[start..start + count * size_of::<T>()])
     }
 
+    #[inline]
     fn column<T: Pod>(&self, column: Column, first: usize, count: usize) -> &[T] {
         self.slice(self.layout.column(column) + first * size_of::<T>(), count)
     }
@@ -214,10 +217,12 @@ impl Base {
         self.column(Column::Scale, first, count)
     }
 
+    #[inline]
     pub(crate) fn lengths(&self, first: usize, count: usize) -> &[u32] {
         self.column(Column::Length, first, count)
     }
 
+    #[inline]
     pub(crate) fn scope_slots(&self, first: usize, count: usize) -> &[u32] {
         self.column(Column::ScopeSlot, first, count)
     }
@@ -235,6 +240,7 @@ impl Base {
         self.column(Column::ExpireTime, first, count)
     }
 
+    #[inline]
     pub(crate) fn recency_times(&self, first: usize, count: usize) -> &[i64] {
         self.column(Column::RecencyTime, first, count)
     }
@@ -250,41 +256,6 @@ impl Base {
     /// Whether a later version ended the row before the base was made.
     pub(crate) fn is_closed(&self, row: usize) -> bool {
         self.image[self.layout.flags()..][row] & CLOSED != 0
-    }
-
-    fn has_flag(&self, row: usize, flag: u8) -> bool {
-        self.image[self.layout.flags()..][row] & flag != 0
-    }
-
-    pub(crate) fn is_message(&self, row: usize) -> bool {
-        self.has_flag(row, MESSAGE)
-    }
-
-    /// Whether the row is a version of the message that the row before it is a version of.
-    pub(crate) fn continues(&self, row: usize) -> bool {
-        self.has_flag(row, CONTINUES)
-    }
-
-    /// Whether the row's scope has a session.
-    pub(crate) fn is_in_session(&self, row: usize) -> bool {
-        self.has_flag(row, IN_SESSION)
-    }
-
-    /// Whether there is such a row, and it is a message of a scope.
-    pub(crate) fn has_message(&self, row: RowNumber, slot: u32) -> bool {
-        let row = row as usize;
-        row < self.rows() && self.scope_slots(row, 1)[0] == slot && self.is_message(row)
-    }
-
-    /// The messages of a scope, which follow one another; an empty range behind its rows, or where they would be, if it
-    /// has none.
-    pub(crate) fn messages_of(&self, slot: u32) -> Range<RowNumber> {
-        let slots = self.scope_slots(0, self.rows());
-        let start = slots.partition_point(|&other| other < slot);
-        let of_scope = slots[start..].partition_point(|&other| other == slot);
-        let flags = &self.flags()[start..start + of_scope];
-        let messages = flags.partition_point(|flags| flags & MESSAGE != 0);
-        start as RowNumber..(start + messages) as RowNumber
     }
 
     /// The cold part of a row; an empty one if it is damaged.
@@ -303,12 +274,19 @@ impl Base {
         &self.image[start..end.min(start + size_of::<u128>())]
     }
 
+    /// The header of a row's record and its first sections, unread.
+    pub(crate) fn beginning(&self, row: usize) -> &[u8] {
+        let (start, end) = self.record_bytes(row);
+        &self.image[start..end.min(start + BEGINNING)]
+    }
+
     fn raw_record(&self, row: usize) -> &RecordBytes {
         let (start, end) = self.record_bytes(row);
         RecordBytes::wrap_ref(&self.image[start..end])
     }
 
     /// Where the record of a row lies.
+    #[inline]
     fn record_bytes(&self, row: usize) -> (usize, usize) {
         let ends: &[u64] = self.column(Column::RecordEnd, 0, self.rows());
         let start = row.checked_sub(1).map_or(0, |before| ends[before]);
