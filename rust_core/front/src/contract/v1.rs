@@ -531,7 +531,8 @@ pub struct SignalWeights {
     /// Names: rarity-weighted overlap of entities.
     #[prost(float, optional, tag = "3")]
     pub entity: ::core::option::Option<f32>,
-    /// Agreement of the event time with the times that the query names.
+    /// Agreement of the event time with the times that the query names; for a query that asks when, that the text names a
+    /// time. It takes no part in other queries.
     #[prost(float, optional, tag = "4")]
     pub time: ::core::option::Option<f32>,
     /// The query names the one who spoke. It takes no part unless the query names exactly one of those who speak in the
@@ -904,7 +905,7 @@ pub struct SearchMemoriesRequest {
     /// session they are at most half an hour away from the hit. They take no ranks; only messages have and are neighbours.
     #[prost(int32, tag = "15")]
     pub context_window: i32,
-    /// What "now" is for expressions such as "last week"; the time of the call unless said.
+    /// What "now" is for expressions such as "last week"; the time of the call unless said. Days are those of UTC.
     #[prost(message, optional, tag = "16")]
     pub reference_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Rerank the first hits by the configured reranker; needs `query`. Refused (RERANKER_NOT_CONFIGURED) where there is

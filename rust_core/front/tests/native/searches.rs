@@ -138,8 +138,9 @@ fn what_is_not_known_here_is_relayed() {
         }),
         ("a reranker", |request| request.rerank = true),
         ("too many neighbours", |request| request.context_window = 11),
-        ("another present", |request| {
-            request.reference_time = Some(Timestamp::default());
+        ("a present that is no time", |request| {
+            let nanos = -1;
+            request.reference_time = Some(Timestamp { seconds: 0, nanos });
         }),
     ]);
 }
