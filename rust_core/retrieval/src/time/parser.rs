@@ -74,14 +74,16 @@ impl Phrase {
         self.readings[0].range
     }
 
-    /// Each reading changed; a change that leaves nothing of the first is none.
+    /// Each reading changed. Those of which nothing is left fall away, and the likeliest of the others takes their place;
+    /// None if there is none.
     pub(super) fn map(mut self, change: impl Fn(TimeRange) -> TimeRange) -> Option<Self> {
         for reading in &mut self.readings {
             reading.range = change(reading.range);
         }
         self.readings
             .retain(|reading| reading.range.start_micros < reading.range.end_micros);
-        (!self.readings.is_empty()).then_some(self)
+        self.readings.first_mut()?.likelihood = 1.0;
+        Some(self)
     }
 
     /// Each reading cut to a part of its first day: microseconds from its midnight.

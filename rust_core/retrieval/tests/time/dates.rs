@@ -170,6 +170,7 @@ fn ranges_and_what_lies_beside_a_date() {
         from Monday until Friday | from Monday until Friday | 2023-11-13..2023-11-18
         since 2019 | since 2019 | 2019-01-01..now
         since last May | since last May | 2023-05-01..now
+        we will have been here since May | since May | 2023-05-01..now
         before May 2023 | before May 2023 | ..2023-05-01
         by July 10, 2022 | by July 10, 2022 | ..2022-07-11
         after May 3, 2023 | after May 3, 2023 | 2023-05-04..
