@@ -1,6 +1,9 @@
 //! Queries understood by what the searched partitions hold.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
 
 use super::sources::Sources;
 use super::{Index, Residents};
@@ -14,12 +17,10 @@ impl Index {
     /// The query as a search of partitions takes it: [`Understanding::text`] is what is to be embedded. Those that are not
     /// in memory count as empty.
     pub fn understand<'q>(&self, partitions: &[PartitionKey], query: &'q str) -> Understanding<'q> {
-        let mut views: Vec<Arc<View>> = Vec::with_capacity(partitions.len());
-        for (place, key) in partitions.iter().enumerate() {
-            if !partitions[..place].contains(key) {
-                views.extend(self.view(key));
-            }
-        }
+        let mut seen: HashSet<_, RandomState> = HashSet::default();
+        let is_one = partitions.len() == 1;
+        let distinct = partitions.iter().filter(|key| is_one || seen.insert(*key));
+        let views: Vec<Arc<View>> = distinct.filter_map(|key| self.view(key)).collect();
         understand_in(|| views.iter(), query)
     }
 }
