@@ -11,6 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
+from memory_requests import ANNA, adding, compare, nested, searching
 from memory_scenarios import DIMENSION, add
 from wire import PATHS, Wire, add_scenario, scenario
 
@@ -20,32 +21,8 @@ from mnemic.server.memory_service import MemoryService
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.v1 import query_pb2, resources_pb2
 
-ANNA = resources_pb2.Scope(user_id="anna")
 ABSENT = str(uuid.UUID(int=7))
 Input = pb.MemoryInput
-
-
-def adding(*items: pb.MemoryInput, **fields) -> pb.AddMemoriesRequest:
-    return pb.AddMemoriesRequest(**({"scope": ANNA, "memories": items} | fields))
-
-
-def searching(**fields) -> pb.SearchMemoriesRequest:
-    return pb.SearchMemoriesRequest(**({"scope": ANNA, "query": "tea"} | fields))
-
-
-def compare(field: str = "kind", operator: int = 1, *values: str) -> query_pb2.Filter:
-    return query_pb2.Filter(
-        comparison=query_pb2.Comparison(
-            field=field, operator=operator, values=[resources_pb2.MetadataValue(string_value=value) for value in values]
-        )
-    )
-
-
-def nested(depth: int) -> query_pb2.Filter:
-    node = compare("kind", query_pb2.COMPARISON_OPERATOR_EQUAL, "fact")
-    for _ in range(depth):
-        node = query_pb2.Filter(negation=node)
-    return node
 
 
 NO_VALUE = {"a": resources_pb2.MetadataValue()}

@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from memory_requests import ANNA, adding, nested, searching
 
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import ServerSettings, load_settings
@@ -17,7 +18,6 @@ from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, query_pb2, resou
 from mnemic.v1 import memory_service_pb2 as pb
 
 TIMEOUT = 20.0
-ANNA = resources_pb2.Scope(user_id="anna")
 Input = pb.MemoryInput
 
 
@@ -38,29 +38,6 @@ def engine(tmp_path_factory):
 def server(engine, server_settings):
     with MnemicServer(engine, server_settings) as started:
         yield started
-
-
-def adding(*items: pb.MemoryInput, **fields) -> pb.AddMemoriesRequest:
-    return pb.AddMemoriesRequest(**({"scope": ANNA, "memories": items} | fields))
-
-
-def searching(**fields) -> pb.SearchMemoriesRequest:
-    return pb.SearchMemoriesRequest(**({"scope": ANNA, "query": "tea"} | fields))
-
-
-def compare(field: str = "kind", operator: int = 1, *values: str) -> query_pb2.Filter:
-    return query_pb2.Filter(
-        comparison=query_pb2.Comparison(
-            field=field, operator=operator, values=[resources_pb2.MetadataValue(string_value=value) for value in values]
-        )
-    )
-
-
-def nested(depth: int) -> query_pb2.Filter:
-    node = compare("kind", query_pb2.COMPARISON_OPERATOR_EQUAL, "fact")
-    for _ in range(depth):
-        node = query_pb2.Filter(negation=node)
-    return node
 
 
 def test_a_past_deadline_is_not_begun(memories, refused, add, engine):

@@ -22,7 +22,7 @@ const QUERIES: usize = 64;
 /// Of so many messages one is newer than the base, when some are.
 const TAIL_SHARE: usize = 5;
 
-/// Three weightings: what was the default before there was context, and the default without and with it.
+/// What was the default before there was context; then the default, a signal more each time.
 const WEIGHTINGS: [(&str, [f64; SIGNALS]); 4] = [
     ("meaning and words", [0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]),
     ("and names", [0.2, 0.1, 0.02, 0.0, 0.0, 0.0, 0.0]),
