@@ -11,11 +11,12 @@ from bench.quality.modes import DEFAULT
 from bench.quality.running import ALL, Pace, Summary
 from bench.quality.thresholds import Threshold
 from mnemic.embedding.settings import ProviderName
+from mnemic.engine.profiles import FAST
 
 DEFAULT_MODEL: ProviderName = "minilm"
 FAST_MODEL: ProviderName = "static"
 MEM0 = "mem0ai"
-FAST_PROFILE = "fast"
+FAST_PROFILE = FAST
 
 
 @dataclass
@@ -70,12 +71,8 @@ def _quality(measured: Measured, corpus: str, kind: str, metric: str, goal: floa
 
 def _fast(measured: Measured) -> Sequence[Goal]:
     names = ("the static embedding, LoCoMo recall@10", "the static embedding, p50 µs of a fresh question, in process")
-    # As long as no profile has that name, the default one stands in.
-    mode, note = FAST_PROFILE, "profile fast"
-    summary = measured.summary(locomo.NAME, mode, model=FAST_MODEL)
-    if summary is None:
-        mode, note = DEFAULT.name, "there is no profile `fast` yet: the default one"
-        summary = measured.summary(locomo.NAME, mode, model=FAST_MODEL)
+    note = "profile fast"
+    summary = measured.summary(locomo.NAME, FAST_PROFILE, model=FAST_MODEL)
     pace = next((p for p in measured.paces if (p.corpus, p.model) == (locomo.NAME, FAST_MODEL)), None)
     if summary is None or pace is None:
         return [_unmeasured(name, goal, "not run") for name, goal in zip(names, ("≥ 0.82", "≤ 150"), strict=True)]

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.quality.corpora import Conversation, Question
 from bench.quality.remembering import Found, Remembered
-from mnemic.engine.profiles import PROFILES
-from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K
+from mnemic.engine.profiles import BALANCED, PROFILES
+from mnemic.model.search import DEFAULT_TOP_K
 
 # Deep enough for the largest cut of the metrics.
 TOP = 50
@@ -50,7 +50,8 @@ class Mode:
         return ten.followed_by(many)
 
 
-DEFAULT = Mode(DEFAULT_PROFILE, "profile")
+# Named, so that it is the same with every model.
+DEFAULT = Mode(BALANCED, "profile", {"profile": BALANCED})
 WORDS = "words alone"
 MEANING = "meaning alone"
 RRF = f"RRF k={RRF_K} of the two"
@@ -60,11 +61,13 @@ def modes_of(signals: Sequence[str], *, ablations: bool = True) -> list[Mode]:
     """The default profile first, then the other profiles, single signals, their RRF, and the default's ablations."""
     # A profile of one signal is that signal alone, which has a row.
     several = [
-        name for name, weights in PROFILES.items() if sum(bool(getattr(weights, signal)) for signal in signals) > 1
+        name
+        for name, profile in PROFILES.items()
+        if sum(bool(getattr(profile.weights, signal)) for signal in signals) > 1
     ]
     modes = [DEFAULT]
-    modes += [Mode(name, "profile", {"profile": name}) for name in several if name != DEFAULT_PROFILE]
-    words, meaning = ({"weights": only(signal, signals)} for signal in ("lexical", "vector"))
+    modes += [Mode(name, "profile", {"profile": name}) for name in several if name != BALANCED]
+    words, meaning = ({"profile": BALANCED, "weights": only(signal, signals)} for signal in ("lexical", "vector"))
     modes += [
         Mode(WORDS, "alone", words),
         Mode(MEANING, "alone", meaning),
@@ -79,10 +82,10 @@ def only(signal: str, signals: Sequence[str]) -> dict[str, float]:
 
 
 def _ablations(signals: Sequence[str]) -> Iterator[Mode]:
-    profile = PROFILES[DEFAULT_PROFILE]
+    weights = PROFILES[BALANCED].weights
     for name in signals:
-        if getattr(profile, name):
-            yield Mode(f"{DEFAULT_PROFILE} without {name}", "ablation", {"weights": {name: 0.0}})
+        if getattr(weights, name):
+            yield Mode(f"{BALANCED} without {name}", "ablation", {"profile": BALANCED, "weights": {name: 0.0}})
 
 
 def _reciprocal_ranks(lists: Sequence[Found]) -> Found:

@@ -31,8 +31,7 @@ from bench.quality.modes import Mode
 from bench.quality.opening import add_corpus_arguments, load_corpora, opened, remembered_in
 from bench.quality.remembering import Remembered, signals_of
 from bench.quality.running import ALL
-from mnemic.engine.profiles import PROFILES
-from mnemic.model.search import DEFAULT_PROFILE
+from mnemic.engine.profiles import BALANCED, FAST, PROFILES
 
 GRID = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 ROUNDS = 4
@@ -148,28 +147,29 @@ def leave_one_out(fitting: Fitting, among: NDArray[np.bool_]) -> dict[str, NDArr
 def main() -> None:
     arguments = _arguments()
     begin = time.perf_counter()
+    profile = FAST if arguments.model == "static" else BALANCED
     if arguments.table:
-        tune(FeatureTable.load(arguments.table), ())
+        tune(FeatureTable.load(arguments.table), (), profile)
     else:
         corpora, model = load_corpora(arguments, console.print), arguments.model
         with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as temporary, opened(Path(temporary), model) as memory:
             remembered = list(remembered_in(memory, model, corpora))
-            tune(collect(remembered), remembered)
+            tune(collect(remembered), remembered, profile)
     console.print(f"{time.perf_counter() - begin:.0f} s in all", style="dim")
 
 
-def tune(table: FeatureTable, all_remembered: Sequence[Remembered]) -> None:
+def tune(table: FeatureTable, all_remembered: Sequence[Remembered], profile: str) -> None:
     """Prints and writes everything; weights that were found are then asked with, where there is whom to ask."""
     table = table.pooled(POOL)
     corpora = [str(name) for name in np.unique(table.corpora)]
     everything = np.ones(len(table.wanted), bool)
     of = {name: table.corpora == name for name in corpora}
-    profile = PROFILES[DEFAULT_PROFILE]
-    current = {str(signal): float(getattr(profile, str(signal), None) or 0.0) for signal in table.signals}
+    weights = PROFILES[profile].weights
+    current = {str(signal): float(getattr(weights, str(signal), None) or 0.0) for signal in table.signals}
     fitting = Fitting(table, {signal: weight or BEGIN for signal, weight in current.items()})
     outcome = Outcome()
     for name in corpora:
-        outcome.add(f"the profile {DEFAULT_PROFILE}", name, fitting.judge(current, of[name]))
+        outcome.add(f"the profile {profile}", name, fitting.judge(current, of[name]))
     _within_and_across(fitting, of, outcome)
     left_out = _on_all(fitting, everything, of, outcome) if len(corpora) > 1 else leave_one_out(fitting, everything)
     weights = fitting.fit(everything)

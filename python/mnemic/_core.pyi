@@ -278,7 +278,7 @@ class NativeAnswers:
         cls,
         index: Index,
         *,
-        profiles: Mapping[str, Sequence[float]],
+        profiles: Mapping[str, tuple[Sequence[float], int]],
         default_profile: str,
         default_top_k: int,
         most_top_k: int,
@@ -292,7 +292,8 @@ class NativeAnswers:
 
         Args:
             index: Where; it is shared, not copied.
-            profiles: The weights of all signals in the order of the contract's fields, by the profile's name.
+            profiles: By name the weights of all signals in the order of the contract's fields, and `candidates` of
+                `Index.search`.
             default_profile: The profile of a search that names none.
             default_top_k: How many hits a search gives that says nothing.
             most_top_k: How many it may ask for.
@@ -542,6 +543,7 @@ class Index:
         include_superseded: bool,
         top_k: int,
         weights: Weights,
+        candidates: int = 50,
         min_score: float,
         explain: bool,
         context_window: int = 0,
@@ -563,6 +565,8 @@ class Index:
             include_superseded: Also versions that have ended by supersession.
             top_k: How many hits at most, 1 to 1,000.
             weights: How much each signal counts.
+            candidates: How many candidates each retriever gives at least, 1 to 4,000; four for each hit if that is
+                more.
             min_score: Hits below are left out.
             explain: Whether to keep the parts of each score.
             context_window: How many messages before and after each hit come with it, 0 to 10 on each side.

@@ -194,6 +194,8 @@ def searches_at_their_bounds(wire):
         {"profile": "lexical"},
         {"profile": "semantic"},
         {"profile": "balanced"},
+        {"profile": "fast"},
+        {"profile": "precise"},
         {"include_superseded": True},
         {"as_of": Timestamp(seconds=1)},
         {"as_of": Timestamp(seconds=4_000_000_000)},

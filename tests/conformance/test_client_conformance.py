@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
+import result_scenarios  # noqa: F401 (registers its scenarios)
 from client_scenarios import CLIENT_SCENARIOS, NOT_OF_A_HIT
 from deployments import KINDS, REFERENCE, Kind
 from recorded import Recorded, collected

@@ -129,7 +129,7 @@ def requests(draw) -> pb.SearchMemoriesRequest:
         filter=draw(st.none() | filters),
         as_of=draw(st.none() | st.none() | times.map(lambda micros: {"seconds": micros // SECOND})),
         top_k=draw(st.sampled_from([None, 1, 3, 1000])),
-        profile=draw(st.sampled_from(["", "balanced", "semantic", "lexical"])),
+        profile=draw(st.sampled_from(["", "balanced", "fast", "precise", "semantic", "lexical"])),
         weights=draw(weights),
         min_score=draw(st.sampled_from([None, 0.0, 0.4, 1.0])),
         explain=draw(st.booleans()),

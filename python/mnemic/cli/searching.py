@@ -25,7 +25,7 @@ from mnemic.cli.terminal import (
     who_text,
 )
 from mnemic.cli.values import parse_time
-from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchHit, SearchRequest, SearchResult, SignalWeights
+from mnemic.model.search import DEFAULT_TOP_K, SearchHit, SearchRequest, SearchResult, SignalWeights
 
 # Signals in the order in which they are shown; a signal that gave no hit anything is left out of the table.
 _SIGNALS = ("vector", "lexical", "entity", "time", "actor", "recency", "context", "rerank")
@@ -44,8 +44,13 @@ def search(
         str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")
     ] = None,
     profile: Annotated[
-        str, typer.Option("--profile", help="A named set of weights: balanced, semantic or lexical.")
-    ] = DEFAULT_PROFILE,
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="A named set of weights: balanced, fast, precise, semantic or lexical; unset: the node's default.",
+        ),
+    ] = "",
     weight: Annotated[
         list[str] | None,
         typer.Option("--weight", "-w", metavar="SIGNAL=N", help="One weight over the profile's; repeat it for more."),

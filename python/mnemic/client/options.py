@@ -102,7 +102,8 @@ class SearchOptions(SelectOptions, total=False):
         limit: Mem0's older name for `top_k`.
         min_score: Hits below this are left out, 0 to 1; 0 unless said.
         threshold: Mem0's name for `min_score`.
-        profile: A named set of weights: `balanced` (default), `semantic`, `lexical`.
+        profile: A named set of weights: `balanced`, `fast`, `precise`, `semantic`, `lexical`; unless given, the node's
+            default: `fast` with the static embedding model, else `balanced`.
         weights: Single weights by signal, over the profile's.
         min_revision: Wait until the node has reached this revision of a write.
         reference_time: What "now" is for expressions such as "last week"; the time of the call unless said.

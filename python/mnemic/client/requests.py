@@ -25,7 +25,9 @@ from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import MemoryInput, TimePrecision
 from mnemic.model.requests import ListRequest, MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
-from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchRequest, SignalWeights
+from mnemic.model.search import DEFAULT_TOP_K, NO_WEIGHTS, SearchRequest, SignalWeights
+
+_SCOPE_IDS = tuple(field.name for field in fields(Scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,10 @@ def scope_of(
     """
     session_id = _either(session_id, run_id, "session_id", "run_id")
     scope = Scope(user_id, agent_id, session_id, app_id)
-    for field in fields(scope):
-        value = getattr(scope, field.name)
+    for name in _SCOPE_IDS:
+        value = getattr(scope, name)
         if value is not None:
-            as_text(value, f"scope.{field.name}")
+            as_text(value, f"scope.{name}")
     return scope
 
 
@@ -154,7 +156,7 @@ def search_request(
     limit: int | None = None,
     min_score: float | None = None,
     threshold: float | None = None,
-    profile: str = DEFAULT_PROFILE,
+    profile: str = "",
     weights: SignalWeights | Mapping[str, float] | None = None,
     min_revision: int = 0,
     reference_time: FriendlyTime | None = None,
@@ -183,13 +185,15 @@ def search_request(
 
 
 def _weights(weights: SignalWeights | Mapping[str, float] | None) -> SignalWeights:
+    if not weights:
+        return NO_WEIGHTS
     if isinstance(weights, SignalWeights):
         return weights
     names = [field.name for field in fields(SignalWeights)]
-    for name in weights or {}:
+    for name in weights:
         if name not in names:
             raise invalid_field(f"weights.{name}", f"is no signal; there are {', '.join(names)}")
-    return SignalWeights(**(weights or {}))
+    return SignalWeights(**weights)
 
 
 def search_item_request(item: FriendlySearch, field: str) -> SearchRequest:

@@ -20,6 +20,7 @@ from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
+from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
@@ -89,7 +90,8 @@ class Engine:
         self._writer = Writer(store, self._index, embedder, settings.limits)
         self._reader = Reader(store, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
-        self._searcher = Searcher(store, self._index, embedder, self._reranking, settings.limits)
+        profiles = Profiles(default_profile(settings))
+        self._searcher = Searcher(store, self._index, embedder, self._reranking, profiles, settings.limits)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._stopping = threading.Event()
@@ -292,7 +294,7 @@ class Engine:
         Args:
             embedder: Of the engine's model, for searches by text.
         """
-        return native_answers(self._index.core, self.settings.limits, embedder)
+        return native_answers(self._index.core, self.settings, embedder)
 
     def open_native(self) -> Native:
         """What a front of this engine answers with; its caller closes it, before the engine."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnemic import _core
-from mnemic.engine.profiles import PROFILES
-from mnemic.engine.settings import Limits
+from mnemic.engine.profiles import PROFILES, default_profile
+from mnemic.engine.settings import Settings
 from mnemic.engine.validation import MAX_ID_BYTES
-from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, MAX_TOP_K, SIGNALS, SignalWeights
+from mnemic.model.search import DEFAULT_TOP_K, MAX_TOP_K, SIGNALS, SignalWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,20 @@ class Native:
 
 
 def native_answers(
-    index: _core.Index, limits: Limits, embedder: _core.QueryEmbedder | None = None
+    index: _core.Index, settings: Settings, embedder: _core.QueryEmbedder | None = None
 ) -> _core.NativeAnswers:
     """Answers searches and reads from an index that `LiveIndex` keeps, as this engine would answer them.
 
     Args:
         index: The index.
-        limits: What the engine accepts.
+        settings: The engine's.
         embedder: Where the vectors of texts come from; without one, only searches that need none are answered.
     """
+    limits = settings.limits
     return _core.NativeAnswers(
         index,
-        profiles={name: _in_order(weights) for name, weights in PROFILES.items()},
-        default_profile=DEFAULT_PROFILE,
+        profiles={name: (_in_order(profile.weights), profile.candidates) for name, profile in PROFILES.items()},
+        default_profile=default_profile(settings),
         default_top_k=DEFAULT_TOP_K,
         most_top_k=MAX_TOP_K,
         query_bytes=limits.query_bytes,

@@ -1,52 +1,107 @@
-"""Named sets of signal weights."""
+"""Named ways to weigh a search."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mnemic import _core
+from mnemic.engine.settings import Settings
 from mnemic.model.errors import invalid_field
-from mnemic.model.search import DEFAULT_PROFILE, SIGNALS, SearchRequest, SignalWeights
+from mnemic.model.search import NO_WEIGHTS, SIGNALS, SearchRequest, SignalWeights
 
+BALANCED = "balanced"
+FAST = "fast"
+# The embedding provider whose vectors `fast` was tuned with.
+_FAST_PROVIDER = "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a name stands for.
+
+    Attributes:
+        weights: Of every signal.
+        candidates: How many candidates each retriever gives at least; four for each hit asked for if that is more.
+    """
+
+    weights: SignalWeights
+    candidates: int = 50
+
+
+# They were measured on conversations (docs/retrieval.md): what was said around a message counts more than the message
+# alone, a date that the query names more than who spoke, and names hardly more than a tie. Recency is off unless a
+# caller asks for it.
+_BALANCED = SignalWeights(vector=0.2, lexical=0.1, entity=0.02, time=0.3, actor=0.15, recency=0.0, context=0.4)
 _NONE = SignalWeights(**dict.fromkeys(SIGNALS, 0.0))
 
-# The default was measured on conversations (docs/retrieval.md): what was said around a message counts more than
-# the message alone, a date that the query names more than who spoke, and names hardly more than a tie. Recency is off
-# unless a caller asks for it.
-PROFILES: dict[str, SignalWeights] = {
-    DEFAULT_PROFILE: SignalWeights(
-        vector=0.2, lexical=0.1, entity=0.02, time=0.3, actor=0.15, recency=0.0, context=0.4
+PROFILES: dict[str, Profile] = {
+    BALANCED: Profile(_BALANCED),
+    # The static model's vectors say more about a stretch of conversation than about a single message.
+    FAST: Profile(
+        SignalWeights(vector=0.02, lexical=0.15, entity=0.04, time=0.3, actor=0.22, recency=0.0, context=0.3),
+        candidates=40,
     ),
-    "semantic": replace(_NONE, vector=1.0),
-    "lexical": replace(_NONE, lexical=1.0),
+    "precise": Profile(_BALANCED, candidates=80),
+    "semantic": Profile(replace(_NONE, vector=1.0)),
+    "lexical": Profile(replace(_NONE, lexical=1.0)),
 }
 
 
-def resolve_weights(request: SearchRequest) -> _core.Weights:
-    """The profile's weights with the request's own over them.
+def default_profile(settings: Settings) -> str:
+    """The profile of searches that name none: that of the settings, else the one that suits the embedding model."""
+    if settings.search.profile is not None:
+        return settings.search.profile
+    return FAST if settings.embedding.provider == _FAST_PROVIDER else BALANCED
 
-    Raises:
-        MnemicError: INVALID_FIELD for an unknown profile, a weight outside 0 to 1 or weights that are all 0.
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """A profile with a request's own weights over it.
+
+    Attributes:
+        weights: As the core takes them.
+        candidates: See `Profile`.
+        wants_vector: Whether an embedding of the query would count.
     """
-    profile = PROFILES.get(request.profile or DEFAULT_PROFILE)
-    if profile is None:
-        raise invalid_field("profile", f"{request.profile[:64]!r} is unknown; there are {', '.join(sorted(PROFILES))}")
-    weights = {name: _weight(request, profile, name) for name in SIGNALS}
+
+    weights: _core.Weights
+    candidates: int
+    wants_vector: bool
+
+
+class Profiles:
+    """The profiles of a node."""
+
+    def __init__(self, default: str) -> None:
+        self._default = default
+        # Most searches bring no weights of their own.
+        self._plain = {name: _weighing(profile, NO_WEIGHTS) for name, profile in PROFILES.items()}
+
+    def weighing(self, request: SearchRequest) -> Weighing:
+        """The profile's weights with the request's own over them.
+
+        Raises:
+            MnemicError: INVALID_FIELD for an unknown profile, a weight outside 0 to 1 or weights that are all 0.
+        """
+        name = request.profile or self._default
+        plain = self._plain.get(name) if isinstance(name, str) else None
+        if plain is None:
+            shown = name[:64] if isinstance(name, str) else name
+            raise invalid_field("profile", f"{shown!r} is unknown; there are {', '.join(sorted(PROFILES))}")
+        return plain if request.weights == NO_WEIGHTS else _weighing(PROFILES[name], request.weights)
+
+
+def _weighing(profile: Profile, own: SignalWeights) -> Weighing:
+    weights = {name: _weight(profile.weights, own, name) for name in SIGNALS}
     if not any(weights.values()):
         raise invalid_field("weights", "are all 0; give at least one of vector, lexical and entity a weight")
-    return _core.Weights(**weights)
+    return Weighing(_core.Weights(**weights), profile.candidates, wants_vector=bool(weights["vector"]))
 
 
-def _weight(request: SearchRequest, profile: SignalWeights, name: str) -> float:
-    own: float | None = getattr(request.weights, name)
-    value = own if own is not None else getattr(profile, name)
+def _weight(profile: SignalWeights, own: SignalWeights, name: str) -> float:
+    value = getattr(own, name)
+    if value is None:
+        value = getattr(profile, name)
     if not 0.0 <= value <= 1.0:
         raise invalid_field(f"weights.{name}", f"is {value}; it must lie between 0 and 1")
     return float(value)
-
-
-def wants_vector(request: SearchRequest) -> bool:
-    """Whether the search would use an embedding of its query."""
-    own = request.weights.vector
-    weight = own if own is not None else PROFILES[request.profile or DEFAULT_PROFILE].vector
-    return bool(weight)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mnemic import _core
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
-from mnemic.engine.profiles import resolve_weights, wants_vector
+from mnemic.engine.profiles import Profiles
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION, is_implied, narrowed, restriction_filter
 from mnemic.engine.settings import Limits
@@ -26,12 +26,19 @@ class Searcher:
     """Answers searches from the live index."""
 
     def __init__(
-        self, store: Store, index: LiveIndex, embedder: Embedder, reranking: Reranking, limits: Limits
+        self,
+        store: Store,
+        index: LiveIndex,
+        embedder: Embedder,
+        reranking: Reranking,
+        profiles: Profiles,
+        limits: Limits,
     ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
         self._reranking = reranking
+        self._profiles = profiles
         self._limits = limits
 
     def search(
@@ -55,7 +62,7 @@ class Searcher:
         begin = time.perf_counter_ns()
         check_search(request, self._limits)
         self._reranking.check(request)
-        weights = resolve_weights(request)
+        weighing = self._profiles.weighing(request)
         compiled = None if request.filter is None else compile_filter(request.filter)
         scope = narrowed(request.scope, request.match, within)
         if scope is not None and not is_implied(scope, request.match, within):
@@ -71,7 +78,7 @@ class Searcher:
             return _nothing(self._index.revision, (prepared - begin) // 1000)
         partitions = self.partitions(tenant, scope, request.match)
         vector_skipped, loading = False, 0
-        if vector is None and request.query.strip() and wants_vector(request):
+        if vector is None and request.query.strip() and weighing.wants_vector:
             text, loading = self._index.text_to_embed(partitions, request.query, deadline)
             vector = self._embed_query(text, deadline)
             vector_skipped = vector is None
@@ -93,7 +100,8 @@ class Searcher:
                 as_of_micros=request.as_of_micros,
                 include_superseded=request.include_superseded,
                 top_k=self._reranking.depth(request),
-                weights=weights,
+                weights=weighing.weights,
+                candidates=weighing.candidates,
                 min_score=request.min_score,
                 explain=request.explain,
                 context_window=request.context_window,
@@ -103,7 +111,7 @@ class Searcher:
             outcome, reloading = self._index.search(partitions, deadline, run)
         except _core.CoreError as error:
             raise from_core_error(error) from error
-        hits: Sequence[SearchHit] = [_hit(found, explain=request.explain) for found in outcome.hits]
+        hits: Sequence[SearchHit] = [_hit(found, request) for found in outcome.hits]
         searched = time.perf_counter_ns()
         rerank_skipped = False
         if request.rerank:
@@ -197,19 +205,18 @@ def from_core_error(error: _core.CoreError) -> MnemicError:
     return MnemicError(Reason(reason), words, metadata={"field": field} if field else {}, violations=violations)
 
 
-def _hit(found: _core.Hit, *, explain: bool) -> SearchHit:
+def _hit(found: _core.Hit, request: SearchRequest) -> SearchHit:
+    # What was not asked for is not there; most searches ask for neither, and looking takes longer than they have.
     parts = {}
-    if explain:
+    before: tuple[ContextMessage, ...] = ()
+    after: tuple[ContextMessage, ...] = ()
+    if request.explain:
         parts = {
             name: SignalScore(part.raw, part.normalized, part.weight, part.rank) for name, part in found.parts.items()
         }
-    return SearchHit(
-        memory=found.memory(),
-        score=found.score,
-        score_parts=parts,
-        before=_context_messages(found.before),
-        after=_context_messages(found.after),
-    )
+    if request.context_window:
+        before, after = _context_messages(found.before), _context_messages(found.after)
+    return SearchHit(memory=found.memory(), score=found.score, score_parts=parts, before=before, after=after)
 
 
 def _context_messages(found: Sequence[tuple[str, str, int, str, int | None]]) -> tuple[ContextMessage, ...]:

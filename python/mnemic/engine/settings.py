@@ -76,6 +76,14 @@ class Limits(_Section):
         return shutil.disk_usage(directory).total // 10
 
 
+class SearchSettings(_Section):
+    """How searches are answered that do not say."""
+
+    profile: Literal["balanced", "fast", "precise", "semantic", "lexical"] | None = Field(
+        None, description="of searches that name none; unset: fast with the static embedding, else balanced"
+    )
+
+
 class ServerSettings(_Section):
     """Where and how the server listens."""
 
@@ -193,6 +201,7 @@ class Settings(BaseSettings):
     data_directory: Path = Field(default_factory=default_data_directory, description="where memories are kept")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     reranking: RerankingSettings = Field(default_factory=RerankingSettings)
+    search: SearchSettings = Field(default_factory=SearchSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

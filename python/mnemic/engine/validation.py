@@ -66,7 +66,8 @@ def _check_id(field: str, value: str) -> None:
     _check_size(field, value, MAX_ID_BYTES)
     if value != value.strip():
         raise invalid_field(field, "begins or ends with white space; strip it")
-    if any(unicodedata.category(character) == "Cc" for character in value):
+    # What is printable holds none; the converse is not so.
+    if not value.isprintable() and any(unicodedata.category(character) == "Cc" for character in value):
         raise invalid_field(field, "holds a control character; use printable ones")
 
 

@@ -13,7 +13,6 @@ from mnemic.model.scope import Scope, ScopeMatch
 DEFAULT_TOP_K = 10
 MAX_TOP_K = 1000
 MAX_CONTEXT_WINDOW = 10
-DEFAULT_PROFILE = "balanced"
 # In the order of the fields of `mnemic.v1.SignalWeights`.
 SIGNALS = ("vector", "lexical", "entity", "time", "actor", "recency", "context")
 
@@ -31,9 +30,16 @@ class SignalWeights:
     context: float | None = None
 
 
+# A request's own weights, where it has none.
+NO_WEIGHTS = SignalWeights()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One search; the fields of `mnemic.v1.SearchMemoriesRequest`, times in microseconds."""
+    """One search; the fields of `mnemic.v1.SearchMemoriesRequest`, times in microseconds.
+
+    An empty `profile` is the node's default.
+    """
 
     scope: Scope
     match: ScopeMatch = ScopeMatch.VISIBLE
@@ -43,8 +49,8 @@ class SearchRequest:
     as_of_micros: int | None = None
     reference_time_micros: int | None = None
     top_k: int = DEFAULT_TOP_K
-    profile: str = DEFAULT_PROFILE
-    weights: SignalWeights = field(default_factory=SignalWeights)
+    profile: str = ""
+    weights: SignalWeights = NO_WEIGHTS
     min_score: float = 0.0
     min_revision: int = 0
     explain: bool = False

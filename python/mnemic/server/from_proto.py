@@ -18,7 +18,7 @@ from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Fil
 from mnemic.model.memory import MemoryInput, MemoryKind, Role, TimePrecision, TrustLevel
 from mnemic.model.requests import AddMode, ListRequest, WaitFor
 from mnemic.model.scope import ScopeMatch
-from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchRequest, SignalWeights
+from mnemic.model.search import DEFAULT_TOP_K, SearchRequest, SignalWeights
 from mnemic.server.masks import read_mask
 from mnemic.v1 import memory_service_pb2, query_pb2
 from mnemic.wire.values import (
@@ -179,7 +179,7 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
             micros(request.reference_time, "reference_time") if request.HasField("reference_time") else None
         ),
         top_k=request.top_k if request.HasField("top_k") else DEFAULT_TOP_K,
-        profile=request.profile or DEFAULT_PROFILE,
+        profile=request.profile,
         weights=_weights(request.weights) if request.HasField("weights") else _NO_WEIGHTS,
         min_score=request.min_score if request.HasField("min_score") else 0.0,
         min_revision=request.min_revision,

@@ -523,7 +523,9 @@ class SearchMemoriesRequest(_message.Message):
     top_k: _builtins.int
     """How many hits at most, 1 to 1,000; 10 when absent. Zero is refused."""
     profile: _builtins.str
-    """A named set of weights; `balanced` when empty."""
+    """A named way to weigh: `balanced`, `fast`, `precise`, `semantic` or `lexical`. When empty the node's default: what its
+    setting `search.profile` says, else `fast` with the static embedding model and `balanced` with every other.
+    """
     min_score: _builtins.float
     """Hits below this score are left out, 0 to 1. With `rerank` it is the score before reranking that counts."""
     min_revision: _builtins.int

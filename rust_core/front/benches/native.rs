@@ -8,8 +8,9 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mnemic_access::Authenticator;
 use mnemic_front::answers::{Answer, Answers, Method};
 use mnemic_front::contract::{GetMemoryRequest, Scope, SearchMemoriesRequest};
-use mnemic_front::native::{NativeAnswers, Settings};
+use mnemic_front::native::{NativeAnswers, Profile, Settings};
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::partition::{
     Memory, PartitionKey, Row, ScopeIds, ScopeMatch, format_memory_id,
 };
@@ -76,7 +77,14 @@ fn filled(chance: &mut Chance) -> Arc<Index> {
 
 fn answers(index: &Arc<Index>) -> NativeAnswers {
     let settings = Settings {
-        profiles: [("balanced".to_owned(), WEIGHTS)].into(),
+        profiles: [(
+            "balanced".to_owned(),
+            Profile {
+                weights: WEIGHTS,
+                candidates: DEFAULT_CANDIDATES,
+            },
+        )]
+        .into(),
         default_profile: "balanced".to_owned(),
         default_top_k: 10,
         most_top_k: 1000,
@@ -115,6 +123,7 @@ fn native(criterion: &mut Criterion) {
         weights: Weights::new(WEIGHTS).expect("valid weights"),
         min_score: 0.0,
         explain: false,
+        candidates: DEFAULT_CANDIDATES,
         context_window: 0,
     };
     criterion.bench_function("search of the index, 10k rows", |bencher| {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::vector::plan::GraphUse;
@@ -262,7 +263,7 @@ impl Index {
     /// Searches partitions of one tenant; those that are not in memory count as empty.
     #[pyo3(signature = (
         partitions, scope, r#match, *, text, vector, filter, now_micros, reference_micros = None, as_of_micros,
-        include_superseded, top_k, weights, min_score, explain, context_window = 0
+        include_superseded, top_k, weights, candidates = DEFAULT_CANDIDATES, min_score, explain, context_window = 0
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -287,6 +288,7 @@ impl Index {
         include_superseded: bool,
         top_k: usize,
         weights: &Bound<'_, Weights>,
+        candidates: usize,
         min_score: f64,
         explain: bool,
         context_window: usize,
@@ -306,6 +308,7 @@ impl Index {
             include_superseded,
             top_k,
             weights: weights.get().0,
+            candidates,
             min_score,
             explain,
             context_window,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mnemic_front::answers::{Framed, Method};
-use mnemic_front::native::{self, Settings};
+use mnemic_front::native::{self, Profile, Settings};
 use mnemic_retrieval::fusion::SIGNALS;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -32,7 +32,7 @@ impl NativeAnswers {
     )]
     fn new(
         index: &Bound<'_, Index>,
-        profiles: HashMap<String, [f64; SIGNALS]>,
+        profiles: HashMap<String, ([f64; SIGNALS], usize)>,
         default_profile: String,
         default_top_k: usize,
         most_top_k: usize,
@@ -42,8 +42,15 @@ impl NativeAnswers {
         ids_per_batch: usize,
         embedder: Option<&Bound<'_, QueryEmbedder>>,
     ) -> Self {
+        let profile = |(weights, candidates)| Profile {
+            weights,
+            candidates,
+        };
+        let profiles = profiles.into_iter();
         let settings = Settings {
-            profiles,
+            profiles: profiles
+                .map(|(name, values)| (name, profile(values)))
+                .collect(),
             default_profile,
             default_top_k,
             most_top_k,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use conversations::{Numbers, turns};
 use criterion::{Criterion, criterion_group, criterion_main};
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Index, Memory, PartitionKey, Row, ScopeIds, ScopeMatch, SearchRequest};
 
@@ -136,6 +137,7 @@ fn searches(criterion: &mut Criterion) {
                         weights: Weights::new(weights).expect("valid weights"),
                         min_score: 0.0,
                         explain: false,
+                        candidates: DEFAULT_CANDIDATES,
                         context_window: 0,
                     };
                     black_box(index.search(&request).expect("a valid request").hits.len())

@@ -8,6 +8,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use mnemic_retrieval::filter::Filter;
 use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::partition::MetadataValue;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Index, Memory, PartitionKey, Row, ScopeIds, ScopeMatch, SearchRequest};
@@ -148,6 +149,7 @@ impl Case<'_> {
             weights: Weights::new([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
             min_score: 0.0,
             explain: false,
+            candidates: DEFAULT_CANDIDATES,
             context_window: 0,
         };
         let outcome = self.index.search(&request);

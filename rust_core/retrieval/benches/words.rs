@@ -10,6 +10,7 @@ use std::time::Duration;
 use conversations::{Numbers, turns};
 use criterion::{Criterion, criterion_group, criterion_main};
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::text::QueryTerms;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{
@@ -194,6 +195,7 @@ fn measure_queries(
                 weights: Weights::new(weights).expect("valid weights"),
                 min_score: 0.0,
                 explain: false,
+                candidates: DEFAULT_CANDIDATES,
                 context_window: 0,
             };
             black_box(index.search(&request).expect("a valid request").hits.len())

@@ -878,7 +878,8 @@ pub struct SearchMemoriesRequest {
     /// How many hits at most, 1 to 1,000; 10 when absent. Zero is refused.
     #[prost(int32, optional, tag = "7")]
     pub top_k: ::core::option::Option<i32>,
-    /// A named set of weights; `balanced` when empty.
+    /// A named way to weigh: `balanced`, `fast`, `precise`, `semantic` or `lexical`. When empty the node's default: what its
+    /// setting `search.profile` says, else `fast` with the static embedding model and `balanced` with every other.
     #[prost(string, tag = "8")]
     pub profile: ::prost::alloc::string::String,
     /// Overrides single weights of the profile.

@@ -30,7 +30,7 @@ use directory::Directory;
 use search::Searches;
 use wire::Writer;
 
-pub use settings::Settings;
+pub use settings::{Profile, Settings};
 
 /// Answers from an index that Python keeps.
 pub struct NativeAnswers(Arc<Shared>);

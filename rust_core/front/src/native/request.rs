@@ -9,7 +9,7 @@ use mnemic_retrieval::index::{MAX_CONTEXT_WINDOW, Residents};
 use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
-use super::settings::Settings;
+use super::settings::{Profile, Settings};
 use super::vectors::unit;
 use super::{checks, filters};
 use crate::contract::{SearchMemoriesRequest, SignalWeights};
@@ -34,6 +34,7 @@ pub(super) struct Search {
     weights: Weights,
     min_score: f64,
     explain: bool,
+    candidates: usize,
     context_window: usize,
 }
 
@@ -111,7 +112,8 @@ impl Search {
         if context_window > MAX_CONTEXT_WINDOW {
             return None;
         }
-        let weights = weights(&message.profile, message.weights.as_ref(), settings)?;
+        let profile = settings.profile(&message.profile)?;
+        let weights = weights(profile, message.weights.as_ref());
         let query = message.query;
         if query.len() > settings.query_bytes || query.contains('\0') {
             return None;
@@ -138,6 +140,7 @@ impl Search {
             weights: Weights::new(weights).ok()?,
             min_score,
             explain: message.explain,
+            candidates: profile.candidates,
             context_window,
         })
     }
@@ -162,6 +165,7 @@ impl Search {
             weights: self.weights,
             min_score: self.min_score,
             explain: self.explain,
+            candidates: self.candidates,
             context_window: self.context_window,
         }
     }
@@ -213,14 +217,10 @@ fn partitions(
 }
 
 /// The profile's weights with the request's own over them, in the order of the core's signals.
-fn weights(
-    profile: &str,
-    own: Option<&SignalWeights>,
-    settings: &Settings,
-) -> Option<[f64; SIGNALS]> {
-    let profile = *settings.profile(profile)?;
+fn weights(profile: &Profile, own: Option<&SignalWeights>) -> [f64; SIGNALS] {
+    let mut weights = profile.weights;
     let Some(own) = own else {
-        return Some(profile);
+        return weights;
     };
     let own = [
         own.vector,
@@ -231,11 +231,10 @@ fn weights(
         own.recency,
         own.context,
     ];
-    let mut weights = profile;
     for (weight, own) in weights.iter_mut().zip(own) {
         *weight = own.map_or(*weight, f64::from);
     }
-    Some(weights)
+    weights
 }
 
 fn vector(

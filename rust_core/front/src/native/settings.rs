@@ -7,8 +7,8 @@ use mnemic_retrieval::fusion::SIGNALS;
 /// What the native answers have to know of Python's rules.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The weights of each profile, in the order of [`mnemic_retrieval::fusion::SIGNAL_NAMES`].
-    pub profiles: HashMap<String, [f64; SIGNALS]>,
+    /// The profiles by name.
+    pub profiles: HashMap<String, Profile>,
     /// The profile of a search that names none.
     pub default_profile: String,
     /// How many hits a search gives that says nothing.
@@ -25,9 +25,18 @@ pub struct Settings {
     pub ids_per_batch: usize,
 }
 
+/// How searches weigh and how far they look.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// In the order of [`mnemic_retrieval::fusion::SIGNAL_NAMES`].
+    pub weights: [f64; SIGNALS],
+    /// See [`mnemic_retrieval::SearchRequest::candidates`].
+    pub candidates: usize,
+}
+
 impl Settings {
-    /// The weights of a profile, of the default one if the name is empty.
-    pub(super) fn profile(&self, name: &str) -> Option<&[f64; SIGNALS]> {
+    /// The profile of a name, the default one if it is empty.
+    pub(super) fn profile(&self, name: &str) -> Option<&Profile> {
         let name = if name.is_empty() {
             &self.default_profile
         } else {

@@ -6,8 +6,9 @@ use mnemic_access::{ApiKey, Authenticator, Principal, Restriction, Role, Rules, 
 use mnemic_embedding::QueryEmbedder;
 use mnemic_front::answers::{Answered, Framed, Method};
 use mnemic_front::contract::{Scope, SearchMemoriesRequest, SearchMemoriesResponse};
-use mnemic_front::native::{NativeAnswers, Settings};
+use mnemic_front::native::{NativeAnswers, Profile, Settings};
 use mnemic_retrieval::Index;
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::partition::{self, Memory, PartitionKey, Row, ScopeIds};
 use mnemic_retrieval::vector::SimdPath;
 use prost::Message;
@@ -89,7 +90,15 @@ pub(crate) fn native_with(embedder: Option<Arc<QueryEmbedder>>) -> Native {
     ];
     let settings = Settings {
         profiles: profiles
-            .map(|(name, weights)| (name.to_owned(), weights))
+            .map(|(name, weights)| {
+                (
+                    name.to_owned(),
+                    Profile {
+                        weights,
+                        candidates: DEFAULT_CANDIDATES,
+                    },
+                )
+            })
             .into(),
         default_profile: "balanced".to_owned(),
         default_top_k: 10,

@@ -38,6 +38,10 @@ use crate::vector::SimdPath;
 pub const MAX_DIMENSION: usize = 8_192;
 /// The most hits that a search gives.
 pub const MAX_TOP_K: usize = 1_000;
+/// How many candidates each retriever gives at least, unless a search says otherwise.
+pub const DEFAULT_CANDIDATES: usize = 50;
+/// The most that a search may say.
+pub const MAX_CANDIDATES: usize = 4_000;
 /// The most neighbours of a hit, on each side.
 pub const MAX_CONTEXT_WINDOW: usize = 10;
 
@@ -79,6 +83,9 @@ pub struct SearchRequest<'a> {
     pub top_k: usize,
     /// How much each signal counts.
     pub weights: Weights,
+    /// How many candidates each retriever gives at least, [`DEFAULT_CANDIDATES`] unless there is a reason; four for each hit
+    /// if that is more.
+    pub candidates: usize,
     /// Hits below are left out.
     pub min_score: f64,
     /// Whether hits say what their scores are made of.

@@ -167,6 +167,7 @@ impl Index {
 mod tests {
     use super::{EMPTY_SHARDS, MOST_EMPTY};
     use crate::fusion::Weights;
+    use crate::index::DEFAULT_CANDIDATES;
     use crate::partition::{Close, Memory, PartitionKey, Row, ScopeIds, ScopeMatch};
     use crate::vector::SimdPath;
     use crate::{Index, SearchRequest};
@@ -218,6 +219,7 @@ mod tests {
             weights: Weights::new([0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
             min_score: 0.0,
             explain: false,
+            candidates: DEFAULT_CANDIDATES,
             context_window: 0,
         };
         let residents = index.residents(&partitions)?;

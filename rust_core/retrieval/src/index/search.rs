@@ -15,7 +15,9 @@ use super::select::Selector;
 use super::sources::{SourceRow, Sources};
 use super::time::{agreement, time_of};
 use super::understanding::query_terms;
-use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
+use super::{
+    Hit, Index, MAX_CANDIDATES, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest,
+};
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
 use crate::partition::view::View;
@@ -23,8 +25,7 @@ use crate::text::Bm25;
 use crate::time::QueryTime;
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
-/// Each retriever gives at least so many candidates, and this many for each hit asked for.
-const LEAST_CANDIDATES: usize = 50;
+/// Each retriever gives at least so many candidates for each hit asked for.
 const CANDIDATES_FOR_A_HIT: usize = 4;
 /// Of so many candidates of a retriever so many, the best, bring the rows whose context has them.
 const CANDIDATES: usize = 5;
@@ -137,6 +138,15 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
             format!("{} is not between 1 and {MAX_TOP_K}", request.top_k),
         ));
     }
+    if !(1..=MAX_CANDIDATES).contains(&request.candidates) {
+        return Err(Error::field_of(
+            "candidates",
+            format!(
+                "{} is not between 1 and {MAX_CANDIDATES}",
+                request.candidates
+            ),
+        ));
+    }
     if request.context_window > MAX_CONTEXT_WINDOW {
         return Err(Error::field_of(
             "context_window",
@@ -211,7 +221,7 @@ impl<'a> Retrieved<'a> {
     }
 
     fn search(&self, request: &SearchRequest<'_>, scratch: &mut Scratch) -> Vec<Hit> {
-        let count = LEAST_CANDIDATES.max(CANDIDATES_FOR_A_HIT * request.top_k);
+        let count = request.candidates.max(CANDIDATES_FOR_A_HIT * request.top_k);
         let least = if self.words_decide(request) {
             request.top_k
         } else {

@@ -9,6 +9,7 @@ use super::header::{Header, PREFIX_BYTES};
 use super::reading::open;
 use crate::filter::Filter;
 use crate::fusion::Weights;
+use crate::index::DEFAULT_CANDIDATES;
 use crate::partition::MetadataValue;
 use crate::partition::base::layout::Layout;
 use crate::partition::base::units::{Lazy, Units};
@@ -119,6 +120,7 @@ fn search(index: &Index, text: &str, as_of_micros: Option<i64>) -> Result<Vec<u1
         weights: Weights::new([1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0]).expect("valid weights"),
         min_score: 0.0,
         explain: true,
+        candidates: DEFAULT_CANDIDATES,
         context_window: 2,
     })?;
     let hits = outcome.hits.iter();

@@ -1,6 +1,7 @@
 //! Memories and requests with what a test does not care about filled in.
 
 use mnemic_retrieval::fusion::Weights;
+use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::{Memory, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 pub(crate) const NOW: i64 = 1_000_000;
@@ -62,6 +63,7 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         weights: Weights::new([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
         min_score: 0.0,
         explain: false,
+        candidates: DEFAULT_CANDIDATES,
         context_window: 0,
     }
 }
