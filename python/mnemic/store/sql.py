@@ -14,6 +14,7 @@ from mnemic.model.stats import StoreStats
 from mnemic.store import accounts, checking, feed, listing, models, outbox, reading, requests, writing
 from mnemic.store.database import Database
 from mnemic.store.interface import (
+    Committed,
     Mutation,
     OutboxItem,
     OutboxKind,
@@ -62,8 +63,8 @@ class SqlStore(Store):
         with self._database.reading() as connection:
             return reading.read_revision(connection)
 
-    def write(self, batch: WriteBatch) -> int:
-        """See `Store.write`."""
+    def commit(self, batch: WriteBatch) -> Committed:
+        """See `Store.commit`."""
         with self._database.writing() as connection:
             return writing.apply_batch(connection, batch)
 
