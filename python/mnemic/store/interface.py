@@ -277,8 +277,10 @@ class Store(ABC):
         """Drops kept answers that are older; how many."""
 
     @abstractmethod
-    def get(self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, Memory]:
-        """The latest versions of those that exist in the tenant and are not deleted, superseded ones included."""
+    def get(
+        self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False, include_deleted: bool = False
+    ) -> dict[str, Memory]:
+        """The latest versions of those that exist in the tenant, superseded ones included; deleted ones if asked."""
 
     @abstractmethod
     def history(self, tenant: str, memory_id: str) -> list[MemoryRevision]:

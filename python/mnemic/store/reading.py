@@ -44,7 +44,7 @@ _VECTORS = select(embeddings.c.version_id, embeddings.c.vector).where(
 _LATEST_OF = select(_VERSION.id).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
     _VERSION.tenant == bindparam("tenant"),
-    ~_VERSION.is_deleted,
+    _VERSION.is_deleted.in_(bindparam("deleted", expanding=True)),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -115,11 +115,16 @@ def load_rows(connection: Connection, row_ids: Sequence[int], *, with_vectors: b
     return {row[MEMORY_WIDTH]: memory_of(row, scope_of, vectors.get(row[MEMORY_WIDTH]), identity) for row in rows}
 
 
-def get(connection: Connection, tenant: str, memory_ids: Iterable[str], *, with_vectors: bool) -> dict[str, Memory]:
+def get(
+    connection: Connection, tenant: str, memory_ids: Iterable[str], *, with_vectors: bool, include_deleted: bool
+) -> dict[str, Memory]:
     """See `Store.get`."""
     row_ids: list[int] = []
+    deleted = [False, True] if include_deleted else [False]
     for ids in chunks(list(dict.fromkeys(memory_ids))):
-        row_ids.extend(connection.execute(_LATEST_OF, {"memory_ids": ids, "tenant": tenant}).scalars())
+        row_ids.extend(
+            connection.execute(_LATEST_OF, {"memory_ids": ids, "tenant": tenant, "deleted": deleted}).scalars()
+        )
     return {memory.memory_id: memory for memory in load_rows(connection, row_ids, with_vectors=with_vectors).values()}
 
 

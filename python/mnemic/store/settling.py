@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Row, bindparam, or_, select
 
-from mnemic.model.memory import ChangeKind, Memory, MemoryKind, from_micros
+from mnemic.model.memory import ChangeKind, Memory, MemoryKind
 from mnemic.store.interface import VersionWrite
 from mnemic.store.reading import load_rows
 from mnemic.store.rows import chunks
@@ -352,10 +352,10 @@ class Settler:
         later = [known for known in chain if known.valid_from > moment and known.valid_from != known.valid_to]
         for known in chain:
             if known.holds_at(moment):
-                self._end(known, memory_id, moment, f"a newer value of {slot!r} holds from {_shown(moment)}")
+                self._end(known, memory_id, moment, f"a newer value of the slot {slot!r}")
         if later:
             following = min(later, key=lambda known: known.valid_from)
-            reason = f"late news: another value of {slot!r} held already from {_shown(following.valid_from)}"
+            reason = f"late news: a newer value of the slot {slot!r} was known already"
             self._end(_Known(entry, 0, "", True, None), following.memory_id, following.valid_from, reason)  # noqa: FBT003 (as a row has it)
 
     def _correct(self, entry: Entry, chain: Sequence[_Known]) -> None:
@@ -365,7 +365,7 @@ class Settler:
             return
         wrong = max(holding, key=lambda known: known.valid_from)
         start = wrong.valid_from
-        self._end(wrong, entry.memory.memory_id, start, f"a correction of {entry.memory.slot!r}")
+        self._end(wrong, entry.memory.memory_id, start, f"a correction of the slot {entry.memory.slot!r}")
         if entry.memory.event_time_micros is None:
             start = min(start, entry.memory.valid_from_micros)
             entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
@@ -400,7 +400,3 @@ def _enriched(memory: Memory, other: Memory) -> Memory:
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one, *other)))
-
-
-def _shown(micros: int) -> str:
-    return from_micros(micros).isoformat(timespec="seconds")
