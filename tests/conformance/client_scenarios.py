@@ -96,17 +96,8 @@ def everything_that_is_said_of_a_memory_comes_back(memory, user):
     assert (found.version, found.vector, found.valid_to_micros, found.superseded_by) == (1, None, None, None)
     hit = memory.search("Porto", user_id=user, match="exact")[0].memory
     parts = ("memory_id", "scope", "kind", "body", "role", "name", "event_time_micros", "metadata", "categories")
-    parts = (
-        *parts,
-        "source_ids",
-        "entities",
-        "slot",
-        "slot_value",
-        "create_time_micros",
-        "update_time_micros",
-        "valid_from_micros",
-        "version",
-    )
+    parts += ("source_ids", "entities", "slot", "slot_value", "valid_from_micros", "version")
+    parts += ("create_time_micros", "update_time_micros")
     assert {name: getattr(hit, name) for name in parts} == {name: getattr(found, name) for name in parts}
 
 
