@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mnemic.engine.rendering.block import Entry, render
+from mnemic.engine.rendering.block import GAP, Entry, render
 from mnemic.engine.rendering.excerpts import merge
 from mnemic.model.memory import MemoryKind
 
@@ -102,7 +102,8 @@ class _Taking:
     count: Count
     _shown: set[str] = field(default_factory=set)
     _titles: set[str] = field(default_factory=set)
-    _costs: dict[str, int] = field(default_factory=dict)
+    _moments: set[str] = field(default_factory=set)
+    _costs: dict[tuple[str, bool], int] = field(default_factory=dict)
 
     def take(self, waiting: Sequence[Candidate], room: int) -> tuple[list[tuple[Entry, ...]], list[Candidate]]:
         """Those that fit into so many tokens, and those that wait on."""
@@ -135,19 +136,26 @@ class _Taking:
         if sum(len(entry.text) for entry in new) > room * CHARACTERS_FOR_A_TOKEN:
             return None
         cost = self._title_cost(entries[0].title)
+        if len(entries) > 1:
+            cost += self.count(f"{GAP}\n")
+        moments = set(self._moments)
         for entry in new:
-            cost += self._line_cost(entry)
+            cost += self._line_cost(entry, is_told=entry.moment in moments)
             if cost > room:
                 return None
+            moments.add(entry.moment)
         self._titles.add(entries[0].title)
+        if _is_window(entries):
+            self._moments = moments
         return cost
 
     def _title_cost(self, title: str) -> int:
         return 0 if title in self._titles else self.count(f"{title}\n")
 
-    def _line_cost(self, entry: Entry) -> int:
-        memory_id = entry.memory.memory_id
-        cost = self._costs.get(memory_id)
+    def _line_cost(self, entry: Entry, *, is_told: bool) -> int:
+        """Of a line; messages of the same moment stand together, and only the first of them tells it."""
+        key = (entry.memory.memory_id, is_told)
+        cost = self._costs.get(key)
         if cost is None:
-            cost = self._costs[memory_id] = self.count(f"{entry.line()}\n")
+            cost = self._costs[key] = self.count(f"{entry.line(moment='' if is_told else None)}\n")
         return cost
