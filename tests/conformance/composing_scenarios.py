@@ -98,7 +98,7 @@ def contexts_that_cannot_be_composed_are_refused(wire):
         (composing(wire, scope=resources_pb2.Scope()), "search.scope"),
     ):
         refused = wire.refused("ComposeContext", request)
-        assert [violation.field for violation in refused.violations] == [field]
+        assert list(refused.violations) == [field]
 
 
 @client_scenario
