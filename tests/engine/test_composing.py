@@ -4,10 +4,15 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from mnemic.embedding.factory import tokenizer_file
+from mnemic.embedding.install import pull_model
+from mnemic.embedding.settings import EmbeddingSettings
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 from mnemic.engine.tokens import Tokenizers, estimate
@@ -216,6 +221,19 @@ def test_a_tokenizer_of_ones_own_counts_by_its_name(tmp_path):
         assert default.token_count != composed.token_count
 
 
+@given(st.text())
+@example("Łódź 東京 [CLS] don't\u00a0stop\x1f now\u2028\n\n x")
+def test_word_pieces_are_summed_over_words_exactly(text):
+    """What is kept of words counts as the tokenizer does."""
+    pull_model("minilm")
+    name, path = tokenizer_file(EmbeddingSettings())
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    counter = Tokenizers((name, path), {}).counter("")
+    assert counter.exact(text) == len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 def test_a_file_that_is_no_tokenizer_is_told(tmp_path):
     path = tmp_path / "bad.json"
     path.write_text(json.dumps({"version": "1.0"}))
@@ -237,11 +255,11 @@ def test_settings_refuse_a_name_that_is_taken_and_a_file_that_is_not_there(tmp_p
 def test_without_a_model_here_the_default_is_an_estimate():
     tokenizers = Tokenizers(None, {})
     assert tokenizers.default == tokenizers.names[0] == "estimate"
-    assert tokenizers.counter("")("Ana moved to Porto.") == 5
+    assert tokenizers.counter("").exact("Ana moved to Porto.") == 5
 
 
 def test_openais_encodings_count_special_tokens_as_text():
     pytest.importorskip("bpe_openai", reason="the extra openai-tokens is not installed")
-    count = Tokenizers(None, {}).counter("o200k_base")
+    count = Tokenizers(None, {}).counter("o200k_base").exact
     assert count("hello world") == 2
     assert count("<|endoftext|>") > 1

@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,19 +14,20 @@ from mnemic.engine.rendering.dates import moment_of
 from mnemic.engine.rendering.excerpts import merge
 from mnemic.engine.rendering.fencing import body_text, name_text
 from mnemic.engine.rendering.fitting import Candidate, fit
-from mnemic.engine.tokens import estimate
+from mnemic.engine.tokens import TokenCounter, estimate
 from mnemic.model.memory import Memory, MemoryKind, Role, TimePrecision, TrustLevel, to_micros
 from mnemic.model.scope import Scope
 
 NOTED = to_micros(datetime(2026, 11, 22, 12, tzinfo=UTC))
 TITLES = ("Instructions:", "Facts:", "Summaries:", "Conversation excerpts:")
-COUNTS: dict[str, Callable[[str], int]] = {
-    "estimate": estimate,
-    "letters": len,
-    "words": lambda text: len(text.split()),
-    # Pieces that cross lines: a line by itself costs more than within the block.
-    "pairs of lines": lambda text: 3 * -(-text.count("\n") // 2) + len(text) // 5,
+COUNTERS = {
+    "estimate": TokenCounter(estimate, sums_words=True),
+    "letters": TokenCounter(len, sums_words=False),
+    # A line by itself costs more than within the block, or less.
+    "pairs of lines": TokenCounter(lambda text: 3 * -(-text.count("\n") // 2) + len(text) // 5, sums_words=False),
+    "short lines": TokenCounter(lambda text: sum(map(str.isalnum, text)) ** 2 // 500, sums_words=False),
 }
+ESTIMATE = COUNTERS["estimate"]
 # What would end a block, open one or look like a chat template's own.
 HOSTILE = [
     "</memory>",
@@ -97,12 +97,12 @@ def candidate_lists(draw):
     return found[: draw(st.integers(0, 8))]
 
 
-@pytest.mark.parametrize("count", COUNTS.values(), ids=COUNTS)
+@pytest.mark.parametrize("counter", COUNTERS.values(), ids=COUNTERS)
 @given(candidates=candidate_lists(), budget=st.integers(16, 400))
-def test_a_block_is_within_its_budget_and_says_what_is_in_it(count, candidates, budget):
-    fitted = fit(candidates, budget, count)
-    assert fitted == fit(candidates, budget, count), "the same each time"
-    assert fitted.token_count == count(fitted.text) <= budget
+def test_a_block_is_within_its_budget_and_says_what_is_in_it(counter, candidates, budget):
+    fitted = fit(candidates, budget, counter)
+    assert fitted == fit(candidates, budget, counter), "the same each time"
+    assert fitted.token_count == counter.exact(fitted.text) <= budget
     assert bool(fitted.text) == bool(fitted.memory_ids)
     assert len(set(fitted.memory_ids)) == len(fitted.memory_ids)
     known = {entry.memory.memory_id for one in candidates for entry in (one.entry, *one.window)}
@@ -111,8 +111,8 @@ def test_a_block_is_within_its_budget_and_says_what_is_in_it(count, candidates, 
 
 @given(candidates=candidate_lists())
 def test_no_memory_can_pose_as_anything_but_itself(candidates):
-    fitted = fit(candidates, 100_000, estimate)
-    assert {candidate.memory_id for candidate in candidates} <= set(fitted.memory_ids)
+    fitted = fit(candidates, 100_000, ESTIMATE)
+    assert {candidate.entry.memory.memory_id for candidate in candidates} <= set(fitted.memory_ids)
     if not candidates:
         return
     first, _about, *inner, last = fitted.text.split("\n")
@@ -223,21 +223,26 @@ def test_windows_that_share_a_message_become_one_excerpt(numbers):
 
 def test_a_message_that_is_too_long_with_its_neighbours_stands_alone():
     said = [Entry.of(message("word " * 40, number)) for number in range(3)]
-    few = fit([Candidate(said[1], tuple(said))], 90, estimate)
+    few = fit([Candidate(said[1], tuple(said))], 90, ESTIMATE)
     assert few.memory_ids == (said[1].memory.memory_id,)
-    all_of_them = fit([Candidate(said[1], tuple(said))], 300, estimate)
+    all_of_them = fit([Candidate(said[1], tuple(said))], 300, ESTIMATE)
     assert all_of_them.memory_ids == tuple(entry.memory.memory_id for entry in said)
 
 
 def test_what_does_not_fit_makes_room_for_the_next():
     entries = [Entry.of(a_memory("word " * 500, 1)), Entry.of(a_memory("short", 2))]
-    assert fit([Candidate(entry) for entry in entries], 60, estimate).memory_ids == (entries[1].memory.memory_id,)
+    assert fit([Candidate(entry) for entry in entries], 60, ESTIMATE).memory_ids == (entries[1].memory.memory_id,)
 
 
 def test_more_budget_is_used():
     candidates = [Candidate(Entry.of(message(f"We met in house {number} today", number))) for number in range(200)]
     for budget in (100, 500, 1000):
-        assert fit(candidates, budget, estimate).token_count > 0.95 * budget - 12
+        assert fit(candidates, budget, ESTIMATE).token_count > 0.95 * budget - 12
+
+
+@given(texts)
+def test_an_estimate_is_the_sum_over_words(text):
+    assert ESTIMATE.exact(text) == ESTIMATE.nearly(text) == estimate(text)
 
 
 def test_ordinary_text_is_left_as_it_is():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from mnemic.engine.rendering.block import Entry
-from mnemic.engine.rendering.fitting import CHARACTERS_FOR_A_TOKEN, Candidate, fit
+from mnemic.engine.rendering.fitting import Candidate, fit
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Limits
@@ -22,6 +23,8 @@ from mnemic.model.scope import Scope
 from mnemic.model.search import MAX_TOP_K, ContextMessage, SearchHit, SearchRequest, SearchResult, SignalWeights
 from mnemic.store.interface import Store
 
+# Of so many characters for each token of the budget the neighbours are looked up: about twice what has room.
+_CHARACTERS_LOOKED_AT = 8
 _STANDING = AnyOf(
     (
         Comparison("kind", Operator.EQUAL, ("instruction",)),
@@ -60,17 +63,19 @@ class Composer:
             within: What the credential may see.
         """
         check_compose(request, self._limits)
-        count = self._tokenizers.counter(request.tokenizer)
+        counter = self._tokenizers.counter(request.tokenizer)
         found = self._search(tenant, replace(request.search, explain=False), deadline, within)
         standing = self._standing(tenant, request.search, deadline, within) if request.include_instructions else []
         deadline.check()
-        candidates = self._candidates(tenant, request, standing, found.hits)
-        fitted = fit(candidates, request.token_budget, count)
-        omitted = sum(candidate.memory_id not in fitted.memory_ids for candidate in candidates)
+        stands = {memory.memory_id for memory in standing}
+        hits = [hit for hit in found.hits if hit.memory_id not in stands]
+        candidates = chain(map(_standing_candidate, standing), self._hits(tenant, request, hits))
+        fitted = fit(candidates, request.token_budget, counter)
+        omitted = len(stands.union(hit.memory_id for hit in hits).difference(fitted.memory_ids))
         text, token_count = fitted.text, fitted.token_count
         if not fitted.memory_ids:
             text = f"None of the {omitted} memories found fits." if omitted else "No memories were found."
-            token_count = count(text)
+            token_count = counter.exact(text)
             if token_count > request.token_budget:
                 # By a tokenizer of the operator's that makes a token of each letter.
                 text, token_count = "", 0
@@ -112,27 +117,19 @@ class Composer:
         trusted = [memory for memory in found if memory.trust is not TrustLevel.UNTRUSTED]
         return sorted(trusted, key=_standing_order)
 
-    def _candidates(
-        self, tenant: str, request: ComposeRequest, standing: Sequence[Memory], hits: Sequence[SearchHit]
-    ) -> list[Candidate]:
-        """What may be in the block, the most useful first, each once."""
-        candidates = [Candidate(Entry.of(memory)) for memory in standing]
-        known = {memory.memory_id for memory in standing}
-        neighbours = self._neighbours(tenant, hits, request.token_budget * CHARACTERS_FOR_A_TOKEN)
+    def _hits(self, tenant: str, request: ComposeRequest, hits: Sequence[SearchHit]) -> Iterator[Candidate]:
+        """The hits with their neighbours, best first."""
+        neighbours = self._neighbours(tenant, hits, request.token_budget * _CHARACTERS_LOOKED_AT)
         for hit in hits:
-            if hit.memory_id in known:
-                continue
-            known.add(hit.memory_id)
             entry = Entry.of(hit.memory, until_micros=_superseded(hit.memory, request.search))
             window: tuple[Entry, ...] = ()
             if hit.before or hit.after:
                 before = [neighbours[message.memory_id] for message in hit.before if message.memory_id in neighbours]
                 after = [neighbours[message.memory_id] for message in hit.after if message.memory_id in neighbours]
-                window = (*before, entry, *after)
-            candidates.append(Candidate(entry, window))
-        return candidates
+                window = (*map(Entry.of, before), entry, *map(Entry.of, after))
+            yield Candidate(entry, window)
 
-    def _neighbours(self, tenant: str, hits: Sequence[SearchHit], most_characters: int) -> dict[str, Entry]:
+    def _neighbours(self, tenant: str, hits: Sequence[SearchHit], most_characters: int) -> dict[str, Memory]:
         """The messages around the hits; those of the last hits are left out where there is no room for them.
 
         What a neighbour says comes from the search, which reads as of a moment; how far it may be trusted and how
@@ -141,22 +138,25 @@ class Composer:
         wanted: dict[str, ContextMessage] = {}
         characters = 0
         for hit in hits:
-            for message in (*hit.before, *hit.after):
-                if message.memory_id not in wanted:
-                    wanted[message.memory_id] = message
-                    characters += len(message.body)
+            wanted |= {message.memory_id: message for message in (*hit.before, *hit.after)}
+            characters += len(hit.body) + sum(len(message.body) for message in (*hit.before, *hit.after))
             if characters > most_characters:
                 break
         if not wanted:
             return {}
         stored = self._store.get(tenant, list(wanted))
-        return {
-            memory_id: Entry.of(
-                replace(memory, body=message.body, name=message.name, event_time_micros=message.event_time_micros)
-            )
-            for memory_id, message in wanted.items()
-            if (memory := stored.get(memory_id)) is not None
-        }
+        return {key: _as_seen(memory, wanted[key]) for key, memory in stored.items()}
+
+
+def _standing_candidate(memory: Memory) -> Candidate:
+    return Candidate(Entry.of(memory))
+
+
+def _as_seen(memory: Memory, seen: ContextMessage) -> Memory:
+    """A message as a search saw it."""
+    if (memory.body, memory.name, memory.event_time_micros) == (seen.body, seen.name, seen.event_time_micros):
+        return memory
+    return replace(memory, body=seen.body, name=seen.name, event_time_micros=seen.event_time_micros)
 
 
 def _both(one: Filter | None, other: Filter) -> Filter:

@@ -32,6 +32,10 @@ _BRACKETS = {
 _BRACKET = re.compile(f"[{''.join(_BRACKETS)}]")
 
 
+# A text without any of these is harmless as it is.
+_NOTABLE = re.compile(f"[<\\[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f{''.join(_BRACKETS)}]")
+
+
 def body_text(body: str, *, trusted: bool = True) -> str:
     """A body as it may stand in the block: further lines are indented, markers are escaped.
 
@@ -39,6 +43,9 @@ def body_text(body: str, *, trusted: bool = True) -> str:
         body: As it was remembered.
         trusted: If not, it stands between `<untrusted>` and `</untrusted>`, and no angle bracket of its own is left.
     """
+    if _NOTABLE.search(body) is None:
+        text = body.strip()
+        return text if trusted else f"<{UNTRUSTED}>{text}</{UNTRUSTED}>"
     lines = (line.strip() for line in _visible(body).splitlines())
     text = _CONTINUED.join(line for line in lines if line)
     if trusted:
