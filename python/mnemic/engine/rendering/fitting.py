@@ -11,8 +11,9 @@ from mnemic.engine.rendering.block import GAP, Entry, render
 from mnemic.engine.rendering.excerpts import merge
 from mnemic.model.memory import MemoryKind
 
-# What a line costs is counted by itself, which is near what it adds to the block. What the block then leaves of the
-# budget is given away again, so often.
+# What a line costs is counted by itself, which is near what it adds to the block. If the block then leaves more than
+# one part in so many of the budget, that is given away again, and so often at most.
+_WORTH_A_ROUND = 20
 _ROUNDS = 3
 # So many that do not fit one after another, and the budget counts as used.
 _MOST_MISFITS = 8
@@ -76,6 +77,8 @@ def fit(candidates: Iterable[Candidate], budget: int, counter: Counter) -> Fitte
             break
         chosen += taken
         used = counter.nearly(_block(chosen)[0])
+        if (budget - used) * _WORTH_A_ROUND <= budget:
+            break
     return _within(budget, chosen, counter)
 
 
