@@ -21,7 +21,7 @@ from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
 from mnemic.cli.version import version
-from mnemic.cli.writing import add, delete, update
+from mnemic.cli.writing import add, delete, restore, update
 
 _EVERY_DAY = "Memories"
 _RUNNING = "Running"
@@ -34,6 +34,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("get", get, _EVERY_DAY),
     ("update", update, _EVERY_DAY),
     ("delete", delete, _EVERY_DAY),
+    ("restore", restore, _EVERY_DAY),
     ("history", history, _EVERY_DAY),
     ("scopes", scopes, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),

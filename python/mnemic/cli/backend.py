@@ -68,6 +68,10 @@ class Backend(ABC):
         """Takes a memory out of every search."""
 
     @abstractmethod
+    def restore(self, memory_id: str, *, scope: Scope | None) -> UpdateResult:
+        """Brings back what was deleted or superseded."""
+
+    @abstractmethod
     def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
         """All versions, oldest first."""
 

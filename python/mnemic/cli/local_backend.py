@@ -59,6 +59,10 @@ class LocalBackend(Backend):
         """See `Backend.delete`."""
         return self._engine.delete(DEFAULT_TENANT, memory_id, expected_version=expected_version, scope=scope)
 
+    def restore(self, memory_id: str, *, scope: Scope | None) -> UpdateResult:
+        """See `Backend.restore`."""
+        return self._engine.restore(DEFAULT_TENANT, memory_id, scope=scope)
+
     def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
         """See `Backend.history`."""
         return self._engine.history(DEFAULT_TENANT, memory_id, scope=scope)

@@ -84,6 +84,10 @@ class RemoteBackend(Backend):
         """See `Backend.delete`."""
         return self._client.delete(memory_id, expected_version=expected_version, **_ids(scope))
 
+    def restore(self, memory_id: str, *, scope: Scope | None) -> UpdateResult:
+        """See `Backend.restore`."""
+        return self._client.restore(memory_id, **_ids(scope))
+
     def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
         """See `Backend.history`."""
         return list(self._client.history(memory_id, **_ids(scope)))

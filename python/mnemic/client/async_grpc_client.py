@@ -29,6 +29,7 @@ from mnemic.client.options import (
     FriendlySearch,
     HitPart,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
@@ -169,6 +170,12 @@ class AsyncMnemicClient:
     ) -> DeleteResult:
         """Takes a memory out of every search and listing; its history stays."""
         return await self._call(calls.delete(memory_id, **options), timeout)
+
+    async def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        return await self._call(calls.restore(memory_id, **options), timeout)
 
     async def history(self, memory_id: str, *, timeout: float | None = None, **ids: Unpack[ScopeOptions]) -> History:
         """All versions of a memory, oldest first; also of a deleted one."""

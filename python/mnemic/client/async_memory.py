@@ -23,6 +23,7 @@ from mnemic.client.options import (
     FriendlyMessages,
     FriendlySearch,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     SelectOptions,
@@ -166,6 +167,13 @@ class AsyncMemory:
     async def delete(self, memory_id: str, **options: Unpack[DeleteOptions]) -> DeleteResult:
         """Takes a memory out of every search and listing; its history stays."""
         return await self._run(lambda memory: memory.delete(memory_id, **options))
+
+    async def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.restore(memory_id, timeout=deadline.remaining(), **options))
 
     async def delete_all(self, **ids: Unpack[ScopeOptions]) -> int:
         """Deletes every memory that carries the ids given, of every session; see `Memory.delete_all`."""

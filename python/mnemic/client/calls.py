@@ -17,6 +17,7 @@ from mnemic.client.options import (
     FriendlySearch,
     HitPart,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
@@ -117,6 +118,13 @@ def delete(memory_id: str, **options: Unpack[DeleteOptions]) -> Call[DeleteResul
     request = requests.delete_request(memory_id, **options)
     with encodable():
         return Call("DeleteMemory", encoding.delete(request), decoding.delete)
+
+
+def restore(memory_id: str, **options: Unpack[RestoreOptions]) -> Call[UpdateResult]:
+    """RestoreMemory."""
+    request = requests.restore_request(memory_id, **options)
+    with encodable():
+        return Call("RestoreMemory", encoding.restore(request), decoding.update)
 
 
 def history(memory_id: str, **ids: Unpack[ScopeOptions]) -> Call[History]:

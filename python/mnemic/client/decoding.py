@@ -174,8 +174,8 @@ def list_memories(response: pb.ListMemoriesResponse) -> MemoryPage:
     )
 
 
-def update(response: pb.UpdateMemoryResponse) -> UpdateResult:
-    """The result of an update."""
+def update(response: pb.UpdateMemoryResponse | pb.RestoreMemoryResponse) -> UpdateResult:
+    """The result of an update or a restoration."""
     return UpdateResult(memory(response.memory), response.revision, response.replayed)
 
 

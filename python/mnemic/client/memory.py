@@ -19,6 +19,7 @@ from mnemic.client.options import (
     FriendlyMessages,
     FriendlySearch,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     SelectOptions,
@@ -245,6 +246,19 @@ class Memory:
             expected_version=request.expected_version,
             request_id=request.request_id,
             scope=request.scope,
+        )
+
+    def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        request = requests.restore_request(memory_id, **options)
+        return self.engine.restore(
+            DEFAULT_TENANT,
+            request.memory_id,
+            request_id=request.request_id,
+            scope=request.scope,
+            deadline=Deadline.after(timeout),
         )
 
     def delete_all(self, **ids: Unpack[ScopeOptions]) -> int:

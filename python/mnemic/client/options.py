@@ -182,6 +182,8 @@ class UpdateOptions(ScopeOptions, total=False):
         importance: 0 to 1.
         pinned: Exempt from retention.
         trust: How far it may be trusted.
+        slot: What it is about from now on: other memories of the scope in this slot are superseded.
+        slot_value: The slot's value.
         vector: The embedding of the new text; None has it embedded again.
         expected_version: The version that the caller saw; VERSION_CONFLICT when it is no longer the current one.
         request_id: As for an add.
@@ -199,6 +201,8 @@ class UpdateOptions(ScopeOptions, total=False):
     importance: float
     pinned: bool
     trust: TrustLevel
+    slot: str
+    slot_value: str
     vector: FriendlyVector | None
     expected_version: int
     request_id: str
@@ -208,4 +212,10 @@ class DeleteOptions(ScopeOptions, total=False):
     """How to delete; ids, expected version and request id as for an update."""
 
     expected_version: int
+    request_id: str
+
+
+class RestoreOptions(ScopeOptions, total=False):
+    """How to restore; ids and request id as for an update."""
+
     request_id: str

@@ -259,6 +259,21 @@ class Engine:
             tenant, memory_id, expected_version=expected_version, request_id=request_id, scope=scope, within=within
         )
 
+    def restore(
+        self,
+        tenant: str,
+        memory_id: str,
+        *,
+        request_id: str = "",
+        scope: Scope | None = None,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version."""
+        return self._writer.restore(
+            tenant, memory_id, request_id=request_id, scope=scope, within=within, deadline=deadline
+        )
+
     def delete_all(self, tenant: str, scope: Scope) -> int:
         """Deletes every memory that carries the ids of a scope; how many."""
         return self._writer.delete_all(tenant, scope)

@@ -119,9 +119,6 @@ def add_inputs(request: memory_service_pb2.AddMemoriesRequest) -> list[MemoryInp
 
 
 def _memory_input(message: memory_service_pb2.MemoryInput, field: str) -> MemoryInput:
-    for name in ("slot", "slot_value", "supersedes"):
-        if getattr(message, name):
-            raise not_implemented(f"{field}.{name}", "this version does not supersede by slots; leave it out")
     return MemoryInput(
         body=message.body,
         kind=enum_value(MemoryKind, message.kind, f"{field}.kind", unspecified=MemoryKind.MESSAGE),
@@ -145,6 +142,9 @@ def _memory_input(message: memory_service_pb2.MemoryInput, field: str) -> Memory
         importance=message.importance if message.HasField("importance") else 0.5,
         pinned=message.pinned,
         trust=trust_level(message.trust, f"{field}.trust"),
+        slot=message.slot,
+        slot_value=message.slot_value,
+        supersedes=tuple(message.supersedes),
     )
 
 

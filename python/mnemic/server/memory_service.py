@@ -143,6 +143,20 @@ class MemoryService:
         )
         return pb.DeleteMemoryResponse(revision=result.revision, replayed=result.replayed)
 
+    def restore_memory(self, request: pb.RestoreMemoryRequest, call: Call) -> pb.RestoreMemoryResponse:
+        """Brings back a memory."""
+        result = self._engine.restore(
+            call.tenant,
+            request.memory_id,
+            request_id=request.request_id,
+            scope=scope_from_proto(request.scope) if request.HasField("scope") else None,
+            within=call.within,
+            deadline=call.deadline,
+        )
+        return pb.RestoreMemoryResponse(
+            memory=to_proto.memory(result.memory), revision=result.revision, replayed=result.replayed
+        )
+
     def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
         """All versions of a memory."""
         scope = scope_from_proto(request.scope) if request.HasField("scope") else None

@@ -141,9 +141,11 @@ class MemoryInput(_message.Message):
     is scaled to unit length. Must come from the store's model.
     """
     slot: _builtins.str
-    """What a fact is about; a newer fact of the same scope and slot supersedes the older."""
+    """What it is about (`user.diet`), up to 256 bytes. In a scope a slot has one value at a time: a memory that holds from
+    later on supersedes the older, whichever is heard first.
+    """
     slot_value: _builtins.str
-    """The slot's value."""
+    """The slot's value (`vegetarian`), up to 1 KiB; needs a slot."""
     importance: _builtins.float
     """0 to 1; 0.5 unless said."""
     pinned: _builtins.bool
@@ -180,7 +182,7 @@ class MemoryInput(_message.Message):
 
     @_builtins.property
     def supersedes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Memories that it supersedes explicitly."""
+        """Memories that it supersedes explicitly, up to 256: of the scopes that a search in its scope sees, or that lie within."""
 
     def __init__(
         self,

@@ -91,7 +91,8 @@ pub struct Memory {
     /// When this revision was written.
     #[prost(message, optional, tag = "11")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// From when it holds: the event time if known and past, else the creation time; for a later version, its writing.
+    /// From when it holds: the event time if known and past, else the creation time; for a later version, its writing, or
+    /// where the one before ended if it was restored.
     #[prost(message, optional, tag = "12")]
     pub valid_from: ::core::option::Option<::prost_types::Timestamp>,
     /// Until when it held, exclusive; absent while it holds. Set when a newer fact supersedes it.
