@@ -70,29 +70,27 @@ def fit(candidates: Iterable[Candidate], budget: int, counter: Counter) -> Fitte
     """
     taking = _Taking(counter.nearly)
     chosen: list[tuple[Entry, ...]] = []
-    used, waiting = counter.nearly(render((), ())[0]), iter(candidates)
+    text, ids = render((), ())
+    used, waiting = counter.nearly(text), iter(candidates)
     for _ in range(_ROUNDS):
         taken, waiting = taking.take(waiting, budget - used)
         if not taken:
             break
         chosen += taken
-        used = counter.nearly(_block(chosen)[0])
+        text, ids = _block(chosen)
+        used = counter.nearly(text)
         if (budget - used) * _WORTH_A_ROUND <= budget:
             break
-    return _within(budget, chosen, counter)
-
-
-def _within(budget: int, chosen: list[tuple[Entry, ...]], counter: Counter) -> Fitted:
-    """The block of what was chosen, without the last of it if it counts more than the budget after all."""
-    while chosen:
-        text, ids = _block(chosen)
-        tokens = counter.exact(text)
-        if tokens <= budget:
-            return Fitted(text, tokens, ids)
-        excess = tokens - budget
+    if counter.exact is not counter.nearly:
+        used = counter.exact(text)
+    while chosen and used > budget:
+        # By single lines it seemed less.
+        excess = used - budget
         while chosen and excess > 0:
             excess -= sum(counter.nearly(entry.line()) for entry in chosen.pop())
-    return Fitted()
+        text, ids = _block(chosen)
+        used = counter.exact(text)
+    return Fitted(text, used, ids) if chosen else Fitted()
 
 
 def _block(chosen: Sequence[tuple[Entry, ...]]) -> tuple[str, tuple[str, ...]]:
