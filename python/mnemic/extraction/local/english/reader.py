@@ -22,7 +22,7 @@ from mnemic.extraction.local.english.person import (
 )
 from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import SlotReading, read_slots
-from mnemic.extraction.local.english.statements import Clause, clauses, tells_something
+from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times
 from mnemic.model.fact import ExtractedFact, SourceMessage
@@ -158,7 +158,7 @@ class _Reading:
         for slot in readings:
             self._heard.append(_Heard(person, slot, self._message.memory_id))
             # One slot: the whole clause tells it best. Of several each gets a sentence of its own.
-            is_whole = len(readings) == 1 and clause.subject == "i" and (slot.is_denial or tells_something(clause))
+            is_whole = len(readings) == 1 and clause.subject == "i" and (slot.is_denial or stands_alone(clause.text))
             yield self._slot(
                 slot,
                 person,

@@ -95,7 +95,14 @@ def _is_job(groups: Groups) -> bool:
 
 def _is_taste(groups: Groups) -> bool:
     value = groups["value"].lower()
-    return values.is_value(value) and not value.startswith(("be ", "see ", "hear ", "know ", "my ", "our ", "being "))
+    return values.is_value(value) and _NO_TASTES.match(value) is None
+
+
+# Beginnings of what somebody likes, and not what: "spending" of "spending time with friends".
+_NO_TASTES = re.compile(
+    r"(?:be|see|hear|know|my|our|being|spending|going|getting|having|making|taking|looking|trying|doing|seeing|hearing|keeping"
+    r"|helping|giving|finding|just|take|go|get|have|make|do|spend|try|keep|give|find|help|talking|coming|bringing)\b"
+)
 
 
 def _is_subject(groups: Groups) -> bool:
@@ -308,6 +315,7 @@ _ROWS: tuple[Row, ...] = (
         "{s} is working on a {value}.",
         "work",
         adds=True,
+        accepts=lambda groups: values.is_value(groups["value"]) and groups["value"].lower() not in ("project", "book"),
     ),
     _row(
         "taste.{value}",

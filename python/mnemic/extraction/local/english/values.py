@@ -8,7 +8,7 @@ import re
 END = (
     r"(?=\s*(?:[,;:.!()]|$|\s-|\b(?:and|but|because|since|for|at|in|on|with|so|when|while|where|which|that|now|these|right"
     r"|who|from|until|till|if|as|anymore|any|too|also|though|after|before|by|to|a lot|very|so|again|still|currently|today"
-    r"|again|instead|not|then|until|last|next|this|every|during|whenever|about|or|more|than|over|near|under)\b))"
+    r"|again|instead|not|then|until|last|next|this|every|during|whenever|lately|recently|together|about|or|more|than|over|near|under)\b))"
 )
 NAME = r"(?-i:[A-Z][\w'-]*(?:\s+(?!(?:And|But|I)\b)[A-Z][\w'-]*){0,2})"
 PLACE = (
