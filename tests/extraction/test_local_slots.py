@@ -205,3 +205,20 @@ def test_standing_requests_are_instructions(facts, text, body, slot, value):
 def test_a_request_for_once_is_no_instruction(facts):
     assert facts("Answer the question in the attached file.") == []
     assert facts("Please send the report to Tom.") == []
+
+
+def test_what_somebody_is_not_fond_of_is_not_what_they_like(facts):
+    for text in ("I'm not really into hiking.", "I'm not a fan of hiking.", "I do not enjoy hiking."):
+        assert [(fact.slot, fact.slot_value) for fact in facts(text)] == [("ana.taste.hiking", "dislikes")]
+
+
+def test_encouragement_is_no_instruction(facts):
+    assert facts("Never give up!") == []
+    assert facts("Always be yourself.") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["I'm still looking into counselling.", "I like me.", "I love stories that make sense."]
+)
+def test_what_only_sounds_like_a_liking_is_none(facts, text):
+    assert [fact for fact in facts(text) if fact.slot] == []

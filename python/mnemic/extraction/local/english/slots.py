@@ -125,6 +125,7 @@ _CARS = re.compile(
     r"|harley|ducati|yamaha|motorbike|motorcycle|scooter|van|truck)\b",
     re.IGNORECASE,
 )
+_VERY = r"(?:really|so|very|also|more|mostly|totally|quite|still|super|just|pretty|especially|particularly|mainly|now)"
 _PROGRESS = r"(?:am |are |is |have been |has been )?"
 _KEEPING = r"(?:have|has|own|owns|adopted|got|bought|rescued)(?: also)? (?:an?|my|another|our|one|two|three|\d) (?:[\w-]+ ){0,3}?"
 _ROWS: tuple[Row, ...] = (
@@ -319,8 +320,8 @@ _ROWS: tuple[Row, ...] = (
     ),
     _row(
         "taste.{value}",
-        rf"(?P<how>(?:really |absolutely |also |just |totally |genuinely |do |always )*(?:love|like|enjoy|adore)s?|(?:am|is) (?:\w+ )?(?:a )?(?:\w+ )?(?:fan of|into|fond of|keen on))"
-        rf" (?P<to>to )?(?!the |that |this |get|being )(?P<value>{NOUN}){END}",
+        rf"(?P<how>(?:really |absolutely |also |just |totally |genuinely |do |always )*(?:love|like|enjoy|adore)s?|(?:am|is) (?:{_VERY} )*(?:a )?(?:(?:big|huge|great|massive|real) )?(?:fan of|into|fond of|keen on))"
+        rf" (?P<to>to )?(?!the |that |this |get|being )(?P<value>{NOUN}){END}(?! (?:that|who|which|where|when|about)\b)",
         "{s} likes {to} {value}.",
         "preferences",
         value="likes",

@@ -25,13 +25,13 @@ _OWN_VERBS = r"am|is|are|was|were|has|have|had|do|does|did|will|can|used|[a-z]+e
     sorted(IRREGULAR_PASTS | COMMON_VERBS | {third_person(verb) for verb in COMMON_VERBS})
 )
 _SUBJECT = re.compile(
-    r"^" + _LEAD + r"(?P<subject>(?:my [\w' -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: [\w'-]+){0,3}?))\s+"
+    r"^" + _LEAD + r"(?P<subject>(?:my [\w -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: [\w'-]+){0,3}?))\s+"
     r"(?P<predicate>(?:(?:\w+ly|also|always|just|never|now|still|often|even|both|all|already|usually|then|once|finally)\s+)*"
     r"(?P<verb>(?(owned)(?:" + _OWN_VERBS + r")|[a-z'-]+))\b.*)$",
     re.IGNORECASE,
 )
 # "My wife Maria" before "and I moved": half of a subject.
-_COMPANY = re.compile(r"(?:my|our) [\w'-]+(?: [\w'-]+){0,2}", re.IGNORECASE)
+_COMPANY = re.compile(r"(?:my|our) [\w-]+(?: [\w-]+){0,2}", re.IGNORECASE)
 _ELIDED = re.compile(
     r"^(?:just |recently |finally |also |already )?(?P<verb>got|went|moved|started|finished|bought|adopted|signed|joined|took"
     r"|visited|met|made|had|tried|saw|ran|passed|failed|won|lost|booked|landed|accepted|quit|returned|graduated|celebrated"
@@ -67,7 +67,8 @@ _DANGLING = re.compile(
     r"|\b(?:ones?|someone|both|some|another|others)\s*(?:$|[,.;!])|\b(?:such|here|something|anything|similar|that happen|that same|the thought)\b"
     r"|\b(?:from|of|in|on|at|with|about|for|to|during|after|before|by|like|take|took|snapped) that\b"
     r"|\b(?:a few|some|many|any|no|two|three|even) more\b|\b(?:more|a ton|a lot|a bit|again)\s*(?:$|[,.;!])"
-    r"|\b(?:another|on|first|second|last|next|new|the) one\b",
+    r"|\b(?:another|on|first|second|last|next|new|the|been|was) one\b"
+    r"|\b(?:learn|do|did|know|see|hear|try|want|need|love|like|enjoy|mean|use|did not|some) (?:that|to|this)\b(?= too| also|$|[,.;!])|\bsome to\b",
     re.IGNORECASE,
 )
 # Before a pronoun so many words of meaning are taken for what it stands for.

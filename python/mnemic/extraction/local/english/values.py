@@ -86,7 +86,7 @@ NO_ORGANISATIONS = frozenset(
     """.split()
 ) | frozenset(MONTHS)
 _NO_VALUES = re.compile(
-    r"^(?:it|that|this|these|those|them|they|him|her|he|she|you|your|yours|how|what|when|where|why|who|one|ones|everything"
+    r"^(?:it|that|this|these|those|them|they|me|myself|us|him|her|he|she|you|your|yours|how|what|when|where|why|who|one|ones|everything"
     r"|something|anything|nothing|everyone|someone|people|stuff|things?|each|all|to|being|having|both|there|here|some|any"
     r"|such|every|more|most|much|so|as|doing|seeing|hearing|another|other|others|not|is|was|the way|the fact|the idea"
     r"|the look|the feeling|the color|the sound|a lot|lots|hopefully)\b|\b(?:it|that|this|these|those|them|him|her|you|your|he|she"
