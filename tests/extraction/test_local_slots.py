@@ -105,6 +105,7 @@ def test_relatives_have_slots_of_their_own_if_one_can_tell_which_is_meant(facts)
     assert [(fact.slot, fact.slot_value) for fact in found] == [
         ("ana.emma.home", "Porto"),
         ("ana.emma.job", "nurse"),
+        ("ana.sister", "Emma"),
     ]
     assert found[0].body == "Ana's sister Emma lives in Porto."
     (unnamed,) = facts("My sister lives in Rome.")
@@ -222,3 +223,27 @@ def test_encouragement_is_no_instruction(facts):
 )
 def test_what_only_sounds_like_a_liking_is_none(facts, text):
     assert [fact for fact in facts(text) if fact.slot] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "slot", "value"),
+    [
+        ("I quit my job at Acme.", "ana.employer", "not Acme"),
+        ("I was laid off from Acme last week.", "ana.employer", "not Acme"),
+        ("I broke up with Tom.", "ana.partner", "not Tom"),
+        ("I sold my Tesla.", "ana.vehicle", "not Tesla"),
+        ("I no longer eat meat.", "ana.not_eaten", "meat"),
+        ("I've moved to Porto.", "ana.home", "Porto"),
+        ("Since January I've been living in Porto.", "ana.home", "Porto"),
+        ("I joined Globex last week.", "ana.employer", "Globex"),
+        ("I got promoted to senior engineer.", "ana.job", "senior engineer"),
+        ("My new favorite color is green.", "ana.favourite_colour", "green"),
+        ("Green is my favourite colour.", "ana.favourite_colour", "Green"),
+        ("My boss is Mr. Miller.", "ana.manager", "Mr. Miller"),
+        ("Everyone in my family is fine. My girlfriend is Julia.", "ana.partner", "Julia"),
+        ("Apollo is due on 20 June.", "apollo.deadline", "20 June 2023"),
+        ("The Apollo deadline has been pushed back to 20 June.", "apollo.deadline", "20 June 2023"),
+    ],
+)
+def test_other_ways_to_say_it(facts, text, slot, value):
+    assert [(fact.slot, fact.slot_value) for fact in facts(text)] == [(slot, value)]

@@ -59,7 +59,7 @@ _OPENINGS = re.compile(
     r"|for sure|no worries|no problem|in fact|luckily|fortunately|unfortunately|sadly|speaking of which|guess what"
     r"|remember(?: that)?|for the record|just so you know|note that|please remember(?: that)?|please note(?: that)?"
     r"|on (?:a|an)other note|on a (?:different|side|brighter|related) note|in the meantime|since (?:we|the) last (?:\w+|we \w+)"
-    r"|since (?:we|our) (?:last )?(?:talked|spoke|chatted|chat|talk)(?: last)?|oh no|good news|bad news|update)\b(?!\s+(?:to|is|are|was|I|my|we)\b(?<!I)(?<!my)(?<!we))[,!:;]?\s*)+",
+    r"|since (?:we|our) (?:last )?(?:talked|spoke|chatted|chat|talk)(?: last)?|oh no|good news|bad news|(?:quick |small |an? |life )*update|news)\b(?!\s+(?:to|is|are|was|I|my|we)\b(?<!I)(?<!my)(?<!we))[,!:;]?\s*)+",
     re.IGNORECASE,
 )
 

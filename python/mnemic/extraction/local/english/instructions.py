@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mnemic.extraction.local.english.values import LANGUAGES, NAME
 
-_POLITE = r"^(?:(?:please|and|also|oh|ok|okay|hey|one more thing|btw|by the way|kindly)[,:]? )*"
+_POLITE = r"^(?:(?:please|you can|you may|just|and|also|oh|ok|okay|hey|one more thing|btw|by the way|kindly)[,:]? )*"
 _FOR_GOOD = r"(?:from now on|going forward|in (?:the )?future|from here on(?: out)?|for all (?:future )?(?:answers|replies|chats))"
 _ANSWER = r"(?:answer|reply|respond|write|speak|talk|explain|communicate)"
 _VERBS = (

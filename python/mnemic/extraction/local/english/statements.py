@@ -18,7 +18,8 @@ _LEAD = (
     r"|yesterday|today|tomorrow|two|three|four|five|\d+|a|earlier|later|recently|lately|just|right now|these days|nowadays"
     r"|currently|growing up|every|each|once|one day|the other)\b[^,]{0,60}),\s*)"
     r"|(?:yesterday|today|tonight|tomorrow|recently|lately|nowadays|currently|now|once|just|finally"
-    r"|(?:last|next|this|the other|every) \w+(?: \w+)?) )?"
+    r"|(?:last|next|this|the other|every) \w+(?: \w+)?"
+    r"|(?:as of|since|starting|from|in|on|until) (?:last |next |this )?[\w'-]+(?: [\w'-]+)?(?= (?:I|we) )) )?"
 )
 # After "my sister" a verb must be told from the sister's name.
 _OWN_VERBS = r"am|is|are|was|were|has|have|had|do|does|did|will|can|used|[a-z]+ed|" + "|".join(
@@ -116,9 +117,11 @@ def clauses(sentence: str) -> list[Clause]:
     """
     found = []
     company = ""
-    for piece in _SPLIT.split(sentence):
-        text = f"{company} and {piece}" if company else piece.strip(" ,;")
-        company = text if _COMPANY.fullmatch(text) else ""
+    pieces = [piece.strip(" ,;") for piece in _SPLIT.split(sentence)]
+    for place, piece in enumerate(pieces):
+        text = f"{company} and {piece}" if company else piece
+        is_last = place == len(pieces) - 1
+        company = text if not is_last and _COMPANY.fullmatch(text) else ""
         clause = None if company else _clause(text)
         if clause is not None:
             found.append(clause)

@@ -10,7 +10,7 @@ END = (
     r"|who|from|until|till|if|as|anymore|any|too|also|though|after|before|by|to|a lot|very|so|again|still|currently|today"
     r"|again|instead|not|then|until|last|next|this|every|during|whenever|lately|recently|together|about|or|more|than|over|near|under)\b))"
 )
-NAME = r"(?-i:[A-Z][\w'-]*(?:\s+(?!(?:And|But|I)\b)[A-Z][\w'-]*){0,2})"
+NAME = r"(?-i:(?:(?:Mr|Mrs|Ms|Dr|Prof)\.? )?[A-Z][\w'-]*(?:\s+(?!(?:And|But|I)\b)[A-Z][\w'-]*){0,2})"
 PLACE = (
     r"(?-i:[A-Z][\w'-]*(?:\s+(?:de|da|do|del|la|of|the|upon|am)\s+[A-Z][\w'-]*|\s+(?!I\b)[A-Z][\w'-]*){0,3}"
     r"(?:,\s*(?!I\b)[A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?(?!['\w]))?)"

@@ -37,7 +37,7 @@ _OWN_FORMS = {
 }
 
 _ADVERBS_WITHOUT_LY = frozenset(
-    """also always almost already both ever even first hardly just never no not now often once only quite rather
+    """also always almost already both ever even first hardly just longer never no not now often once only quite rather
     seldom so sometimes soon still then therefore though too usually very""".split()
 )
 _VERBS_IN_LY = frozenset("apply bely comply fly imply multiply rely reply supply".split())
