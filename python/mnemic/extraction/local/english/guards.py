@@ -64,6 +64,19 @@ _OPENINGS = re.compile(
 )
 
 
+_QUESTION_WITHIN = re.compile(
+    r"[,;:-]\s*(?:so |but |and )?(?:how|what|why|where|which|can|could|should|do|does|is|are|would|will)\s+(?:can|could|should|do|does|would"
+    r"|is|are|I|we|you|it|this|that|there)\b",
+    re.IGNORECASE,
+)
+
+
+def told_before_asked(text: str) -> str:
+    """What a sentence tells before it asks: "I finished the review, can you check the rest" tells of the review."""
+    match = _QUESTION_WITHIN.search(text)
+    return text if match is None else text[: match.start()].rstrip()
+
+
 def is_question(sentence: Sentence) -> bool:
     """Whether it asks: by its mark, or by how it begins where no mark says otherwise."""
     if sentence.mark == "?":

@@ -102,9 +102,11 @@ class _Reading:
         return self._heard
 
     def _sentence(self, sentence: Sentence) -> Iterator[ExtractedFact]:
-        if guards.is_question(sentence) or guards.is_quoting(sentence.text):
+        statement = guards.told_before_asked(sentence.text)
+        asks = guards.is_question(sentence if statement == sentence.text else Sentence(statement))
+        if asks or guards.is_quoting(sentence.text):
             return
-        for part in before_and_after(with_capitals(written_out(sentence.text))):
+        for part in before_and_after(with_capitals(written_out(statement))):
             correction = read_correction(part)
             if correction is not None:
                 yield from self._correction(correction)

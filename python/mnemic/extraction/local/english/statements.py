@@ -46,11 +46,13 @@ _STANCE = re.compile(
     r"|promise|swear|get (?:it|that|you)|got (?:it|this|that)|doubt|remember|recall|admire|say|said|can|cannot|could|do not know|do not think"
     r"|did not know|hope|care|look forward|love (?:how|when|that|the way|it|to hear|seeing|hearing)|like (?:how|when|that|it)"
     r"|have no idea|have to (?:say|admit|agree|go|run|try|check)|had no idea|must|need|need to|may|shall|ought|gotta|would|should|might|keep|try"
-    r"|(?:am|are|was|were) (?:(?:so|really|very|super|also|all|just|totally|pretty|always|here|still|quite|too|beyond|truly|definitely)\s+)*(?:glad"
+    r"|(?:am|are|was|were) (?:(?:so|really|very|super|also|all|just|totally|pretty|always|here|still|quite|too|beyond|truly|definitely|kinda|a bit|a little|kind of|sort of|somewhat)\s+)*(?:confused|stuck|struggling to (?:understand|figure)|glad"
     r"|sorry|sure|proud|here|curious|jealous|excited|happy|thrilled|pumped|stoked|afraid|rooting|with|in|good|fine|great|okay"
     r"|ok|doing|feeling|looking forward|all ears|grateful|thankful|honou?red|impressed|amazed|inspired|blown|touched|intrigued"
     r"|interested in (?:hearing|seeing)|ready|down|up|game|lucky|blessed|fortunate|convinced|tempted|cheering|amped|psyched|determined"
-    r"|hoping|wondering|wishing|saying|going to (?:try|be|keep|check|have to|need|do)|trying to|trying my)"
+    r"|hoping|wondering|wishing|saying|looking for|aiming|having (?:\w+ ){0,2}(?:trouble|issues?|problems?|difficult\w*|a hard time)"
+    r"|(?:getting|seeing|encountering|facing) (?:\w+ ){0,2}(?:errors?|issues?|problems?|warnings?)|going to (?:try|be|keep|check|have to|need|do)|trying to|trying my)"
+    r"|(?:want|wanted|like) to (?:make sure|ensure|know|see|understand|say|ask|check|thank|tell|hear|share|learn more)"
     r"|will (?:be there|try|keep|let|do|check|make sure|never|always|definitely|get|look|give it|take|see|think|be)"
     r")\b",
     re.IGNORECASE,
@@ -160,6 +162,9 @@ def tells_something(clause: Clause, *, has_time: bool = False) -> bool:
         has_time: Whether it names a time: then less has to be told with it.
     """
     if _STANCE.match(clause.predicate) or not stands_alone(clause.text):
+        return False
+    if clause.predicate.startswith("will ") and not has_time:
+        # What one will do some time is said more often than done.
         return False
     terms = {
         term
