@@ -57,7 +57,7 @@ class Bench:
         beside: Mapping[str, Callable[[], Outcome]] | None = None,
         closely: bool = False,
     ) -> None:
-        """One row for each server and for what else is measured in the same rounds; `closely`: more and shorter ones."""
+        """One row for each server and what else is measured in the same rounds; `closely`: in more and shorter ones."""
         others = beside or {}
         rounds = self.rounds * (MORE_ROUNDS if closely else 1)
         seconds = self.seconds * (SHORTER if closely else 1)
