@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.harness import Report, console, measure
 from bench.serve import generator, secured, watching
-from bench.serve.generator import Call, Outcome, Target, arriving, closed
-from bench.serve.goals import FRONT, MODEL, PYTHON, Measured, goals
+from bench.serve.generator import Call, Measured, Outcome, Target, arriving, closed
+from bench.serve.goals import FRONT, MODEL, PYTHON, goals
 from bench.serve.mem0 import bench_mem0
 from bench.serve.servers import Questions, Running, copied, fill, running
 from mnemic.embedding.factory import open_provider
 from mnemic.engine.settings import load_settings
 
 REST = "FastAPI"
-# A share of a few hundredths wants more rounds than a factor.
-WATCHED_ROUNDS = 3
+# A difference of a few hundredths wants more rounds than a factor, and short ones that lie close together.
+MORE_ROUNDS, SHORTER = 4, 0.25
 MODEL_RUNS = 300
 WARM_CALLS = 100
 
@@ -42,6 +43,7 @@ class Bench:
     questions: Questions
     rounds: int
     seconds: float
+    chance: random.Random = field(default_factory=lambda: random.Random(4))
 
     def compare(
         self,
@@ -53,24 +55,26 @@ class Bench:
         spinning: bool = False,
         ingesting: bool = False,
         beside: Mapping[str, Callable[[], Outcome]] | None = None,
-        rounds: int = 1,
+        closely: bool = False,
     ) -> None:
-        """One row for each server, and for what else is measured in the same rounds."""
+        """One row for each server and what else is measured in the same rounds; `closely`: in more and shorter ones."""
         others = beside or {}
+        rounds = self.rounds * (MORE_ROUNDS if closely else 1)
+        seconds = self.seconds * (SHORTER if closely else 1)
         outcomes: dict[str, list[Outcome]] = {name: [] for name in (*(each.target.name for each in servers), *others)}
-        for number in range(self.rounds * rounds):
-            # Each way round, so that none always comes first.
-            for server in servers[:: -1 if number % 2 else 1]:
+        for _ in range(rounds):
+            # Chance puts them in order, so that none always comes first or beside the same other.
+            for server in self.chance.sample(servers, len(servers)):
                 path = generator.write_calls(self.scratch / "calls", calls(server.target.protocol))
                 with server.spinning() if spinning else nullcontext(), ExitStack() as stack:
                     if ingesting:
                         stack.enter_context(self._ingest(server.target))
-                    outcome = generator.run(server.target, path, pace, seconds=self.seconds)
+                    outcome = generator.run(server.target, path, pace, seconds=seconds)
                 outcomes[server.target.name].append(outcome)
             for name, measured in others.items():
                 outcomes[name].append(measured())
         for name, found in outcomes.items():
-            self.note(scenario, name, generator.median(found))
+            self.note(scenario, name, found)
 
     def warm(self, servers: Sequence[Running]) -> None:
         """Has every server read the partition into memory and embed the known texts."""
@@ -80,9 +84,9 @@ class Bench:
             while answered < WARM_CALLS:
                 answered += generator.run(server.target, path, closed(), seconds=0.5).answered
 
-    def note(self, scenario: str, server: str, outcome: Outcome) -> None:
+    def note(self, scenario: str, server: str, rounds: Sequence[Outcome]) -> None:
         """Keeps what was measured, and a row of it."""
-        self.measured[scenario, server] = outcome
+        outcome = self.measured.note(scenario, server, rounds)
         self.report.row(
             scenario=scenario,
             server=server,
@@ -116,7 +120,7 @@ def main() -> None:
         dimension = fill(scratch / "data")
         bench = Bench(
             report=report,
-            measured={},
+            measured=Measured(),
             scratch=scratch,
             questions=Questions(dimension),
             rounds=1 if arguments.quick else 5,
@@ -173,7 +177,7 @@ def plain(bench: Bench) -> None:
             ("text, embedding cached", questions.by_known_text, None),
             ("text, fresh", questions.by_fresh_text, alone),
         ):
-            bench.compare(f"{name}, 1 caller", servers, calls, closed(), beside=beside)
+            bench.compare(f"{name}, 1 caller", servers, calls, closed(), beside=beside, closely=beside is not None)
             bench.compare(f"{name}, a thread spins", servers, calls, closed(), spinning=True)
             bench.compare(f"{name}, bulk ingest beside", speaking_grpc, calls, closed(), ingesting=True)
         bench.compare("words only, 1 caller", speaking_grpc, questions.by_words, closed())
@@ -220,7 +224,7 @@ def guarded(bench: Bench) -> None:
             started("token and TLS", token=True, encrypted=True),
         ]
         bench.warm(servers)
-        bench.compare("vector query, 1 caller, guarded or not", servers, questions.by_vector, closed())
+        bench.compare("vector query, 1 caller, guarded or not", servers, questions.by_vector, closed(), closely=True)
         for name, calls, pace in (
             ("text, embedding cached, 1 caller", questions.by_known_text, closed()),
             ("text, fresh, 1 caller", questions.by_fresh_text, closed()),
@@ -250,9 +254,7 @@ def watched(bench: Bench) -> None:
         bench.warm(servers)
         stack.enter_context(watching.scraping(page))
         questions = bench.questions
-        bench.compare(
-            "vector query, 1 caller, watched or not", servers, questions.by_vector, closed(), rounds=WATCHED_ROUNDS
-        )
+        bench.compare("vector query, 1 caller, watched or not", servers, questions.by_vector, closed(), closely=True)
 
 
 def overloaded(bench: Bench, seconds: float) -> None:
@@ -263,8 +265,8 @@ def overloaded(bench: Bench, seconds: float) -> None:
         most = generator.run(server.target, path, closed(8, 8), seconds=bench.seconds)
         console.print(f"overload: {2 * most.per_second:,.0f} arrivals a second for {seconds:.0f} s", style="dim")
         outcome = generator.run(server.target, path, arriving(2 * most.per_second, 8), seconds=seconds)
-        bench.note("as fast as 64 callers go, before the overload", FRONT, most)
-        bench.note("twice the arrivals that it can answer", FRONT, outcome)
+        bench.note("as fast as 64 callers go, before the overload", FRONT, [most])
+        bench.note("twice the arrivals that it can answer", FRONT, [outcome])
 
 
 if __name__ == "__main__":

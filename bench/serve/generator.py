@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -56,6 +57,8 @@ class Outcome:
         rss: The server's resident bytes at the end.
         refusals: How many calls ended with which status, of all classes.
         broken: Calls without a status.
+        unsent: Arrivals that found no place among the calls in flight before the time was over.
+        unanswered: Calls that were sent and not answered then.
     """
 
     answered: int
@@ -67,6 +70,7 @@ class Outcome:
     rss: int
     refusals: dict[str, int] = field(default_factory=dict)
     broken: int = 0
+    unsent: int = 0
     unanswered: int = 0
 
 
@@ -133,6 +137,7 @@ def run(target: Target, calls: Path, pace: dict[str, Any], *, seconds: float, ki
         rss=server.memory_info().rss,
         refusals=_summed(each["refusals"] for each in report["classes"].values()),
         broken=report["broken"],
+        unsent=report["unsent"],
         unanswered=report["unanswered"],
     )
 
@@ -145,6 +150,37 @@ def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return total
 
 
-def median(outcomes: Sequence[Outcome]) -> Outcome:
-    """The run whose median latency is the middle one."""
-    return sorted(outcomes, key=lambda outcome: outcome.p50)[len(outcomes) // 2]
+class Measured:
+    """The outcomes of all rounds, by scenario and server."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[tuple[str, str], list[Outcome]] = {}
+
+    def note(self, scenario: str, server: str, rounds: Sequence[Outcome]) -> Outcome:
+        """Keeps the rounds of a server; the one that stands for them."""
+        self._rounds[scenario, server] = list(rounds)
+        return self[scenario, server]
+
+    def __getitem__(self, key: tuple[str, str]) -> Outcome:
+        """The round whose median latency is the middle one."""
+        rounds = self._rounds[key]
+        return sorted(rounds, key=lambda outcome: outcome.p50)[len(rounds) // 2]
+
+    def pairs(self, scenario: str, server: str, other: str) -> list[tuple[float, float]]:
+        """The median latencies of two servers in each round.
+
+        The machine is faster in some minutes than in others by more than what a layer costs, so what one server takes
+        more than the other is compared within each round.
+        """
+        return [
+            (one.p50, another.p50)
+            for one, another in zip(self._rounds[scenario, server], self._rounds[scenario, other], strict=True)
+        ]
+
+    def added(self, scenario: str, server: str, other: str) -> float:
+        """How much longer a server takes than another: the median over the rounds."""
+        return statistics.median(one - another for one, another in self.pairs(scenario, server, other))
+
+    def ratio(self, scenario: str, server: str, other: str) -> float:
+        """How many times as long a server takes as another: the median over the rounds."""
+        return statistics.median(one / another for one, another in self.pairs(scenario, server, other))

@@ -121,7 +121,7 @@ class Questions:
     def by_known_text(self, protocol: str) -> list[Call]:
         return [self._search(protocol, query=text) for text in QUERIES]
 
-    def by_fresh_text(self, protocol: str, count: int = 20_000) -> list[Call]:
+    def by_fresh_text(self, protocol: str, count: int = 5_000) -> list[Call]:
         """Texts that nobody asked before, so that each must be embedded."""
         return [self._search(protocol, query=text) for text in self.fresh_texts(count)]
 

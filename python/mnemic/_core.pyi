@@ -338,6 +338,7 @@ class Front:
         max_relayed_calls: int,
         idle_seconds: float,
         receive_seconds: float,
+        send_seconds: float,
         unix_socket: str | PathLike[str] | None = None,
         tls_certificate: bytes | None = None,
         tls_key: bytes | None = None,
@@ -361,6 +362,8 @@ class Front:
             max_relayed_calls: Of these, at the Python server.
             idle_seconds: A connection on which no call was open for so long is ended.
             receive_seconds: How long a message may take to arrive, and a second more for each 64 KiB of it.
+            send_seconds: How long a piece of an answer may wait for its caller to take it, and a second more for each
+                64 KiB that wait on the connection; then that is ended. It may be found out after twice as long.
             unix_socket: One more address, which only the same user reaches.
             tls_certificate: PEM, with the chain; with `tls_key` it makes `host:port` speak TLS.
             tls_key: PEM.

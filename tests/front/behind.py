@@ -20,6 +20,7 @@ LIMITS = {
     "max_relayed_calls": 16,
     "idle_seconds": 600.0,
     "receive_seconds": 60.0,
+    "send_seconds": 300.0,
 }
 
 

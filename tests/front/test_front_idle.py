@@ -1,4 +1,4 @@
-"""Who takes his time keeps no place: connections without calls, and messages that do not arrive."""
+"""Who takes his time keeps no place: connections without calls, messages that do not arrive, answers not taken."""
 
 import itertools
 import struct
@@ -21,6 +21,7 @@ from raw import (
     PING,
     RESET,
     SETTINGS,
+    WINDOW,
     Connection,
     frame,
     request,
@@ -164,6 +165,63 @@ def test_a_caller_of_a_stream_may_be_silent_between_messages(python, start_front
         assert [next(stream) for _ in range(3)] == [b"0", b"1", b"2"]
         ends.set()
         assert list(stream) == []
+
+
+INITIAL_WINDOW = 4
+
+
+def taking(connection: Connection, window: int) -> None:
+    """Lets the other end send so many bytes on each stream (RFC 9113, 6.5.2)."""
+    connection.send(frame(SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW, window)))
+
+
+def call(connection: Connection, stream: int, path: str = "/t.T/echo", message: bytes = b"x" * 100) -> None:
+    prefixed = b"\0" + len(message).to_bytes(4, "big") + message
+    connection.send(frame(HEADERS, END_HEADERS, stream, request(path)) + frame(DATA, END_STREAM, stream, prefixed))
+
+
+@pytest.mark.parametrize("window", [0, 1, 50])
+@pytest.mark.parametrize("method", ["echo", "produce"])
+def test_a_caller_that_answers_pings_and_never_takes_its_answer_keeps_no_place(
+    python, start_front, seen, window, method
+):
+    front = start_front(send_seconds=0.2, max_calls=1)
+    with Connection(front.address) as idler:
+        taking(idler, window)
+        call(idler, 1, f"/t.T/{method}")
+        frames = [(kind, stream) for kind, _, stream, _ in read_frames(idler)]  # until it is closed
+        assert (HEADERS, 1) in frames
+        assert (GOAWAY, 0) in frames
+    assert comes_true(lambda: front.load()["calls"] == 0)
+    with open_channel(front.address) as channel:
+        assert channel.unary_unary("/t.T/echo")(b"x", timeout=TIMEOUT) == b"x"
+
+
+def test_who_takes_an_answer_in_small_pieces_gets_all_of_it(python, start_front):
+    front = start_front(send_seconds=0.5)
+    with Connection(front.address) as slow:
+        taking(slow, 0)
+        call(slow, 1)
+        received = b""
+        for kind, _, stream, payload in read_frames(slow):
+            if (kind, stream) == (DATA, 1):
+                received += payload
+            if len(received) == 105:
+                break
+            slow.send(frame(WINDOW, 0, 1, struct.pack(">I", 1)))
+    assert received == b"\0\0\0\0\x64" + b"x" * 100
+
+
+def test_a_stream_whose_server_is_silent_does_not_stall_its_connection(python, start_front, seen):
+    front = start_front(send_seconds=0.2)
+    with open_channel(front.address) as channel, Connection(front.address) as idler:
+        waiting = channel.unary_unary("/t.T/wait").future(b"kept", timeout=TIMEOUT)
+        assert seen.begun.acquire(timeout=TIMEOUT)
+        taking(idler, 0)
+        call(idler, 1)
+        list(read_frames(idler))  # several periods pass until it is closed
+        seen.leave.set()
+        assert waiting.result() == b"kept"
 
 
 def test_metadata_beyond_all_measure_is_refused_by_http(front):

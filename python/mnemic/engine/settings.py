@@ -119,6 +119,9 @@ class ServerSettings(_Section):
     receive_seconds: float = Field(
         30.0, ge=1, le=3600, description="time for a message to arrive, and 1 s more for each 64 KiB of it"
     )
+    send_seconds: float = Field(
+        300.0, ge=1, le=86_400, description="time to take a piece of an answer, and 1 s more for each 64 KiB that wait"
+    )
     max_workers: int = Field(8, ge=1, le=256, description="threads that serve calls")
     max_concurrent_streams: int = Field(4, ge=1, le=256, description="bulk streams served at once; below max_workers")
     max_pending_calls: int = Field(256, ge=1, le=100_000, description="calls that may wait for a thread")

@@ -102,6 +102,7 @@ class Front:
                 max_relayed_calls=relayed,
                 idle_seconds=settings.idle_seconds,
                 receive_seconds=settings.receive_seconds,
+                send_seconds=settings.send_seconds,
                 unix_socket=self._local_socket,
                 tls_certificate=tls.certificate if tls else None,
                 tls_key=tls.key if tls else None,

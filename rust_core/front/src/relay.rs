@@ -6,7 +6,7 @@
 
 use std::future::poll_fn;
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
@@ -20,11 +20,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version};
 use http_body::Frame;
 use hyper::body::Incoming;
 use parking_lot::RwLock;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, Sleep};
 
 use crate::activity::CallGuard;
 use crate::framing::write_timeout;
+use crate::gathering::{Gathering, Outbox, gathering};
 use crate::health::Health;
 use crate::learning::Learning;
 use crate::pace::Pace;
@@ -94,12 +96,12 @@ impl Relay {
     async fn keep_connection(&self, slot: usize, health: &Health) {
         let mut pause = RECONNECT_FIRST;
         loop {
-            if let Some((sender, connection)) = self.connect().await {
+            if let Some(link) = self.connect().await {
                 pause = RECONNECT_FIRST;
-                *self.connections[slot].write() = Some(sender);
+                *self.connections[slot].write() = Some(link.sender);
                 health.set_python(true);
                 // How it ended does not matter: it is made anew.
-                let _ = connection.await;
+                link.outbox.carry(pin!(link.connection), || false).await;
                 *self.connections[slot].write() = None;
                 let any = self.connections.iter().any(|slot| slot.read().is_some());
                 health.set_python(any);
@@ -109,23 +111,9 @@ impl Relay {
         }
     }
 
-    async fn connect(&self) -> Option<(SendRequest<Bytes>, h2::client::Connection<UnixStream>)> {
+    async fn connect(&self) -> Option<Link<UnixStream>> {
         let stream = UnixStream::connect(&self.socket).await.ok()?;
-        let room = (self.max_relayed_calls as u64 * u64::from(STREAM_WINDOW)).min(MAX_WINDOW);
-        h2::client::Builder::new()
-            .initial_window_size(STREAM_WINDOW)
-            // Room for every call: one whose caller reads slowly must not hold the others up.
-            .initial_connection_window_size(room as u32)
-            .max_frame_size(MAX_FRAME)
-            .enable_push(false)
-            // The other end is ours: what follows is for peers that cannot be trusted, and would end everybody's
-            // connection when many callers go away at once.
-            .max_concurrent_reset_streams(100_000)
-            .max_local_error_reset_streams(None)
-            .data_frame_budget(usize::MAX)
-            .handshake(stream)
-            .await
-            .ok()
+        Link::over(stream, self.max_relayed_calls).await.ok()
     }
 
     /// A connection that takes requests; none when Python is away.
@@ -222,6 +210,39 @@ impl Relay {
             value.set_sensitive(true);
         }
         request
+    }
+}
+
+/// One connection to the Python server.
+struct Link<S> {
+    sender: SendRequest<Bytes>,
+    connection: h2::client::Connection<Gathering<S>>,
+    /// Sends what the connection says when it is polled: the head of a request and its message at once.
+    outbox: Outbox<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    async fn over(stream: S, max_calls: usize) -> Result<Self, h2::Error> {
+        let room = (max_calls as u64 * u64::from(STREAM_WINDOW)).min(MAX_WINDOW);
+        let (stream, outbox) = gathering(stream);
+        let (sender, connection) = h2::client::Builder::new()
+            .initial_window_size(STREAM_WINDOW)
+            // Room for every call: one whose caller reads slowly must not hold the others up.
+            .initial_connection_window_size(room as u32)
+            .max_frame_size(MAX_FRAME)
+            .enable_push(false)
+            // The other end is ours: what follows is for peers that cannot be trusted, and would end everybody's
+            // connection when many callers go away at once.
+            .max_concurrent_reset_streams(100_000)
+            .max_local_error_reset_streams(None)
+            .data_frame_budget(usize::MAX)
+            .handshake(stream)
+            .await?;
+        Ok(Self {
+            sender,
+            connection,
+            outbox,
+        })
     }
 }
 
@@ -350,5 +371,72 @@ impl Relayed {
     fn end(&self, refusal: &Refusal) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let trailers: HeaderMap = refusal.trailers(&self.call_id);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+    use std::task::Waker;
+
+    use tokio::io::ReadBuf;
+
+    use super::*;
+
+    /// Takes everything and notes each write; the other end says nothing.
+    #[derive(Clone, Default)]
+    struct Noting(Arc<Mutex<Vec<Vec<u8>>>>);
+
+    impl AsyncRead for Noting {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Noting {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.lock().unwrap().push(buffer.to_vec());
+            Poll::Ready(Ok(buffer.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_head_of_a_call_and_its_message_are_one_write() {
+        let stream = Noting::default();
+        let Link {
+            mut sender,
+            connection,
+            outbox,
+        } = Link::over(stream.clone(), 4).await.unwrap();
+        let mut connection = pin!(connection);
+        let mut carried = pin!(outbox.carry(connection.as_mut(), || false));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(carried.as_mut().poll(&mut context).is_pending());
+        stream.0.lock().unwrap().clear();
+        let message = Bytes::from(vec![7; 2_000]);
+        let request = Request::post("http://localhost/t.T/echo").body(()).unwrap();
+        let (_answer, mut body) = sender.send_request(request, false).unwrap();
+        body.send_data(message.clone(), true).unwrap();
+        assert!(carried.as_mut().poll(&mut context).is_pending());
+        let writes = stream.0.lock().unwrap();
+        assert_eq!(writes.len(), 1);
+        assert!(writes[0].ends_with(&message));
     }
 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use tonic::{Code, Status};
@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 use crate::activity::CallGuard;
 use crate::answers::Framed;
 use crate::health::Watching;
-use crate::presence::OpenCall;
+use crate::presence::{OpenCall, Untaken};
 use crate::refusal::{CALL_ID, Refusal};
 use crate::relay::Relayed;
 use crate::watching::Watched;
@@ -23,14 +23,37 @@ const OK: HeaderValue = HeaderValue::from_static("0");
 pub(crate) struct Reply {
     content: Content,
     watched: Option<Watched>,
+    guard: Option<CallGuard>,
+    open: Option<OpenCall>,
+}
+
+/// A piece of an answer, which counts as waiting until it has left: the HTTP/2 library lets go of it then, however small the
+/// window is that the client leaves it.
+pub(crate) struct Piece {
+    bytes: Bytes,
+    /// Of the one message of a call, whose place is free when that has left.
     _guard: Option<CallGuard>,
-    _open: Option<OpenCall>,
+    _untaken: Option<Untaken>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
 }
 
 /// Has the call count as one of its connection's until its answer is through.
 pub(crate) fn hold_open(response: Response<Reply>, open: OpenCall) -> Response<Reply> {
     response.map(|reply| Reply {
-        _open: Some(open),
+        open: Some(open),
         ..reply
     })
 }
@@ -97,8 +120,8 @@ pub(crate) fn relayed(body: Relayed, guard: CallGuard) -> Response<Reply> {
     Response::new(Reply {
         content: Content::Relayed(Box::new(body)),
         watched: None,
-        _guard: Some(guard),
-        _open: None,
+        guard: Some(guard),
+        open: None,
     })
 }
 
@@ -114,21 +137,32 @@ fn grpc_response(content: Content, guard: Option<CallGuard>) -> Response<Reply> 
     let mut response = Response::new(Reply {
         content,
         watched: None,
-        _guard: guard,
-        _open: None,
+        guard,
+        open: None,
     });
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
 }
 
+impl Reply {
+    fn piece(&mut self, bytes: Bytes) -> Piece {
+        let is_all = matches!(self.content, Content::Whole(..));
+        Piece {
+            _untaken: self.open.as_ref().map(|open| open.wait(bytes.len())),
+            _guard: is_all.then(|| self.guard.take()).flatten(),
+            bytes,
+        }
+    }
+}
+
 impl Body for Reply {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = h2::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, h2::Error>>> {
         let frame = match &mut self.content {
             Content::Nothing => Poll::Ready(None),
             Content::Whole(message, trailers) => Poll::Ready(
@@ -147,7 +181,9 @@ impl Body for Reply {
         {
             watched.told(code);
         }
-        frame
+        frame.map(|frame| {
+            frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| self.piece(bytes))))
+        })
     }
 
     fn is_end_stream(&self) -> bool {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub idle_time: Duration,
     /// How long a message may take to arrive, and a second more for each 64 KiB of it.
     pub receive_time: Duration,
+    /// How long a piece of an answer may wait for its caller to take it, and a second more for each 64 KiB that wait.
+    pub send_time: Duration,
     /// What is wanted of log and traces.
     pub watch: WatchSettings,
 }

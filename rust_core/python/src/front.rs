@@ -38,7 +38,7 @@ impl Front {
     #[new]
     #[pyo3(signature = (
         address, python_socket, *, secret, authenticator, answers, services, max_message_bytes, max_metadata_bytes, max_connections, max_calls,
-        max_relayed_calls, idle_seconds, receive_seconds, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None,
+        max_relayed_calls, idle_seconds, receive_seconds, send_seconds, unix_socket = None, tls_certificate = None, tls_key = None, tls_client_authorities = None,
         log_format = None, trace_ratio = None
     ))]
     #[expect(
@@ -60,6 +60,7 @@ impl Front {
         max_relayed_calls: usize,
         idle_seconds: f64,
         receive_seconds: f64,
+        send_seconds: f64,
         unix_socket: Option<PathBuf>,
         tls_certificate: Option<Vec<u8>>,
         tls_key: Option<Vec<u8>>,
@@ -88,6 +89,7 @@ impl Front {
             max_relayed_calls,
             idle_time: seconds(idle_seconds),
             receive_time: seconds(receive_seconds),
+            send_time: seconds(send_seconds),
             watch: WatchSettings {
                 log: log_format.map(|format| match format {
                     "json" => LogFormat::Json,

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
 use connection::{Failure, Sender, Template, connect};
-use measure::{Report, Tally};
+use measure::{Arrivals, Report, Tally};
 use plan::{Pace, Plan, Request};
 
 /// After the run, answers on their way may still come within this time.
@@ -57,8 +57,7 @@ struct Load {
     requests: Vec<Request>,
     next: Cell<usize>,
     tally: RefCell<Tally>,
-    due: Cell<u64>,
-    done: Cell<u64>,
+    arrivals: Cell<Arrivals>,
 }
 
 impl Load {
@@ -68,10 +67,17 @@ impl Load {
         &self.requests[position]
     }
 
+    fn count(&self, count: impl FnOnce(&mut Arrivals)) {
+        let mut arrivals = self.arrivals.get();
+        count(&mut arrivals);
+        self.arrivals.set(arrivals);
+    }
+
     async fn call(&self, sender: &mut Sender, due: Instant) -> bool {
         let request = self.next();
+        self.count(|arrivals| arrivals.sent += 1);
         let status = sender.call(&self.template, request).await;
-        self.done.set(self.done.get() + 1);
+        self.count(|arrivals| arrivals.ended += 1);
         let is_whole = status.is_ok();
         self.tally.borrow_mut().note(request.class, due, status);
         is_whole
@@ -87,8 +93,7 @@ async fn drive(plan: Plan, requests: Vec<Request>) -> Result<Report, Failure> {
         requests,
         next: Cell::new(0),
         tally: RefCell::new(Tally::new(from)),
-        due: Cell::new(0),
-        done: Cell::new(0),
+        arrivals: Cell::default(),
     });
     match plan.pace {
         Pace::Closed {
@@ -102,7 +107,7 @@ async fn drive(plan: Plan, requests: Vec<Request>) -> Result<Report, Failure> {
         } => open(&plan, &load, connections, per_second, in_flight, end).await?,
     }
     let tally = std::mem::replace(&mut *load.tally.borrow_mut(), Tally::new(end));
-    Ok(tally.into_report(plan.seconds, load.due.get(), load.done.get()))
+    Ok(tally.into_report(plan.seconds, load.arrivals.get()))
 }
 
 async fn closed(
@@ -129,7 +134,7 @@ async fn closed(
                     if now >= end {
                         break;
                     }
-                    load.due.set(load.due.get() + 1);
+                    load.count(|arrivals| arrivals.due += 1);
                     if !load.call(&mut sender, now).await {
                         break;
                     }
@@ -161,7 +166,7 @@ async fn open(
     let mut count = 0;
     while let Some(due) = arrivals.recv().await {
         // Those that still wait for a place when the time is over are counted, not sent.
-        load.due.set(load.due.get() + 1);
+        load.count(|arrivals| arrivals.due += 1);
         if Instant::now() >= end {
             continue;
         }

@@ -55,7 +55,7 @@ impl Tally {
         }
     }
 
-    pub(crate) fn into_report(self, seconds: f64, due: u64, done: u64) -> Report {
+    pub(crate) fn into_report(self, seconds: f64, arrivals: Arrivals) -> Report {
         let classes = self.classes.into_iter().map(|(class, found)| {
             let at = |quantile| found.latencies.value_at_quantile(quantile) as f64 / 1_000.0;
             let report = ClassReport {
@@ -75,14 +75,25 @@ impl Tally {
             seconds,
             broken: self.broken,
             first_broken: self.first_broken,
-            ended: done,
-            unanswered: due - done,
+            ended: arrivals.ended,
+            unsent: arrivals.due - arrivals.sent,
+            unanswered: arrivals.sent - arrivals.ended,
         }
     }
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(LONGEST_NANOS)
+}
+
+/// How far the requests of a run came.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Arrivals {
+    /// Whose time had come.
+    pub(crate) due: u64,
+    /// Given to a connection.
+    pub(crate) sent: u64,
+    pub(crate) ended: u64,
 }
 
 /// What a run prints as JSON.
@@ -95,7 +106,9 @@ pub(crate) struct Report {
     first_broken: Option<String>,
     /// Calls that ended, those of the warm-up included.
     ended: u64,
-    /// Requests that were due and had no answer when the time was over.
+    /// Requests that were due and still waited for a place when the time was over.
+    unsent: u64,
+    /// Requests that were sent and had no answer then.
     unanswered: u64,
 }
 
