@@ -10,8 +10,8 @@ use crate::entity::{named_speakers, normalize_name};
 /// How many records ahead of the one in hand are asked for.
 const RECORDS_AHEAD: usize = 8;
 
-/// Whether each row is of the speaker whom the query names. None unless it names exactly one of those who speak in these
-/// rows: a question that names two is as well about the one as about the other.
+/// Whether each row is of the speaker whom the query names first. None if it names none of those who speak in these rows, or
+/// joins two: a question about two is as well about the one as about the other.
 pub(super) fn spoken_by_named(
     sources: &Sources,
     rows: &[SourceRow],

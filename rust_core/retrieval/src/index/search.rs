@@ -14,7 +14,7 @@ use super::postings::PostingSignal;
 use super::select::Selector;
 use super::sources::{SourceRow, Sources};
 use super::time::{agreement, time_of};
-use super::understanding::query_terms;
+use super::understanding::{corrected_in, query_terms};
 use super::{Hit, Index, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest};
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
@@ -89,6 +89,11 @@ impl Index {
         }))?;
         let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
+        let text = corrected_in(&sources, request.text);
+        let request = &SearchRequest {
+            text: &text,
+            ..request.clone()
+        };
         let retrieved = Retrieved::new(&sources, &selector, request, vector);
         let hits = retrieved.search(request, &mut scratch);
         if let Some(vector) = retrieved.vector {
