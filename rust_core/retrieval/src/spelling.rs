@@ -127,10 +127,9 @@ fn doubtful_term(written: &str, is_name: bool) -> Option<String> {
         return None;
     }
     let mut terms = terms(written);
-    let term = terms
+    terms
         .pop()
-        .filter(|term| terms.is_empty() && !is_everyday(term));
-    term
+        .filter(|term| terms.is_empty() && !is_everyday(term))
 }
 
 #[cfg(test)]
