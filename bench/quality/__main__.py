@@ -40,6 +40,7 @@ from bench.quality.running import (
     write_answers,
 )
 from bench.quality.thresholds import thresholds_of
+from bench.quality.typos import typos_of
 from mnemic import MnemicClient
 
 IN_PROCESS, GRPC = "process", "grpc"
@@ -81,7 +82,15 @@ class Run:
         self.measured.paces.append(pace_of(first))
         if (modes[0], model) == (DEFAULT, DEFAULT_MODEL):
             self.measured.thresholds += thresholds_of(remembered, first)
+            self._misspell(remembered)
         return first
+
+    def _misspell(self, remembered: Remembered) -> None:
+        typos = typos_of(remembered, DEFAULT.name)
+        self.measured.typos += typos
+        for one in typos:
+            counts = f"{one.corpus}, {one.mode}: one slip in {one.kind} of {one.count} questions"
+            self.note(f"{counts}: recall@10 {one.misspelt[0]:.3f}, as they stand {one.written[0]:.3f}")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from bench.quality import beam, locomo
 from bench.quality.modes import DEFAULT
 from bench.quality.running import ALL, Pace, Summary
 from bench.quality.thresholds import Threshold
+from bench.quality.typos import Typos
 from mnemic.embedding.settings import ProviderName
 from mnemic.engine.profiles import FAST
 
@@ -26,6 +27,7 @@ class Measured:
     summaries: list[Summary] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
     thresholds: list[Threshold] = field(default_factory=list)
+    typos: list[Typos] = field(default_factory=list)
     precision: Goal | None = None
     search_micros_at_10k: float | None = None
     leave_one_out: Mapping[str, float] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from bench.quality.metrics import CUTS
 from bench.quality.precision import NAME, Precision, Verdict, mean
 from bench.quality.running import ALL, Pace, Summary
 from bench.quality.thresholds import Threshold
+from bench.quality.typos import Typos
 
 COLUMNS = (*(f"recall@{cut}" for cut in CUTS), "all@10", "hit@10", "mrr", "ndcg@10")
 
@@ -34,6 +35,8 @@ def write_page(
     head = ("corpus", "min_score", "recall@10", "hits", "foreign questions that get nothing")
     words = "Of searches for ten hits; a foreign question is about another conversation."
     lines += _section("Thresholds", words, head, map(_threshold, measured.thresholds))
+    head = ("corpus", "a slip in", "mode", "questions", "recall@10", "as written", "ndcg@10", "as written")
+    lines += _section("Typos", "One edit in one word of each question.", head, map(_typos, measured.typos))
     if precisions:
         head = ("min_score", "precision", "recall", "passed", "precision in sessions", "turns passed")
         lines += _section(NAME, "By the threshold of every search.", head, map(_precision, precisions))
@@ -74,6 +77,11 @@ def _pace(pace: Pace) -> tuple[str, ...]:
 
 def _threshold(one: Threshold) -> tuple[str, ...]:
     return one.corpus, f"{one.min_score:g}", f"{one.recall:.3f}", f"{one.hits:.1f}", f"{one.silent:.3f}"
+
+
+def _typos(one: Typos) -> tuple[str, ...]:
+    pairs = zip(one.misspelt, one.written, strict=True)
+    return one.corpus, one.kind, one.mode, str(one.count), *(f"{value:.3f}" for pair in pairs for value in pair)
 
 
 def _precision(outcome: Precision) -> tuple[str, ...]:

@@ -123,6 +123,35 @@ def hits_come_with_what_was_said_around_them(wire):
     assert (len(hit.before), len(hit.after)) == (0, 1)
 
 
+def by_words(wire: Wire, query: str) -> list[str]:
+    """The bodies of the hits of a search by words, without ids and times that differ from run to run."""
+    request = pb.SearchMemoriesRequest(scope=wire.scope(), query=query, profile="lexical")
+    return bodies(wire.SearchMemories(request).hits)
+
+
+@scenario
+def what_is_written_exactly_is_found_exactly(wire):
+    printer, others = "ERR-4012 stops the printer.", "ERR 4012, ERR-4021 and 4012 ERR."
+    sky, blue = "A blue sky over Oslo.", "The sky was blue, so blue, over Rome, blue sea and sky."
+    receipt, violin = "The receipt says 73,115.", "Anna's violin is old."
+    add(wire, printer, others, sky, blue, receipt, "The receipt says 73,116.", violin)
+    assert by_words(wire, "ERR-4012")[0] == printer
+    assert by_words(wire, '"blue sky"')[0] == sky
+    assert by_words(wire, "73115") == [receipt]
+    assert by_words(wire, "anna’s")[0] == by_words(wire, "Anna")[0] == violin
+
+
+@scenario
+def a_misspelt_word_is_taken_for_one_that_the_memories_have(wire):
+    violin, tulips = "Caroline repaired the violin.", "Tulips need water."
+    add(wire, violin, tulips)
+    assert by_words(wire, "the violni") == by_words(wire, "Caroilne's") == [violin]
+    # In quotation marks, as an identifier, and once somebody has written it, it is what it is.
+    assert by_words(wire, '"violni"') == by_words(wire, "violni-2") == []
+    add(wire, "Violni is a village.")
+    assert by_words(wire, "the violni") == ["Violni is a village."]
+
+
 @scenario
 def hits_carry_their_optional_parts_only_when_asked(wire):
     wire.AddMemories(pb.AddMemoriesRequest(scope=wire.scope(), memories=[full_input()]))

@@ -214,8 +214,8 @@ class SignalWeights(_message.Message):
     time. It takes no part in other queries.
     """
     actor: _builtins.float
-    """The query names the one who spoke. It takes no part unless the query names exactly one of those who speak in the
-    candidates: by the whole name, or by its first word.
+    """The query names the one who spoke: by the whole name, or by its first word. Of several who speak in the candidates the
+    one named first counts. It takes no part if the query names none of them, or joins the first to another by "and" or "or".
     """
     recency: _builtins.float
     """A mild preference for the recent."""

@@ -15,6 +15,7 @@ pub mod fusion;
 pub mod index;
 pub mod partition;
 mod snapshot;
+mod spelling;
 mod sync;
 pub mod text;
 pub mod time;

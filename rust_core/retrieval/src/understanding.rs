@@ -24,13 +24,23 @@ pub struct TermFrequency {
     pub rows: u64,
 }
 
-/// A query without the names that all of its scope share.
+/// A query as the searched memories spell it, without the names that all of them share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Understanding<'q> {
     /// What is embedded and whose words are looked for: the query itself if nothing was left out.
     pub text: Cow<'q, str>,
-    /// The names that were left out, as written, without a possessive ending, in order: of whom or what the query speaks.
-    pub left_out: Vec<&'q str>,
+    /// The names that were left out, without a possessive ending, in order: of whom or what the query speaks.
+    pub left_out: Vec<String>,
+}
+
+impl Understanding<'_> {
+    /// The same, of a query that does not live so long.
+    pub(crate) fn into_owned<'q>(self) -> Understanding<'q> {
+        Understanding {
+            text: Cow::Owned(self.text.into_owned()),
+            left_out: self.left_out,
+        }
+    }
 }
 
 /// Leaves the names out that more than a tenth of the searched rows have (at least ten rows).
@@ -65,7 +75,7 @@ pub fn understand(
                 .is_some_and(|whole| is_frequent(frequency(whole)))
         });
         match word.name.filter(|_| is_frequent) {
-            Some(name) => left_out.push(name),
+            Some(name) => left_out.push(name.to_owned()),
             None => kept.push(word.written),
         }
     }
@@ -194,7 +204,8 @@ mod tests {
             ("  spaces   stay ", "  spaces   stay ", vec![]),
         ] {
             let found = understand(query, frequency);
-            assert_eq!((&*found.text, found.left_out), (text, left_out));
+            let names: Vec<&str> = found.left_out.iter().map(String::as_str).collect();
+            assert_eq!((&*found.text, names), (text, left_out));
         }
     }
 

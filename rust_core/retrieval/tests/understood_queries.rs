@@ -1,11 +1,12 @@
-//! What a query says beyond its words: the times that it names or asks for, and names that everybody shares.
+//! What a query says beyond its words: the times that it names or asks for, names that everybody shares, and words that were
+//! meant to be others.
 
 mod common;
 
 use common::{bytes, message, partition, search, user};
 use mnemic_retrieval::fusion::Weights;
 use mnemic_retrieval::vector::SimdPath;
-use mnemic_retrieval::{Index, Memory, PartitionKey, Row, SearchOutcome, SearchRequest};
+use mnemic_retrieval::{Close, Index, Memory, PartitionKey, Row, SearchOutcome, SearchRequest};
 
 const DAY: i64 = 86_400_000_000;
 /// 2023-05-01.
@@ -23,6 +24,22 @@ fn index_of(memories: Vec<Memory>) -> (Index, [PartitionKey; 1]) {
     let key = partition("u");
     index.apply(&key, &rows, &[]).expect("valid rows");
     (index, [key])
+}
+
+fn unembedded(id: u128, body: &str) -> Row<Vec<u8>> {
+    Row {
+        memory: message(id, body),
+        vector: None,
+    }
+}
+
+/// The end of a memory; None deletes it.
+fn close(memory_id: u128, valid_to_micros: Option<i64>) -> Close {
+    Close {
+        memory_id,
+        version: 1,
+        valid_to_micros,
+    }
 }
 
 fn on_day(id: u128, day: i64, body: &str) -> Memory {
@@ -133,4 +150,55 @@ fn a_name_that_everybody_shares_is_no_word_of_the_query() {
     index.set_resident(&key[0]);
     let residents = index.residents(&key).expect("it is resident");
     assert_eq!(residents.understand(query), index.understand(&key, query));
+}
+
+#[test]
+fn a_misspelt_word_is_taken_for_one_that_the_memories_have() {
+    let mut memories: Vec<Memory> = (1..=40)
+        .map(|id| on_day(id, 1, "Caroline waters the tulips"))
+        .collect();
+    memories.push(on_day(41, 1, "a violin was repaired in Oslo"));
+    let (index, key) = index_of(memories);
+    let query = "Where was Caroilne's violni repaired?";
+    let understood = index.understand(&key, query);
+    assert_eq!(understood.text, "Where was violin repaired?");
+    assert_eq!(understood.left_out, ["Caroline"]);
+    assert_eq!(ids(&ask(&index, &key, query)), [41]);
+    // A quoted word and one that some memory has are what they are.
+    assert!(ids(&ask(&index, &key, "\"violni\"")).is_empty());
+    index
+        .apply(&key[0], &[unembedded(42, "the violni of a typist")], &[])
+        .expect("a valid row");
+    assert_eq!(ids(&ask(&index, &key, "violni")), [42]);
+}
+
+#[test]
+fn words_are_those_of_the_searched_partitions() {
+    let (index, key) = index_of(vec![on_day(1, 1, "tulips and roses")]);
+    let other = partition("v");
+    let violin = [unembedded(2, "a violin was repaired")];
+    index.apply(&other, &violin, &[]).expect("a valid row");
+    assert_eq!(index.understand(&key, "violni").text, "violni");
+    let both = [key[0].clone(), other];
+    assert_eq!(index.understand(&both, "violni").text, "violin");
+}
+
+#[test]
+fn a_word_is_known_as_long_as_a_memory_has_it() {
+    let (index, key) = index_of(vec![on_day(1, 1, "a violin")]);
+    let row = [unembedded(2, "violinn")];
+    index.apply(&key[0], &row, &[]).expect("a valid row");
+    let meant = |query| index.understand(&key, query).text.into_owned();
+    assert_eq!(meant("violinn"), "violinn");
+    // Superseded, it can still be searched for; deleted, it is nowhere.
+    index
+        .apply::<Vec<u8>>(&key[0], &[], &[close(2, Some(MAY))])
+        .expect("a known row");
+    assert_eq!(meant("violinn"), "violinn");
+    index
+        .apply::<Vec<u8>>(&key[0], &[], &[close(2, None)])
+        .expect("a known row");
+    assert_eq!(meant("violinn"), "violin");
+    index.compact(&key[0]).expect("it is small");
+    assert_eq!(meant("violinn"), "violin");
 }

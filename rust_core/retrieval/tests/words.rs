@@ -37,11 +37,13 @@ impl Numbers {
     }
 }
 
-/// A number in letters that have no stem and make no name.
+/// A number in three letters that have no stem and make no name; so short a word is never taken for a misspelt one.
 fn word(number: usize) -> String {
-    let digits = number.to_string();
-    let letter = |digit: u8| char::from(b"bcdfghjklm"[usize::from(digit - b'0')]);
-    digits.bytes().map(letter).collect()
+    let letter = |digit: usize| char::from(b"bcdfghjklmnpqrt"[digit % 15]);
+    [number / 225, number / 15, number]
+        .map(letter)
+        .iter()
+        .collect()
 }
 
 /// Of every time there are three memories.

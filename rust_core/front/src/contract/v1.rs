@@ -536,8 +536,8 @@ pub struct SignalWeights {
     /// time. It takes no part in other queries.
     #[prost(float, optional, tag = "4")]
     pub time: ::core::option::Option<f32>,
-    /// The query names the one who spoke. It takes no part unless the query names exactly one of those who speak in the
-    /// candidates: by the whole name, or by its first word.
+    /// The query names the one who spoke: by the whole name, or by its first word. Of several who speak in the candidates the
+    /// one named first counts. It takes no part if the query names none of them, or joins the first to another by "and" or "or".
     #[prost(float, optional, tag = "5")]
     pub actor: ::core::option::Option<f32>,
     /// A mild preference for the recent.

@@ -52,9 +52,14 @@ const SHORTEST_PARTICIPLE: usize = 5;
 /// word, a contraction or a participle (`Painting helps`). The last costs names such as `Sterling` where a sentence
 /// begins with them.
 pub(crate) fn is_common(word: &str) -> bool {
-    static WORDS: OnceLock<HashSet<&str, RandomState>> = OnceLock::new();
-    let starters = WORDS.get_or_init(|| SENTENCE_STARTERS.split_whitespace().collect());
     let is_participle = word.len() >= SHORTEST_PARTICIPLE && word.ends_with("ing");
     let is_contracted = CONTRACTED.iter().any(|ending| word.ends_with(ending));
-    starters.contains(word) || is_participle || is_contracted || crate::text::is_stop_word(word)
+    is_starter(word) || is_participle || is_contracted || crate::text::is_stop_word(word)
+}
+
+/// Whether a word (lower case, straight apostrophes) is one of the list.
+pub(crate) fn is_starter(word: &str) -> bool {
+    static WORDS: OnceLock<HashSet<&str, RandomState>> = OnceLock::new();
+    let starters = WORDS.get_or_init(|| SENTENCE_STARTERS.split_whitespace().collect());
+    starters.contains(word)
 }

@@ -13,7 +13,7 @@ mod find;
 mod link;
 mod speakers;
 
-pub(crate) use common_words::is_common;
+pub(crate) use common_words::{is_common, is_starter};
 pub use find::find_entities;
 pub(crate) use find::without_possessive;
 pub(crate) use link::with_linked_names;

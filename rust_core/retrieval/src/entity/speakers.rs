@@ -16,8 +16,14 @@ struct Word {
     may_be_name: bool,
 }
 
-/// The speakers that a query names, each once: by the whole name, or by its first word where no whole name fits. Who is
-/// named by a word that fits several is all of them.
+/// Words that join names into one subject.
+const JOINING: [&str; 2] = ["and", "or"];
+
+/// The speakers of whom a query speaks first, each once: the one whom it names first, and those who are joined to them by
+/// `and` or `or`. Who asks *what advice did Tim give John* asks for what Tim said.
+///
+/// A speaker is named by the whole name, or by its first word where no whole name fits. Who is named by a word that fits
+/// several is all of them.
 ///
 /// # Arguments
 ///
@@ -28,46 +34,53 @@ struct Word {
 /// use mnemic_retrieval::entity::named_speakers;
 ///
 /// let speakers = ["caroline", "mel b", "will"];
-/// assert_eq!(named_speakers("What is caroline's plan for Mel?", &speakers), [0, 1]);
+/// assert_eq!(named_speakers("What is caroline's plan for Mel?", &speakers), [0]);
+/// assert_eq!(named_speakers("What have Caroline and Mel planned?", &speakers), [0, 1]);
 /// assert_eq!(named_speakers("Will it rain? Ask the melon.", &speakers), []);
 /// assert_eq!(named_speakers("Where did Will go?", &speakers), [2]);
 /// ```
 #[must_use]
 pub fn named_speakers(query: &str, speakers: &[&str]) -> Vec<usize> {
     let (folded, words) = words_of(query);
+    let text_of = |span: Range<usize>| &folded.text[span];
     let mut named = Vec::new();
     let mut place = 0;
     while place < words.len() {
-        let whole = (1..=LONGEST_NAME.min(words.len() - place))
-            .rev()
-            .find_map(|length| {
-                let run = &words[place..place + length];
-                let text = &folded.text[run[0].span.start..run[length - 1].span.end];
-                let is_name =
-                    |&speaker: &&str| speaker == text && (length > 1 || run[0].may_be_name);
-                Some((length, speakers.iter().position(is_name)?))
-            });
-        if let Some((length, speaker)) = whole {
-            named.push(speaker);
+        let found = speakers_at(&folded.text, &words[place..], speakers);
+        if let Some((length, found)) = found {
+            named.extend(found);
             place += length;
             continue;
         }
-        let word = &words[place];
-        if word.may_be_name {
-            let text = &folded.text[word.span.clone()];
-            let begins = |speaker: &str| speaker.split(' ').next() == Some(text);
-            let speakers = speakers.iter().enumerate();
-            named.extend(
-                speakers
-                    .filter(|(_, name)| begins(name))
-                    .map(|(speaker, _)| speaker),
-            );
+        // What stands between the first names and does not join them ends what is spoken of first.
+        if !named.is_empty() && !JOINING.contains(&text_of(words[place].span.clone())) {
+            break;
         }
         place += 1;
     }
     named.sort_unstable();
     named.dedup();
     named
+}
+
+/// The speakers whose name some words begin with, and how many words that takes.
+fn speakers_at(text: &str, words: &[Word], speakers: &[&str]) -> Option<(usize, Vec<usize>)> {
+    let whole = (1..=LONGEST_NAME.min(words.len()))
+        .rev()
+        .find_map(|length| {
+            let run = &words[..length];
+            let name = &text[run[0].span.start..run[length - 1].span.end];
+            let is_name = |&speaker: &&str| speaker == name && (length > 1 || run[0].may_be_name);
+            Some((length, vec![speakers.iter().position(is_name)?]))
+        });
+    if whole.is_some() || !words[0].may_be_name {
+        return whole;
+    }
+    let first = &text[words[0].span.clone()];
+    let begins = |speaker: &str| speaker.split(' ').next() == Some(first);
+    let found = (0..speakers.len()).filter(|&speaker| begins(speakers[speaker]));
+    let found: Vec<usize> = found.collect();
+    (!found.is_empty()).then_some((1, found))
 }
 
 /// The folded words of a query, and what their spelling says.
@@ -100,9 +113,24 @@ mod tests {
         assert_eq!(named_speakers("ask Caroline Smith", &speakers), [1]);
         assert_eq!(named_speakers("ask Caroline", &speakers), [0]);
         assert_eq!(
-            named_speakers("ask Caroline Jones about Caroline", &speakers),
+            named_speakers("ask Caroline Jones and Caroline", &speakers),
             [0, 2]
         );
+    }
+
+    #[test]
+    fn who_is_named_first_is_meant_with_those_joined_to_them() {
+        let speakers = ["ann", "bo", "cy"];
+        for (query, named) in [
+            ("What advice did Bo give Ann?", vec![1]),
+            ("What does Cy think of Ann and Bo?", vec![2]),
+            ("What do Ann and Bo think of Cy?", vec![0, 1]),
+            ("Did Bo, Ann or Cy sing?", vec![0, 1, 2]),
+            ("Who taught Ann & Bo?", vec![0, 1]),
+            ("Does Ann like Ann's house and Bo's?", vec![0]),
+        ] {
+            assert_eq!(named_speakers(query, &speakers), named, "{query}");
+        }
     }
 
     #[test]

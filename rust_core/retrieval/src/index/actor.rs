@@ -10,15 +10,15 @@ use crate::entity::{named_speakers, normalize_name};
 /// How many records ahead of the one in hand are asked for.
 const RECORDS_AHEAD: usize = 8;
 
-/// The speaker whom a query names.
+/// The speaker whom a query names first.
 pub(super) struct NamedSpeaker {
     /// As [`normalize_name`] folds it.
     name: String,
 }
 
 impl NamedSpeaker {
-    /// The one whom the query names, and whether each row is his. None unless it names exactly one of those who speak in
-    /// these rows: a question that names two is as well about the one as about the other.
+    /// The one whom the query names first, and whether each row is his. None if it names none of those who speak in these
+    /// rows, or joins two: a question about two is as well about the one as about the other.
     pub(super) fn of(
         sources: &Sources,
         rows: &[SourceRow],

@@ -12,6 +12,7 @@ use super::hits::{LastScope, add_neighbours, hit_of};
 use super::nearest::VectorSignal;
 use super::select::Selector;
 use super::sources::{SourceRow, Sources};
+use super::understanding::corrected_in;
 use super::widening::Widening;
 use super::{
     Hit, Index, MAX_CANDIDATES, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest,
@@ -81,6 +82,11 @@ impl Index {
         }))?;
         let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
+        let text = corrected_in(&sources, request.text);
+        let request = &SearchRequest {
+            text: &text,
+            ..request.clone()
+        };
         let retrieved = Retrieved::new(&sources, &selector, request, vector);
         let hits = retrieved.search(request, &mut scratch);
         if let Some(vector) = retrieved.vector {

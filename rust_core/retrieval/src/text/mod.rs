@@ -19,14 +19,18 @@
 
 mod analysis;
 mod bm25;
+mod everyday_words;
 mod fold;
 mod query;
 mod segment;
+mod slips;
 mod stem;
 mod stop_words;
 
 pub use analysis::{MAX_TERM_BYTES, analyze, terms};
 pub use bm25::Bm25;
+pub(crate) use everyday_words::is_everyday;
 pub(crate) use query::quotations;
 pub use query::{Identifier, Phrase, QueryTerms};
+pub(crate) use slips::Slips;
 pub use stop_words::is_stop_word;
