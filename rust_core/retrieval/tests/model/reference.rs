@@ -330,7 +330,8 @@ impl Model {
                     if count == 0.0 {
                         1.0
                     } else {
-                        (1.0 - holding.ln_1p() / count.ln_1p()).max(0.0)
+                        let rarity = 1.0 - holding.ln_1p() / count.ln_1p();
+                        if rarity < 0.25 { 0.0 } else { rarity }
                     }
                 })
                 .sum();
