@@ -26,7 +26,7 @@ use std::ops::Range;
 use super::nearest::VectorSignal;
 use super::postings::{PostingSignal, Term};
 use super::select::Selector;
-use super::sources::{SourceRow, Sources};
+use super::sources::Sources;
 use cosines::{Estimates, UNKNOWN};
 use members::Members;
 pub(super) use neighbourhood::Neighbourhood;
@@ -82,17 +82,15 @@ impl Table {
 }
 
 impl Context {
-    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
-    ///
-    /// Both are ascending, and the seeds are candidates.
+    /// Makes the windows of candidates, which are ascending, and of the rows next to them whose windows have one, which
+    /// become candidates, too.
     pub(super) fn widen(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         candidates: &mut Vec<Widened>,
-        seeds: &[SourceRow],
     ) {
-        self.windows.make(sources, selector, candidates, seeds);
+        self.windows.make(sources, selector, candidates);
         self.members.clear(sources.end());
         for member in self.windows.members() {
             self.members.add(member.row);
