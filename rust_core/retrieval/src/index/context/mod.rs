@@ -15,6 +15,7 @@
 //! [`crate::fusion`]), or the one of them that the query has. Rows next to the best candidates whose window has one of these
 //! are candidates, too: the answer often stands next to the message that was found.
 
+mod cosines;
 mod formula;
 mod members;
 mod neighbourhood;
@@ -25,7 +26,8 @@ use std::ops::Range;
 use super::nearest::VectorSignal;
 use super::postings::{PostingSignal, Term};
 use super::select::Selector;
-use super::sources::{SourceRow, Sources};
+use super::sources::Sources;
+use cosines::{Estimates, UNKNOWN};
 use members::Members;
 pub(super) use neighbourhood::Neighbourhood;
 pub(super) use windows::Widened;
@@ -41,10 +43,6 @@ const LONGEST_PAUSE: u64 = 30 * 60 * 1_000_000;
 const BEFORE: [f32; REACH] = [0.6, 0.35, 0.2];
 /// Those after it count 0.6 of that: who asks about something mostly means what led to it.
 const AFTER: [f32; REACH] = [0.36, 0.21, 0.12];
-/// How many rows ahead of the one in hand are asked for.
-const ROWS_AHEAD: usize = 6;
-/// The cosine of a member that has not been looked at yet.
-const UNKNOWN: f32 = f32::INFINITY;
 
 /// The windows of the candidates of one search, and what is found out about them. Its memory lives from search to search.
 #[derive(Default)]
@@ -56,6 +54,7 @@ pub(super) struct Context {
     numbers: Vec<u32>,
     /// Of each member, in the order of their rows; NaN if it has no vector.
     cosines: Vec<f32>,
+    estimates: Estimates,
     tables: Vec<Table>,
     /// Of each table, member by member, how often it has each term.
     frequencies: Vec<u16>,
@@ -83,17 +82,15 @@ impl Table {
 }
 
 impl Context {
-    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
-    ///
-    /// Both are ascending, and the seeds are candidates.
+    /// Makes the windows of candidates, which are ascending, and of the rows next to them whose windows have one, which
+    /// become candidates, too.
     pub(super) fn widen(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         candidates: &mut Vec<Widened>,
-        seeds: &[SourceRow],
     ) {
-        self.windows.make(sources, selector, candidates, seeds);
+        self.windows.make(sources, selector, candidates);
         self.members.clear(sources.end());
         for member in self.windows.members() {
             self.members.add(member.row);
@@ -127,7 +124,7 @@ impl Context {
         }));
     }
 
-    /// Computes the cosines of all members but the candidates.
+    /// Finds the cosines of all members; those of the candidates are known.
     fn measure(&mut self, signal: &VectorSignal, sources: &Sources, known: &[f64]) {
         let rows = self.members.rows();
         self.cosines.clear();
@@ -135,24 +132,8 @@ impl Context {
         for (window, &cosine) in self.windows.ranges().zip(known) {
             self.cosines[self.numbers[window.start] as usize] = cosine as f32;
         }
-        let is_unknown = |cosine: &f32| *cosine == UNKNOWN;
-        let mut ahead = rows
-            .iter()
-            .zip(&self.cosines)
-            .filter(|(_, cosine)| is_unknown(cosine))
-            .map(|(&row, _)| row)
-            .collect::<Vec<_>>()
-            .into_iter();
-        let mut prefetch = |count| {
-            let next = ahead.by_ref().take(count);
-            next.for_each(|row| signal.prefetch(sources, row));
-        };
-        prefetch(ROWS_AHEAD);
-        let members = rows.iter().zip(&mut self.cosines);
-        for (&row, cosine) in members.filter(|(_, cosine)| is_unknown(cosine)) {
-            prefetch(1);
-            *cosine = signal.score(sources, row).unwrap_or(f32::NAN);
-        }
+        self.estimates
+            .fill(signal, sources, rows, &mut self.cosines);
     }
 
     /// What the words of the windows are worth, in the order of the candidates.
