@@ -1,6 +1,7 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
 mod actor;
+mod candidates;
 mod context;
 mod graph;
 mod graph_use;
@@ -14,6 +15,7 @@ mod select;
 mod sources;
 mod time;
 mod understanding;
+mod widening;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -55,7 +55,9 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         ..search(&partitions, &question.scope)
     };
     let outcome = index.search(&request).expect("a valid request");
-    let (scored, considered) = model.search(question);
+    let Some((scored, considered)) = model.search(question) else {
+        return Ok(());
+    };
     prop_assert_eq!(outcome.considered, considered as u64);
     let mut seen = BTreeSet::new();
     // Scores within rounding of the bound may fall on either side of it.
