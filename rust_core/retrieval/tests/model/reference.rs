@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use mnemic_retrieval::entity::{find_entities, linked_names, named_speakers, normalize_name};
 use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::partition::MetadataValue;
-use mnemic_retrieval::text::{Bm25, analyze, terms};
+use mnemic_retrieval::text::{Bm25, terms};
 use mnemic_retrieval::time::{QueryTime, Reference, names_a_time};
 use mnemic_retrieval::understanding::{TermFrequency, understand};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
 use crate::common::NOW;
+use crate::phrases::{has_phrase, phrases};
 
 /// One row of the model.
 #[derive(Clone, Debug)]
@@ -470,42 +471,6 @@ fn add_actor(
             signals[4] = Some(f64::from(is_named));
         }
     }
-}
-
-/// What stands between pairs of quotation marks and has at least two terms, each once.
-fn phrases(text: &str) -> BTreeSet<&str> {
-    let pieces: Vec<&str> = text.split('"').collect();
-    let quoted = pieces
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .take((pieces.len() - 1) / 2);
-    quoted
-        .copied()
-        .filter(|piece| placed(piece).len() > 1)
-        .collect()
-}
-
-/// Whether the terms of a phrase stand in a text as they do in the phrase.
-fn has_phrase(text: &str, phrase: &str) -> bool {
-    let (text, phrase) = (placed(text), placed(phrase));
-    let first = phrase[0].1;
-    let begins = |start: u32| {
-        let mut all = phrase
-            .iter()
-            .map(|(term, at)| (term.clone(), start + at - first));
-        all.all(|wanted| text.contains(&wanted))
-    };
-    text.iter().any(|&(_, start)| begins(start))
-}
-
-/// Terms with their positions.
-fn placed(text: &str) -> Vec<(String, u32)> {
-    let mut placed = Vec::new();
-    analyze(text, &mut |term, position| {
-        placed.push((term.to_owned(), position));
-    });
-    placed
 }
 
 pub(crate) fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {

@@ -89,7 +89,9 @@ mod tests {
             (10, vec![]),
         ] {
             members.clear(end);
-            rows.iter().for_each(|&row| members.add(row));
+            for &row in &rows {
+                members.add(row);
+            }
             members.number();
             let mut expected = rows.clone();
             expected.sort_unstable();

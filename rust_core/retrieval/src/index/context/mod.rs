@@ -26,7 +26,7 @@ mod windows;
 use std::ops::Range;
 
 use super::nearest::VectorSignal;
-use super::postings::PostingSignal;
+use super::postings::{PostingSignal, Term};
 use super::select::Selector;
 use super::sources::{SourceRow, Sources};
 use crate::fusion::Exchange;
@@ -209,7 +209,7 @@ impl Context {
                         *sum += u32::from(frequency);
                     }
                 }
-                let weights = signal.terms_of(table.source).map(|term| term.weight());
+                let weights = signal.terms_of(table.source).map(Term::weight);
                 let terms = weights.zip(self.sums.iter().copied());
                 scores.push(formula::words(terms, signal.total_weight()));
             }

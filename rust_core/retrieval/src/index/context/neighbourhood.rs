@@ -43,6 +43,15 @@ impl Neighbourhood<'_, '_> {
         segment.recency_times()[place]
     }
 
+    /// Adds up to `most` messages on each side of a row, however long the pauses.
+    pub(super) fn around(&self, row: RowNumber, most: usize, found: &mut Vec<RowNumber>) {
+        let readable = |row| self.readable.has(row);
+        self.beside(row, |conversation, position| {
+            conversation.before(position, most, readable, |_| true, found);
+            conversation.after(position, most, readable, |_| true, found);
+        });
+    }
+
     /// Adds up to `most` messages before a row and after it, the nearest first; in a scope without a session a side ends
     /// at the first that is too far from the row.
     pub(in crate::index) fn sides(

@@ -99,9 +99,11 @@ impl Windows {
         let source = neighbourhood.source;
         self.near.clear();
         for &row in seeds {
-            self.sides.iter_mut().for_each(Vec::clear);
-            neighbourhood.sides(row - source.offset, REACH, &mut self.sides);
-            for &near in self.sides.iter().flatten() {
+            let [side, _] = &mut self.sides;
+            side.clear();
+            // How far apart they are is asked of their windows.
+            neighbourhood.around(row - source.offset, REACH, side);
+            for &near in &*side {
                 if has_row(&source.selected, near) && neighbourhood.length(near) < ENOUGH_TERMS {
                     self.near.push(Widened {
                         row: near + source.offset,
