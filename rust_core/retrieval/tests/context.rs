@@ -97,7 +97,7 @@ fn the_answer_to_a_question_that_fits_comes_before_the_question() {
         });
         let index = Index::new(2, SimdPath::best()).expect("a valid dimension");
         index.load(&partition("u"), &rows).expect("valid rows");
-        let (partitions, scope) = ([partition("u")], user("u"));
+        let (partitions, scope) = ([partition("u")], said(1, "").scope);
         let request = SearchRequest {
             vector: Some(&bytes(&[1.0, 0.0])),
             weights: Weights::new([0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.6]).expect("valid weights"),
