@@ -189,7 +189,7 @@ fn exchange<'a>(window: &Window<'a>) -> Exchange<'a> {
     let at = |share: f64| {
         window
             .iter()
-            .find(|(_, of)| *of == share)
+            .find(|(_, of)| of.total_cmp(&share).is_eq())
             .map(|(row, _)| *row)
     };
     let own = window[0].0;
