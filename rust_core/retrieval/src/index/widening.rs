@@ -1,6 +1,4 @@
-//! The best candidates, those that stand next to the very best, and the context of all of them.
-
-use std::cmp::Ordering;
+//! The best candidates, those that stand next to them, and the context of all of them.
 
 use super::SearchRequest;
 use super::candidates::{Candidates, Retrieved};
@@ -8,11 +6,10 @@ use super::context::{Context, Widened};
 use super::sources::SourceRow;
 use crate::fusion::{Columns, Exchange, VECTOR};
 
-/// Of the candidates at least so many, the best by themselves, get a context, and this many for each hit asked for.
-const LEAST_IN_CONTEXT: usize = 40;
-const IN_CONTEXT_FOR_A_HIT: usize = 4;
-/// The best of those bring the messages next to them: at least so many, and as many as hits are asked for.
-const LEAST_SEEDS: usize = 20;
+/// Of the candidates at least so many, the best by themselves, get a context, and this many for each hit asked for. They
+/// bring the messages next to them.
+const LEAST_IN_CONTEXT: usize = 30;
+const IN_CONTEXT_FOR_A_HIT: usize = 3;
 
 /// What giving candidates a context writes to. Its memory lives from search to search.
 #[derive(Default)]
@@ -22,7 +19,6 @@ pub(super) struct Widening {
     /// Scores with the places of their candidates.
     order: Vec<(f64, usize)>,
     widened: Vec<Widened>,
-    seeds: Vec<SourceRow>,
     /// The candidates that were none before, and what their own words are worth.
     fresh: Vec<SourceRow>,
     lexical: Vec<f64>,
@@ -32,8 +28,8 @@ pub(super) struct Widening {
 }
 
 impl Retrieved<'_> {
-    /// Keeps the best candidates, adds the messages next to the very best whose windows have one of these, and gives all of
-    /// them their signals and their context.
+    /// Keeps the best candidates, adds the messages next to them whose windows have one, and gives all of them their signals
+    /// and their context.
     pub(super) fn widen(
         &self,
         request: &SearchRequest<'_>,
@@ -45,7 +41,6 @@ impl Retrieved<'_> {
         let Widening {
             context,
             widened,
-            seeds,
             fresh,
             lexical,
             words,
@@ -53,7 +48,7 @@ impl Retrieved<'_> {
             exchanges,
             ..
         } = widening;
-        context.widen(self.sources, self.selector, widened, seeds);
+        context.widen(self.sources, self.selector, widened);
         let new = widened.iter().filter(|candidate| candidate.place.is_none());
         fresh.clear();
         fresh.extend(new.map(|candidate| candidate.row));
@@ -85,7 +80,7 @@ impl Retrieved<'_> {
         candidates.rows.extend(rows);
     }
 
-    /// Finds the best candidates by their own signals, and the very best of them, both ascending.
+    /// Finds the best candidates by their own signals, ascending.
     fn choose(
         &self,
         request: &SearchRequest<'_>,
@@ -97,37 +92,22 @@ impl Retrieved<'_> {
             scores,
             order,
             widened,
-            seeds,
             ..
         } = widening;
         let rows = candidates.rows.as_slice();
         columns.fuse(&request.weights, rows.len(), scores);
         order.clear();
         order.extend(scores.iter().copied().zip(0..));
-        let better = self.better(rows, columns);
-        let in_context = LEAST_IN_CONTEXT.max(IN_CONTEXT_FOR_A_HIT * request.top_k);
-        keep_best(order, in_context, &better);
+        let kept = LEAST_IN_CONTEXT.max(IN_CONTEXT_FOR_A_HIT * request.top_k);
+        if kept < order.len() {
+            order.select_nth_unstable_by(kept, self.better(rows, columns));
+            order.truncate(kept);
+        }
         widened.clear();
         widened.extend(order.iter().map(|&(_, place)| Widened {
             row: rows[place],
             place: Some(place),
         }));
-        keep_best(order, LEAST_SEEDS.max(request.top_k), &better);
-        seeds.clear();
-        seeds.extend(order.iter().map(|&(_, place)| rows[place]));
         widened.sort_unstable();
-        seeds.sort_unstable();
-    }
-}
-
-/// Drops all but the best.
-fn keep_best(
-    order: &mut Vec<(f64, usize)>,
-    count: usize,
-    better: impl Fn(&(f64, usize), &(f64, usize)) -> Ordering,
-) {
-    if count < order.len() {
-        order.select_nth_unstable_by(count, better);
-        order.truncate(count);
     }
 }

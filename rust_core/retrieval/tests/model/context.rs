@@ -94,12 +94,11 @@ impl Model {
         question.weights[1] > 0.0 && !self.query_terms(question).is_empty()
     }
 
-    /// The rows whose context has a seed become candidates, and every candidate gets its context.
+    /// The rows whose context has a candidate become candidates, too, and every candidate gets its context.
     pub(crate) fn add_context(
         &self,
         question: &Question,
         selected: &[&ModelRow],
-        seeds: &BTreeSet<usize>,
         signals: &mut [[Option<f64>; SIGNALS]],
         pool: &mut BTreeSet<usize>,
     ) {
@@ -109,7 +108,7 @@ impl Model {
             .iter()
             .map(|row| self.window(question, row))
             .collect();
-        let found: Vec<&ModelRow> = seeds.iter().map(|&row| selected[row]).collect();
+        let found: Vec<&ModelRow> = pool.iter().map(|&row| selected[row]).collect();
         let is_found = |row: &ModelRow| found.iter().any(|other| std::ptr::eq(*other, row));
         pool.extend((0..selected.len()).filter(|&row| {
             self.speaks(question, selected[row])

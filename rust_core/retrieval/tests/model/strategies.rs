@@ -68,10 +68,18 @@ fn conversations() -> impl Strategy<Value = ScopeIds> {
     })
 }
 
-/// Small whole numbers, so that equal and opposite directions occur, and few of them are rounded.
+/// Elements that differ in sign only, but for zeros: equal and opposite directions occur, few of them are rounded, and int8
+/// codes, by which messages lend their meaning, are exact.
 fn vectors() -> impl Strategy<Value = Vec<f32>> {
-    prop::collection::vec((-3..=3_i8).prop_map(f32::from), DIMENSION)
-        .prop_filter("a vector has a direction", |vector| {
+    let signs = prop::collection::vec(-1..=1_i8, DIMENSION);
+    (signs, 1..=3_i8)
+        .prop_map(|(signs, length)| {
+            signs
+                .into_iter()
+                .map(|sign| f32::from(sign * length))
+                .collect()
+        })
+        .prop_filter("a vector has a direction", |vector: &Vec<f32>| {
             vector.iter().any(|element| *element != 0.0)
         })
 }

@@ -14,9 +14,10 @@
 //! * *Exchange*: whether the message is a question that another person answered, or such an answer, which is the better the
 //!   nearer that question is to the query.
 //!
-//! The signal is the weighted mean of those that the query has (see [`crate::fusion`]). Rows next to the best candidates whose window has one of these
-//! are candidates, too: the answer often stands next to the message that was found.
+//! The signal is the weighted mean of those that the query has (see [`crate::fusion`]). Rows next to the best candidates
+//! whose window has one of these are candidates, too: the answer often stands next to the message that was found.
 
+mod cosines;
 mod exchange;
 mod formula;
 mod members;
@@ -28,8 +29,9 @@ use std::ops::Range;
 use super::nearest::VectorSignal;
 use super::postings::{PostingSignal, Term};
 use super::select::Selector;
-use super::sources::{SourceRow, Sources};
+use super::sources::Sources;
 use crate::fusion::Exchange;
+use cosines::{Estimates, UNKNOWN};
 use exchange::exchange;
 use members::Members;
 pub(super) use neighbourhood::Neighbourhood;
@@ -46,10 +48,8 @@ const LONGEST_PAUSE: u64 = 30 * 60 * 1_000_000;
 const BEFORE: [f32; REACH] = [0.6, 0.35, 0.2];
 /// Those after it count 0.6 of that: who asks about something mostly means what led to it.
 const AFTER: [f32; REACH] = [0.36, 0.21, 0.12];
-/// How many rows ahead of the one in hand are asked for.
-const ROWS_AHEAD: usize = 6;
-/// The cosine of a member that has not been looked at yet.
-const UNKNOWN: f32 = f32::INFINITY;
+/// How many records ahead of the one in hand are asked for.
+const RECORDS_AHEAD: usize = 6;
 
 /// The windows of the candidates of one search, and what is found out about them. Its memory lives from search to search.
 #[derive(Default)]
@@ -61,6 +61,7 @@ pub(super) struct Context {
     numbers: Vec<u32>,
     /// Of each member, in the order of their rows; NaN if it has no vector.
     cosines: Vec<f32>,
+    estimates: Estimates,
     tables: Vec<Table>,
     /// Of each table, member by member, how often it has each term.
     frequencies: Vec<u16>,
@@ -88,17 +89,15 @@ impl Table {
 }
 
 impl Context {
-    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
-    ///
-    /// Both are ascending, and the seeds are candidates.
+    /// Makes the windows of candidates, which are ascending, and of the rows next to them whose windows have one, which
+    /// become candidates, too.
     pub(super) fn widen(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         candidates: &mut Vec<Widened>,
-        seeds: &[SourceRow],
     ) {
-        self.windows.make(sources, selector, candidates, seeds);
+        self.windows.make(sources, selector, candidates);
         self.members.clear(sources.end());
         for member in self.windows.members() {
             self.members.add(member.row);
@@ -148,7 +147,7 @@ impl Context {
                 }
             }
         };
-        prefetch(ROWS_AHEAD);
+        prefetch(RECORDS_AHEAD);
         exchanges.clear();
         exchanges.extend(self.windows.ranges().map(|window| {
             prefetch(1);
@@ -162,7 +161,7 @@ impl Context {
             .any(|exchange| *exchange != Exchange::Neither)
     }
 
-    /// Computes the cosines of all members but the candidates.
+    /// Finds the cosines of all members; those of the candidates are known.
     fn measure(&mut self, signal: &VectorSignal, sources: &Sources, known: &[f64]) {
         let rows = self.members.rows();
         self.cosines.clear();
@@ -170,24 +169,8 @@ impl Context {
         for (window, &cosine) in self.windows.ranges().zip(known) {
             self.cosines[self.numbers[window.start] as usize] = cosine as f32;
         }
-        let is_unknown = |cosine: &f32| *cosine == UNKNOWN;
-        let mut ahead = rows
-            .iter()
-            .zip(&self.cosines)
-            .filter(|(_, cosine)| is_unknown(cosine))
-            .map(|(&row, _)| row)
-            .collect::<Vec<_>>()
-            .into_iter();
-        let mut prefetch = |count| {
-            let next = ahead.by_ref().take(count);
-            next.for_each(|row| signal.prefetch(sources, row));
-        };
-        prefetch(ROWS_AHEAD);
-        let members = rows.iter().zip(&mut self.cosines);
-        for (&row, cosine) in members.filter(|(_, cosine)| is_unknown(cosine)) {
-            prefetch(1);
-            *cosine = signal.score(sources, row).unwrap_or(f32::NAN);
-        }
+        self.estimates
+            .fill(signal, sources, rows, &mut self.cosines);
     }
 
     /// What the words of the windows are worth, in the order of the candidates.

@@ -56,34 +56,28 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
-    ///
-    /// Both are ascending, and the seeds are candidates.
+    /// Makes the windows of candidates, which are ascending, and of the rows next to them whose windows have one, which
+    /// become candidates, too.
     pub(super) fn make(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         candidates: &mut Vec<Widened>,
-        seeds: &[SourceRow],
     ) {
         self.members.clear();
         self.ends.clear();
         self.of_sources.clear();
         let known = candidates.len();
-        let (mut done, mut seeds) = (0, seeds);
-        // Those that remain are added behind the known ones.
+        let mut done = 0;
+        // Those of which there are windows are added behind the known ones.
         while done < known {
             let (place, start) = (sources.place_of(candidates[done].row), candidates.len());
             let source = sources.at(place);
             let rest = &candidates[done..known];
             let here = rest.partition_point(|candidate| candidate.row < source.end());
-            let (seeds_here, later) =
-                seeds.split_at(seeds.partition_point(|&row| row < source.end()));
-            seeds = later;
             Neighbourhood::with(source, selector, |neighbourhood| {
-                self.look_around(neighbourhood, seeds_here);
-                self.near.extend(&candidates[done..done + here]);
-                self.make_of(neighbourhood, seeds_here, candidates);
+                self.look_around(neighbourhood, &candidates[done..done + here]);
+                self.make_of(neighbourhood, done..done + here, candidates);
             });
             done += here;
             self.of_sources.push(OfSource {
@@ -94,31 +88,36 @@ impl Windows {
         candidates.drain(..known);
     }
 
-    /// Finds the rows next to the seeds that may be candidates.
-    fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>, seeds: &[SourceRow]) {
+    /// Finds the candidates of a source, and the rows next to them that may be candidates.
+    fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>, candidates: &[Widened]) {
         let source = neighbourhood.source;
-        self.near.clear();
-        for &row in seeds {
-            let [side, _] = &mut self.sides;
+        let Self { near, sides, .. } = self;
+        let [side, _] = sides;
+        near.clear();
+        for &candidate in candidates {
+            near.push(candidate);
             side.clear();
             // How far apart they are is asked of their windows.
-            neighbourhood.around(row - source.offset, REACH, side);
-            for &near in &*side {
-                if has_row(&source.selected, near) && neighbourhood.length(near) < ENOUGH_TERMS {
-                    self.near.push(Widened {
-                        row: near + source.offset,
+            neighbourhood.around(candidate.row - source.offset, REACH, side);
+            for &row in &*side {
+                if has_row(&source.selected, row) && neighbourhood.length(row) < ENOUGH_TERMS {
+                    near.push(Widened {
+                        row: row + source.offset,
                         place: None,
                     });
                 }
             }
         }
+        // Of a row that comes several times, the one with a place comes last.
+        near.sort_unstable();
     }
 
-    /// Makes the windows of `near`, but for those that neither were a candidate nor have a seed.
+    /// Adds the windows of a source's rows, but for those that neither were candidates nor have one; the candidates are
+    /// at `known`.
     fn make_of(
         &mut self,
         neighbourhood: &Neighbourhood<'_, '_>,
-        seeds: &[SourceRow],
+        known: Range<usize>,
         candidates: &mut Vec<Widened>,
     ) {
         let Self {
@@ -129,21 +128,17 @@ impl Windows {
             ..
         } = self;
         let offset = neighbourhood.source.offset;
-        // Of a row that comes twice, the one with a place comes last.
-        near.sort_unstable();
         for (at, &candidate) in near.iter().enumerate() {
-            if near
-                .get(at + 1)
-                .is_some_and(|next| next.row == candidate.row)
-            {
+            let next = near.get(at + 1);
+            if next.is_some_and(|next| next.row == candidate.row) {
                 continue;
             }
             let start = members.len();
             window_of(neighbourhood, candidate.row - offset, sides, members);
+            let known = &candidates[known.clone()];
+            let is_known = |row| known.binary_search_by_key(&row, |known| known.row).is_ok();
             let mut window = members[start..].iter();
-            if candidate.place.is_some()
-                || window.any(|member| seeds.binary_search(&member.row).is_ok())
-            {
+            if candidate.place.is_some() || window.any(|member| is_known(member.row)) {
                 ends.push(members.len() as u32);
                 candidates.push(candidate);
             } else {
