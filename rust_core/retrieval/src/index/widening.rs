@@ -4,7 +4,7 @@ use super::SearchRequest;
 use super::candidates::{Candidates, Retrieved};
 use super::context::{Context, Widened};
 use super::sources::SourceRow;
-use crate::fusion::{Columns, VECTOR};
+use crate::fusion::{Columns, Exchange, VECTOR};
 
 /// Of the candidates at least so many, the best by themselves, get a context, and this many for each hit asked for. They
 /// bring the messages next to them.
@@ -24,6 +24,7 @@ pub(super) struct Widening {
     lexical: Vec<f64>,
     words: Vec<f64>,
     meanings: Vec<f64>,
+    exchanges: Vec<Exchange>,
 }
 
 impl Retrieved<'_> {
@@ -44,6 +45,7 @@ impl Retrieved<'_> {
             lexical,
             words,
             meanings,
+            exchanges,
             ..
         } = widening;
         context.widen(self.sources, self.selector, widened);
@@ -67,9 +69,11 @@ impl Retrieved<'_> {
             let own = columns.column(VECTOR).unwrap_or_default();
             context.meanings(signal, self.sources, own, meanings);
         }
+        let has_exchange = self.vector.is_some() && context.exchanges(self.sources, exchanges);
         columns.set_context(
             self.lexical.is_some().then_some(words.as_slice()),
             self.vector.is_some().then_some(meanings.as_slice()),
+            has_exchange.then_some(exchanges.as_slice()),
         );
         candidates.rows.clear();
         let rows = widened.iter().map(|candidate| candidate.row);

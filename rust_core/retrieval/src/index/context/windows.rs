@@ -13,8 +13,20 @@ use crate::partition::view::has_row;
 #[derive(Clone, Copy)]
 pub(super) struct Member {
     pub(super) row: SourceRow,
+    /// How many messages lie between it and the one in the middle, and one more; below 0 if it comes before that.
+    pub(super) distance: i8,
+}
+
+impl Member {
     /// What its cosine counts.
-    pub(super) share: f32,
+    pub(super) fn share(self) -> f32 {
+        let steps = usize::from(self.distance.unsigned_abs());
+        match self.distance {
+            0 => 1.0,
+            ..0 => BEFORE[steps - 1],
+            _ => AFTER[steps - 1],
+        }
+    }
 }
 
 /// A candidate, and its place among those that were candidates before their neighbours; None if it is such a neighbour.
@@ -38,8 +50,6 @@ pub(super) struct Windows {
     members: Vec<Member>,
     /// Where the members of each window end.
     ends: Vec<u32>,
-    /// The terms of each window.
-    lengths: Vec<u32>,
     of_sources: Vec<OfSource>,
     sides: [Vec<RowNumber>; 2],
     near: Vec<Widened>,
@@ -56,7 +66,6 @@ impl Windows {
     ) {
         self.members.clear();
         self.ends.clear();
-        self.lengths.clear();
         self.of_sources.clear();
         let known = candidates.len();
         let mut done = 0;
@@ -114,7 +123,6 @@ impl Windows {
         let Self {
             members,
             ends,
-            lengths,
             sides,
             near,
             ..
@@ -126,13 +134,12 @@ impl Windows {
                 continue;
             }
             let start = members.len();
-            let terms = window_of(neighbourhood, candidate.row - offset, sides, members);
+            window_of(neighbourhood, candidate.row - offset, sides, members);
             let known = &candidates[known.clone()];
             let is_known = |row| known.binary_search_by_key(&row, |known| known.row).is_ok();
             let mut window = members[start..].iter();
             if candidate.place.is_some() || window.any(|member| is_known(member.row)) {
                 ends.push(members.len() as u32);
-                lengths.push(terms);
                 candidates.push(candidate);
             } else {
                 members.truncate(start);
@@ -142,10 +149,6 @@ impl Windows {
 
     pub(super) fn members(&self) -> &[Member] {
         &self.members
-    }
-
-    pub(super) fn lengths(&self) -> &[u32] {
-        &self.lengths
     }
 
     /// Where the members of a window are; the first is its own row.
@@ -165,32 +168,31 @@ impl Windows {
     }
 }
 
-/// Adds the members of the window of a row and returns how many terms it has.
+/// Adds the members of the window of a row.
 fn window_of(
     neighbourhood: &Neighbourhood<'_, '_>,
     row: RowNumber,
     sides: &mut [Vec<RowNumber>; 2],
     members: &mut Vec<Member>,
-) -> u32 {
-    let member = |row, share| Member {
+) {
+    let member = |row, distance| Member {
         row: row + neighbourhood.source.offset,
-        share,
+        distance,
     };
-    members.push(member(row, 1.0));
+    members.push(member(row, 0));
     let mut terms = neighbourhood.length(row);
     if terms >= ENOUGH_TERMS {
-        return terms;
+        return;
     }
     sides.iter_mut().for_each(Vec::clear);
     neighbourhood.sides(row, REACH, sides);
     for distance in 0..REACH {
-        for (side, shares) in sides.iter().zip([BEFORE, AFTER]) {
+        for (side, direction) in sides.iter().zip([-1, 1]) {
             let next = side.get(distance).filter(|_| terms < ENOUGH_TERMS);
             if let Some(&next) = next {
-                members.push(member(next, shares[distance]));
+                members.push(member(next, direction * (distance as i8 + 1)));
                 terms += neighbourhood.length(next);
             }
         }
     }
-    terms
 }
