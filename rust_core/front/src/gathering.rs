@@ -2,7 +2,7 @@
 //!
 //! h2 empties its buffer after each frame of more than a few hundred bytes: an answer would leave in two writes, its message
 //! and then its trailers, and wake its client twice. Here what is written waits until whoever polls the connection is through
-//! with it, and leaves at once then; with the answers of other calls that are about to be there, if there are such.
+//! with it, and leaves at once then.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -48,24 +48,10 @@ pub(crate) fn gathering<S>(stream: S) -> (Gathering<S>, Outbox<S>) {
 
 impl<S: AsyncWrite + Unpin> Outbox<S> {
     /// Polls a connection to its end; each time, what it has said is sent.
-    ///
-    /// If `has_more` says that it will soon have more to say, those tasks get their turn first that wait for this thread,
-    /// once.
-    pub(crate) async fn carry<F: Future>(
-        &self,
-        mut connection: Pin<&mut F>,
-        has_more: impl Fn() -> bool,
-    ) {
-        let mut has_waited = false;
+    pub(crate) async fn carry<F: Future>(&self, mut connection: Pin<&mut F>) {
         poll_fn(|context| {
             let ended = connection.as_mut().poll(context).is_ready();
-            let mut gathered = self.0.lock();
-            has_waited = !has_waited && !ended && !gathered.waiting.is_empty() && has_more();
-            if has_waited {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            let sent = gathered.send(context);
+            let sent = self.0.lock().send(context);
             // Where sending fails nobody listens any more.
             if ended || matches!(sent, Poll::Ready(Err(_))) {
                 Poll::Ready(())
@@ -217,41 +203,13 @@ mod tests {
             pending::<()>().await;
         };
         let mut connection = pin!(connection);
-        let carried = pin!(outbox.carry(connection.as_mut(), || false));
+        let carried = pin!(outbox.carry(connection.as_mut()));
         assert!(
             carried
                 .poll(&mut Context::from_waker(Waker::noop()))
                 .is_pending()
         );
         assert_eq!(outbox.0.lock().stream.0, [b"message, trailers".to_vec()]);
-    }
-
-    #[test]
-    fn it_waits_once_for_what_others_are_about_to_say() {
-        let (mut stream, outbox) = gathering(Noting::default());
-        let connection = async {
-            loop {
-                stream.write_all(b"answer").await.unwrap();
-                stream.flush().await.unwrap();
-                let mut is_next = false;
-                poll_fn(|_| {
-                    if std::mem::replace(&mut is_next, true) {
-                        Poll::Ready(())
-                    } else {
-                        Poll::Pending
-                    }
-                })
-                .await;
-            }
-        };
-        let mut connection = pin!(connection);
-        let mut carried = pin!(outbox.carry(connection.as_mut(), || true));
-        let mut context = Context::from_waker(Waker::noop());
-        for written in [0, 1, 1, 2] {
-            assert!(carried.as_mut().poll(&mut context).is_pending());
-            let writes = outbox.0.lock().stream.0.clone();
-            assert_eq!(writes, vec![b"answeranswer".to_vec(); written]);
-        }
     }
 
     #[tokio::test]
@@ -287,7 +245,7 @@ mod tests {
             };
             let (mut connection, mut heard) = (pin!(connection), Vec::new());
             let ((), read) = tokio::join!(
-                outbox.carry(connection.as_mut(), || false),
+                outbox.carry(connection.as_mut()),
                 far.read_to_end(&mut heard)
             );
             read.unwrap();
@@ -305,7 +263,7 @@ mod tests {
             }
         };
         let mut connection = pin!(connection);
-        let carried = pin!(outbox.carry(connection.as_mut(), || false));
+        let carried = pin!(outbox.carry(connection.as_mut()));
         assert!(
             carried
                 .poll(&mut Context::from_waker(Waker::noop()))

@@ -1,6 +1,5 @@
 //! Listening, accepting and the life of a connection.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -149,24 +148,14 @@ impl Connections {
         let entering = presence.clone();
         let service = service_fn(move |request| {
             let (open, answer) = (entering.enter(), serve(shared.clone(), request));
-            let mut queued = Some(entering.queue());
-            async move {
-                let mut answer = pin!(answer);
-                let answered = poll_fn(|context| {
-                    let polled = answer.as_mut().poll(context);
-                    queued = None;
-                    polled
-                });
-                answered.await.map(|response| hold_open(response, open))
-            }
+            async move { answer.await.map(|response| hold_open(response, open)) }
         });
-        let has_more = || presence.has_queued();
         let mut connection = pin!(self.http.serve_connection(stream, service));
         let settings = &self.shared.settings;
         let mut patience = settings.send_time;
         // How a connection ends is its client's affair.
         tokio::select! {
-            () = outbox.carry(connection.as_mut(), has_more) => return,
+            () = outbox.carry(connection.as_mut()) => return,
             _ = closing.wait_for(|closing| *closing) => {}
             () = presence.idle_for(settings.idle_time) => {}
             () = presence.stalled_for(patience) => patience = patience.min(HANDSHAKE_TIME),
@@ -174,7 +163,7 @@ impl Connections {
         // What the client had begun before it heard of this is still answered.
         connection.as_mut().graceful_shutdown();
         tokio::select! {
-            () = outbox.carry(connection, has_more) => {}
+            () = outbox.carry(connection) => {}
             // It does not hear.
             () = presence.idle_for(HANDSHAKE_TIME) => {}
             () = presence.stalled_for(patience) => {}

@@ -20,8 +20,6 @@ pub(crate) struct Presence {
     waiting: [AtomicUsize; 2],
     waiting_bytes: AtomicUsize,
     period: AtomicUsize,
-    /// Calls that nobody has looked at yet.
-    queued: AtomicUsize,
 }
 
 impl Presence {
@@ -33,19 +31,7 @@ impl Presence {
             waiting: Default::default(),
             waiting_bytes: AtomicUsize::new(0),
             period: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
         })
-    }
-
-    /// A call has come; it is queued until what is given is dropped.
-    pub(crate) fn queue(self: &Arc<Self>) -> QueuedCall {
-        self.queued.fetch_add(1, SeqCst);
-        QueuedCall(self.clone())
-    }
-
-    /// Whether calls wait for their turn: they may have answers soon.
-    pub(crate) fn has_queued(&self) -> bool {
-        self.queued.load(SeqCst) > 0
     }
 
     /// A call begins; it is open until what is given is dropped.
@@ -112,15 +98,6 @@ impl OpenCall {
             period,
             bytes,
         }
-    }
-}
-
-/// A call that waits for a thread of the listener.
-pub(crate) struct QueuedCall(Arc<Presence>);
-
-impl Drop for QueuedCall {
-    fn drop(&mut self) {
-        self.0.queued.fetch_sub(1, SeqCst);
     }
 }
 

@@ -101,7 +101,7 @@ impl Relay {
                 *self.connections[slot].write() = Some(link.sender);
                 health.set_python(true);
                 // How it ended does not matter: it is made anew.
-                link.outbox.carry(pin!(link.connection), || false).await;
+                link.outbox.carry(pin!(link.connection)).await;
                 *self.connections[slot].write() = None;
                 let any = self.connections.iter().any(|slot| slot.read().is_some());
                 health.set_python(any);
@@ -426,7 +426,7 @@ mod tests {
             outbox,
         } = Link::over(stream.clone(), 4).await.unwrap();
         let mut connection = pin!(connection);
-        let mut carried = pin!(outbox.carry(connection.as_mut(), || false));
+        let mut carried = pin!(outbox.carry(connection.as_mut()));
         let mut context = Context::from_waker(Waker::noop());
         assert!(carried.as_mut().poll(&mut context).is_pending());
         stream.0.lock().unwrap().clear();
