@@ -9,7 +9,8 @@ from store_support import DIMENSION, MODEL, USER, add, change, memory_of, new_id
 
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.store import sql
-from mnemic.store.interface import OutboxKind, OutboxWrite, StoredModel
+from mnemic.store.interface import StoredModel
+from mnemic.store.work import OutboxKind, OutboxWrite
 
 SECOND = "test-model:2"
 

@@ -14,9 +14,11 @@ from mnemic.client.options import (
     FriendlyMatch,
     FriendlyMessages,
     FriendlyMetadata,
+    FriendlyMode,
     FriendlySearch,
     FriendlyTime,
     FriendlyVector,
+    FriendlyWait,
     RestoreOptions,
     ScopeOptions,
     SelectOptions,
@@ -24,7 +26,7 @@ from mnemic.client.options import (
 )
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import MemoryInput, TimePrecision
-from mnemic.model.requests import ListRequest, MemoryUpdate
+from mnemic.model.requests import AddMode, ListRequest, MemoryUpdate, WaitFor
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import DEFAULT_PROFILE, DEFAULT_TOP_K, SearchRequest, SignalWeights
 
@@ -36,6 +38,8 @@ class AddRequest:
     scope: Scope
     memories: tuple[MemoryInput, ...]
     request_id: str = ""
+    mode: AddMode = AddMode.VERBATIM
+    wait_for: WaitFor = WaitFor.INDEXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ def add_request(
     expire_time: FriendlyTime | None = None,
     categories: Sequence[str] = (),
     infer: bool | None = None,
+    mode: FriendlyMode = AddMode.VERBATIM,
+    wait_for: FriendlyWait = WaitFor.INDEXED,
     request_id: str = "",
     **ids: Unpack[ScopeOptions],
 ) -> AddRequest:
@@ -111,7 +117,8 @@ def add_request(
     if infer:
         raise MnemicError(
             Reason.NOT_IMPLEMENTED,
-            "infer: this version draws no facts from messages; leave it out, or give False, to keep them word for word",
+            "infer: this version asks no language model; leave it out, or give False, to keep the text word for word, "
+            "or give mode='local' to draw facts by rules",
             metadata={"field": "infer"},
         )
     common: dict[str, Any] = {"metadata": {} if metadata is None else metadata_of(metadata, "metadata")}
@@ -122,7 +129,9 @@ def add_request(
     if expire_time is not None:
         common["expire_time_micros"] = micros(expire_time, "expire_time")
     memories = tuple(_with_common(item, common) for item in memory_inputs(messages))
-    return AddRequest(scope_of(**ids), memories, request_id)
+    return AddRequest(
+        scope_of(**ids), memories, request_id, named(AddMode, mode, "mode"), named(WaitFor, wait_for, "wait_for")
+    )
 
 
 def _with_common(item: MemoryInput, common: Mapping[str, Any]) -> MemoryInput:

@@ -57,6 +57,8 @@ class Limits(_Section):
     tenant_bytes: int | None = Field(
         None, ge=0, description="bytes of text of a tenant that sets no `max_bytes`; unset: any number"
     )
+    extraction_workers: int = Field(1, ge=1, le=64, description="processes that draw facts from messages")
+    extraction_attempts: int = Field(8, ge=1, le=100, description="tries before a batch of messages is given up")
     embedding_queue: int = Field(64, ge=1, le=10_000, description="requests that may wait for the embedding model")
 
     def quota(self) -> Quota:

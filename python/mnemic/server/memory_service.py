@@ -150,6 +150,17 @@ class MemoryService:
             memory=to_proto.memory(result.memory), revision=result.revision, replayed=result.replayed
         )
 
+    def get_operation(self, request: pb.GetOperationRequest, call: Call) -> pb.GetOperationResponse:
+        """How far the work is that an add left to do."""
+        operation = self._engine.operation(
+            call.tenant,
+            request.operation_id,
+            wait_seconds=from_proto.seconds(request.wait, "wait") if request.HasField("wait") else 0.0,
+            within=call.within,
+            deadline=call.deadline,
+        )
+        return to_proto.operation_response(operation)
+
     def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
         """All versions of a memory."""
         scope = scope_from_proto(request.scope) if request.HasField("scope") else None

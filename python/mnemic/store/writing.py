@@ -23,7 +23,7 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
-from mnemic.store.outbox import enqueue
+from mnemic.store.outbox import enqueue, finish_with
 from mnemic.store.places import Places
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
@@ -221,6 +221,11 @@ class _BatchWriter:
             Inserted(outcome.memory if isinstance(outcome, Entry) else outcome, is_duplicate)
             for outcome, is_duplicate in settlement.outcomes
         )
+        if batch.finishes is not None:
+            made_ids = [item.memory.memory_id for item in inserted]
+            finish_with(
+                self._connection, batch.finishes, made_ids, revision=self._revision, now_micros=batch.now_micros
+            )
         if batch.request is not None:
             self._keep_request(batch.request, inserted)
         keys = self._partition_keys()
@@ -314,9 +319,8 @@ class _BatchWriter:
         self._insert_entries(settlement)
         if not restored:
             return settlement, set()
-        memories = [{"memory": memory_id} for memory_id in restored]
-        self._connection.execute(_FLAG_UNDELETED, memories)
-        for memory in memories:
+        for memory in ({"memory": memory_id} for memory_id in restored):
+            self._connection.execute(_FLAG_UNDELETED, memory)
             self._connection.execute(_DROP_PENDING, memory)
             self._connection.execute(_RENEW_PENDING, memory)
         # An index that saw the deletion takes no older version of the memory again.
@@ -345,7 +349,6 @@ class _BatchWriter:
                 fact_key=fact_key_of(write.memory),
             )
             entries.append(entry)
-            # The next version of the batch continues this one; its row is not known yet, and nobody asks.
             heads[write.memory.memory_id] = _Head(
                 row_id=0,
                 tenant=self._batch.tenant,
