@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import client_fact_scenarios  # noqa: F401 (registers its scenarios)
+import composing_scenarios  # noqa: F401 (registers its scenarios)
 import pytest
 from client_scenarios import CLIENT_SCENARIOS, NOT_OF_A_HIT
 from deployments import KINDS, REFERENCE, Kind

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
 from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
@@ -28,6 +29,7 @@ _RUNNING = "Running"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("add", add, _EVERY_DAY),
     ("search", search, _EVERY_DAY),
+    ("context", context, _EVERY_DAY),
     ("list", list_memories, _EVERY_DAY),
     ("get", get, _EVERY_DAY),
     ("update", update, _EVERY_DAY),

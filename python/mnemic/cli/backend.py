@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import DirectoryOptions, TargetOptions
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.errors import MnemicError
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.requests import (
@@ -43,6 +44,10 @@ class Backend(ABC):
     @abstractmethod
     def search(self, request: SearchRequest) -> SearchResult:
         """Finds what matters to a query."""
+
+    @abstractmethod
+    def compose(self, request: ComposeRequest) -> ComposedContext:
+        """Composes a block of prompt of what a search finds."""
 
     @abstractmethod
     def get(self, memory_id: str, scope: Scope | None) -> Memory:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mnemic.cli.backend import Backend
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.requests import (
     DeleteResult,
@@ -35,6 +36,10 @@ class LocalBackend(Backend):
     def search(self, request: SearchRequest) -> SearchResult:
         """See `Backend.search`."""
         return self._engine.search(DEFAULT_TENANT, request)
+
+    def compose(self, request: ComposeRequest) -> ComposedContext:
+        """See `Backend.compose`."""
+        return self._engine.compose(DEFAULT_TENANT, request)
 
     def get(self, memory_id: str, scope: Scope | None) -> Memory:
         """See `Backend.get`."""

@@ -23,6 +23,7 @@ from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
 from mnemic.client.options import (
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
@@ -34,6 +35,7 @@ from mnemic.client.options import (
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
@@ -117,6 +119,12 @@ class AsyncMnemicClient:
     ) -> Sequence[SearchResult]:
         """Several searches in one call, answered in order; see `MnemicClient.batch_search`."""
         return await self._call(calls.batch_search(searches, include), timeout)
+
+    async def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds; see `MnemicClient.compose`."""
+        return await self._call(calls.compose(query, **options), timeout)
 
     async def get(
         self, memory_id: str, *, with_vector: bool = False, timeout: float | None = None, **ids: Unpack[ScopeOptions]

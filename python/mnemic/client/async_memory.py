@@ -18,6 +18,7 @@ from mnemic.client.memory import Memory, ingest_step, refuse_with_engine, resolv
 from mnemic.client.options import (
     AddItem,
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
@@ -33,6 +34,7 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
 from mnemic.model import memory as model
+from mnemic.model.context import ComposedContext
 from mnemic.model.deadline import Deadline
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -117,6 +119,13 @@ class AsyncMemory:
         """Several searches, answered in order; see `Memory.batch_search`."""
         deadline = Deadline.after(timeout)
         return await self._run(lambda memory: memory.batch_search(searches, timeout=deadline.remaining()))
+
+    async def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds; see `Memory.compose`."""
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.compose(query, timeout=deadline.remaining(), **options))
 
     async def get(self, memory_id: str, *, with_vector: bool = False, **ids: Unpack[ScopeOptions]) -> model.Memory:
         """One memory; MEMORY_NOT_FOUND when there is none, or it does not carry the ids given."""

@@ -11,6 +11,7 @@ from mnemic.client import decoding, encoding, requests
 from mnemic.client.encodable import encodable
 from mnemic.client.options import (
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
@@ -22,6 +23,7 @@ from mnemic.client.options import (
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -71,6 +73,13 @@ def batch_search(searches: Sequence[FriendlySearch], include: Collection[HitPart
     batch = requests.search_requests(searches)
     with encodable():
         return Call("BatchSearchMemories", encoding.batch_search(batch, include), decoding.batch_search)
+
+
+def compose(query: str, **options: Unpack[ComposeOptions]) -> Call[ComposedContext]:
+    """ComposeContext."""
+    request = requests.compose_request(query, **options)
+    with encodable(request):
+        return Call("ComposeContext", encoding.compose(request), decoding.compose)
 
 
 def get(memory_id: str, *, with_vector: bool, **ids: Unpack[ScopeOptions]) -> Call[Memory]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import (
     AddedMemory,
     ChangeKind,
@@ -57,6 +58,19 @@ def search(response: pb.SearchMemoriesResponse) -> SearchResult:
 def batch_search(response: pb.BatchSearchMemoriesResponse) -> list[SearchResult]:
     """The results of a batch."""
     return [search(result) for result in response.results]
+
+
+def compose(response: pb.ComposeContextResponse) -> ComposedContext:
+    """The block of prompt."""
+    return ComposedContext(
+        text=response.text,
+        token_count=response.token_count,
+        memory_ids=tuple(response.memory_ids),
+        revision=response.revision,
+        omitted=response.omitted,
+        vector_skipped=response.vector_skipped,
+        rerank_skipped=response.rerank_skipped,
+    )
 
 
 def _hit(message: pb.SearchHit) -> SearchHit:

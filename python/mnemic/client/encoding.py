@@ -10,6 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.client.requests import AddRequest, DeleteRequest, RestoreRequest, UpdateRequest
+from mnemic.model.context import ComposeRequest
 from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import ListRequest, MemoryUpdate
 from mnemic.model.scope import Scope
@@ -114,6 +115,16 @@ def _weights(weights: SignalWeights) -> query_pb2.SignalWeights:
 def batch_search(requests: Sequence[SearchRequest], parts: Collection[str]) -> pb.BatchSearchMemoriesRequest:
     """The message of a batch of searches."""
     return pb.BatchSearchMemoriesRequest(searches=[search(request, parts) for request in requests])
+
+
+def compose(request: ComposeRequest) -> pb.ComposeContextRequest:
+    """The message of a context."""
+    return pb.ComposeContextRequest(
+        search=search(request.search, ()),
+        token_budget=request.token_budget,
+        tokenizer=request.tokenizer,
+        include_instructions=request.include_instructions,
+    )
 
 
 def get(memory_id: str, scope: Scope | None, *, with_vector: bool) -> pb.GetMemoryRequest:

@@ -23,6 +23,7 @@ from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
 from mnemic.client.options import (
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
@@ -34,6 +35,7 @@ from mnemic.client.options import (
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
@@ -152,6 +154,20 @@ class MnemicClient:
             timeout: Seconds for this call.
         """
         return self._call(calls.batch_search(searches, include), timeout)
+
+    def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds, within a budget of tokens.
+
+        The block says [1] of the first of its `memory_ids`, [2] of the second; docs/composing.md describes it.
+
+        Args:
+            query: The question; may be left out when a `vector` is given.
+            timeout: Seconds for this call.
+            **options: See `ComposeOptions`; at least one id.
+        """
+        return self._call(calls.compose(query, **options), timeout)
 
     def get(
         self, memory_id: str, *, with_vector: bool = False, timeout: float | None = None, **ids: Unpack[ScopeOptions]

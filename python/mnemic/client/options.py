@@ -133,6 +133,24 @@ class SearchOptions(SelectOptions, total=False):
     rerank: bool
 
 
+class ComposeOptions(SearchOptions, total=False):
+    """How to compose a context: how to search for it, and these.
+
+    Without `top_k` the search asks for as many short memories as fill the budget.
+
+    Attributes:
+        token_budget: How many tokens the block may count, 16 to 100,000; 1,000 unless said.
+        tokenizer: The tokenizer to count by, one that the node has; unless said the embedding model's own, or an
+            estimate where that model runs elsewhere.
+        include_instructions: Also what stands in the scope whatever is asked: instructions, and facts of the category
+            `preference`. Yes unless said.
+    """
+
+    token_budget: int
+    tokenizer: str
+    include_instructions: bool
+
+
 class SearchItem(SearchOptions, total=False):
     """One search of a batch: its query and how to search."""
 

@@ -21,9 +21,11 @@ from mnemic.client.options import (
     FriendlyWait,
     RestoreOptions,
     ScopeOptions,
+    SearchOptions,
     SelectOptions,
     UpdateOptions,
 )
+from mnemic.model.context import DEFAULT_TOKEN_BUDGET, ComposeRequest, hits_for_budget
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import MemoryInput, TimePrecision
 from mnemic.model.requests import AddMode, ListRequest, MemoryUpdate, WaitFor
@@ -198,6 +200,29 @@ def search_request(
         context_window=context_window,
         rerank=rerank,
         **_selection(**select),
+    )
+
+
+def compose_request(
+    query: str = "",
+    *,
+    token_budget: int = DEFAULT_TOKEN_BUDGET,
+    tokenizer: str = "",
+    include_instructions: bool = True,
+    **search: Unpack[SearchOptions],
+) -> ComposeRequest:
+    """The context that `ComposeOptions` describe."""
+    if search.get("top_k") is None and search.get("limit") is None:
+        search["top_k"] = hits_for_budget(token_budget)
+    try:
+        asked = search_request(query, **search)
+    except MnemicError as error:
+        raise error.within("search") from error
+    return ComposeRequest(
+        search=asked,
+        token_budget=token_budget,
+        tokenizer=as_text(tokenizer, "tokenizer"),
+        include_instructions=include_instructions,
     )
 
 

@@ -13,11 +13,12 @@ from typing import Self
 import structlog
 
 from mnemic import _core
-from mnemic.embedding.factory import native_embedder, open_provider
+from mnemic.embedding.factory import native_embedder, open_provider, tokenizer_file
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
+from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extracting import Extraction
 from mnemic.engine.live_index import LiveIndex
@@ -29,8 +30,10 @@ from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
+from mnemic.engine.tokens import Tokenizers
 from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.writing import Writer
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
@@ -94,6 +97,8 @@ class Engine:
         self._reader = Reader(store, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
         self._searcher = Searcher(store, self._index, embedder, self._reranking, settings.limits)
+        tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
+        self._composer = Composer(store, self._searcher, tokenizers, settings.limits, dimension=provider.dimension)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, settings.limits)
@@ -229,6 +234,17 @@ class Engine:
             skip_rerank = skip_rerank or result.rerank_skipped
             results.append(result)
         return results
+
+    def compose(
+        self,
+        tenant: str,
+        request: ComposeRequest,
+        *,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> ComposedContext:
+        """What a search finds, as a block of prompt within a budget of tokens."""
+        return self._composer.compose(tenant, request, deadline, within=within)
 
     def get(
         self,

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mnemic.engine.settings import Limits
-from mnemic.model.errors import Reason, invalid_field
+from mnemic.model.context import MAX_TOKEN_BUDGET, MIN_TOKEN_BUDGET, ComposeRequest
+from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import MemoryInput, Metadata, metadata_to_json
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
@@ -301,6 +302,19 @@ def check_search(request: SearchRequest, limits: Limits) -> None:
         check_times(request.as_of_micros, None, "as_of")
     if request.reference_time_micros is not None:
         check_times(request.reference_time_micros, None, "reference_time")
+
+
+def check_compose(request: ComposeRequest, limits: Limits) -> None:
+    """Refuses a context that is too small or too large, and a search that is not acceptable."""
+    budget = request.token_budget
+    is_whole = isinstance(budget, int) and not isinstance(budget, bool)
+    if not (is_whole and MIN_TOKEN_BUDGET <= budget <= MAX_TOKEN_BUDGET):
+        raise invalid_field("token_budget", f"is {budget}; {MIN_TOKEN_BUDGET} to {MAX_TOKEN_BUDGET} are accepted")
+    check_text("tokenizer", request.tokenizer, MAX_NAME_BYTES)
+    try:
+        check_search(request.search, limits)
+    except MnemicError as error:
+        raise error.within("search") from error
 
 
 def check_memory_id(memory_id: str, field: str = "memory_id") -> str:

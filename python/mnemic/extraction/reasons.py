@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Dropped(StrEnum):
-    """Why a candidate did not become a fact."""
+    """Why a candidate did not become a fact; the last three count messages of which nothing was drawn."""
 
     UNKNOWN_SOURCE = "unknown_source"  # it names no message of the batch
     UNSUPPORTED_NAME = "unsupported_name"  # a name that its sources do not have
@@ -19,6 +19,9 @@ class Dropped(StrEnum):
     TOPIC = "topic"  # outside the topics that are wanted
     LOW_CONFIDENCE = "low_confidence"  # below the setting's least confidence
     MALFORMED = "malformed"  # not of the shape that was asked for
+    MESSAGE_FILTERED = "message_filtered"  # the service refuses its content
+    MESSAGE_TOO_LONG = "message_too_long"  # alone it is longer than the model takes or answers
+    MESSAGE_UNREADABLE = "message_unreadable"  # what the model answers to it cannot be read
 
 
 class Failure(StrEnum):

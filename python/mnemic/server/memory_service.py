@@ -78,6 +78,13 @@ class MemoryService:
             results=[to_proto.search_response(result, asked) for result, asked in zip(results, parts, strict=True)]
         )
 
+    def compose_context(self, request: pb.ComposeContextRequest, call: Call) -> pb.ComposeContextResponse:
+        """Searches and renders the hits as a block of prompt."""
+        composed = self._engine.compose(
+            call.tenant, from_proto.compose_request(request), within=call.within, deadline=call.deadline
+        )
+        return to_proto.compose_response(composed)
+
     def get_memory(self, request: pb.GetMemoryRequest, call: Call) -> pb.GetMemoryResponse:
         """One memory by its id."""
         mask = read_mask(request.read_mask)

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.operations import DeadLetter, Operation
 from mnemic.model.search import ContextMessage, SearchHit, SearchResult, SignalScore
@@ -126,6 +127,19 @@ def dead_letter(value: DeadLetter) -> admin_service_pb2.DeadLetter:
         last_error=value.last_error,
         create_time=_timestamp(value.create_time_micros),
         fail_time=_timestamp(value.fail_time_micros),
+    )
+
+
+def compose_response(composed: ComposedContext) -> memory_service_pb2.ComposeContextResponse:
+    """A block of prompt."""
+    return memory_service_pb2.ComposeContextResponse(
+        text=composed.text,
+        token_count=composed.token_count,
+        memory_ids=composed.memory_ids,
+        revision=composed.revision,
+        omitted=composed.omitted,
+        vector_skipped=composed.vector_skipped,
+        rerank_skipped=composed.rerank_skipped,
     )
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from mnemic import _core
 from mnemic.extraction.local.english.reader import English
 from mnemic.extraction.local.language import Language, Passage
 from mnemic.extraction.reasons import Dropped
+from mnemic.extraction.topics import is_excluded, is_included, with_categories
 from mnemic.model.deadline import Deadline
 from mnemic.model.fact import ExtractedFact, ExtractionRequest, ExtractionResult, SourceMessage
 from mnemic.model.memory import Role
@@ -43,13 +43,13 @@ class LocalExtractor:
         dropped: Counter[str] = Counter()
         facts: dict[str, ExtractedFact] = {}
         for fact in self._facts(request, deadline):
-            if not _is_wanted(fact, request):
+            if is_excluded(fact, request) or not is_included(fact, request):
                 dropped[Dropped.TOPIC] += 1
             elif fact.body in facts:
                 dropped[Dropped.DUPLICATE] += 1
                 facts[fact.body] = _with_sources(facts[fact.body], fact.source_ids)
             else:
-                facts[fact.body] = _with_categories(fact, request.categories)
+                facts[fact.body] = with_categories(fact, request.categories)
         return ExtractionResult(facts=tuple(facts.values()), dropped=dict(dropped))
 
     def close(self) -> None:
@@ -79,30 +79,6 @@ class LocalExtractor:
         if message.role not in _ROLES:
             return None
         return next((language for language in self._languages if language.is_written_in(message.body)), None)
-
-
-def _is_wanted(fact: ExtractedFact, request: ExtractionRequest) -> bool:
-    """Whether a fact's labels or words have the topics that are asked for, and none of those that are not."""
-    if not request.include_topics and not request.exclude_topics:
-        return True
-    labels = {category.casefold() for category in fact.categories}
-    terms = set(_core.tokenize(fact.body))
-
-    def touches(topic: str) -> bool:
-        words = set(_core.tokenize(topic))
-        return topic.casefold() in labels or bool(words and words <= terms)
-
-    if any(touches(topic) for topic in request.exclude_topics):
-        return False
-    return not request.include_topics or any(touches(topic) for topic in request.include_topics)
-
-
-def _with_categories(fact: ExtractedFact, allowed: tuple[str, ...]) -> ExtractedFact:
-    if not allowed:
-        return fact
-    known = {label.casefold(): label for label in allowed}
-    kept = tuple(known[label.casefold()] for label in fact.categories if label.casefold() in known)
-    return replace(fact, categories=kept)
 
 
 def _with_sources(fact: ExtractedFact, more: tuple[str, ...]) -> ExtractedFact:
