@@ -11,6 +11,7 @@ from mnemic.engine.engine import Engine
 from mnemic.engine.extraction_worker import ExtractionWorker
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError
 from mnemic.extraction.reasons import Failure
+from mnemic.extraction.settings import ExtractionSettings
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.fact import ExtractedFact, ExtractionRequest, ExtractionResult
@@ -164,7 +165,7 @@ def test_what_fails_is_tried_again_and_then_given_up_and_can_be_replayed(quiet, 
     monkeypatch.setattr("mnemic.engine.extracting._FIRST_DELAY_SECONDS", 0.0)
     result = add(quiet, said("I live in Oslo."), wait=WaitFor.INDEXED)
     away = ExtractionUnavailableError("the service is away")
-    worker = Scripted(*[away] * quiet.settings.limits.extraction_attempts)
+    worker = Scripted(*[away] * quiet.settings.extraction.attempts)
     quiet.step(worker)
     waiting = quiet.operation("t", result.operation_id)
     assert (waiting.state, waiting.last_error) == (OperationState.PENDING, "the service is away")
@@ -305,7 +306,7 @@ def test_many_threads_that_say_the_same_leave_one_fact(engine):
 
 
 def test_a_worker_that_takes_too_long_is_ended(monkeypatch):
-    worker = ExtractionWorker()
+    worker = ExtractionWorker(ExtractionSettings())
     worker.extract("local", ExtractionRequest(messages=()), 10.0)
     os.kill(worker.process_id, signal.SIGSTOP)
     monkeypatch.setattr("mnemic.engine.extraction_worker._GRACE_SECONDS", 0.05)

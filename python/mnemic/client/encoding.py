@@ -50,6 +50,7 @@ def add(request: AddRequest) -> pb.AddMemoriesRequest:
         request_id=new_request_id(request.request_id),
         mode=_Mode(request.mode),
         wait_for=_Wait(request.wait_for),
+        extraction_instructions=request.extraction_instructions,
     )
 
 

@@ -320,6 +320,7 @@ def _add(engine: Engine, request: AddRequest, deadline: Deadline) -> AddResult:
         request.memories,
         mode=request.mode,
         wait=request.wait_for,
+        instructions=request.extraction_instructions,
         request_id=request.request_id,
         deadline=deadline,
     )

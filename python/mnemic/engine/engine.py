@@ -93,7 +93,7 @@ class Engine:
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
         self._upkeep = Upkeep(self._index, snapshots, store)
-        self._writer = Writer(store, self._index, embedder, settings.limits)
+        self._writer = Writer(store, self._index, embedder, settings)
         self._reader = Reader(store, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
         self._searcher = Searcher(store, self._index, embedder, self._reranking, settings.limits)
@@ -101,7 +101,7 @@ class Engine:
         self._composer = Composer(store, self._searcher, tokenizers, settings.limits, dimension=provider.dimension)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
-        self._extraction = Extraction(store, self._index, embedder, settings.limits)
+        self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
         self._operations = Operations(store, self._extraction)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
@@ -144,13 +144,21 @@ class Engine:
         *,
         mode: AddMode = AddMode.VERBATIM,
         wait: WaitFor = WaitFor.INDEXED,
+        instructions: str = "",
         request_id: str = "",
         within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
         """Adds memories: all of them or none. Durable and visible to the next search when it returns."""
         result = self._writer.add(
-            tenant, scope, inputs, mode=mode, request_id=request_id, within=within, deadline=deadline
+            tenant,
+            scope,
+            inputs,
+            mode=mode,
+            instructions=instructions,
+            request_id=request_id,
+            within=within,
+            deadline=deadline,
         )
         if result.operation_id:
             self._extraction.wake()

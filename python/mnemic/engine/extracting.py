@@ -16,27 +16,40 @@ from mnemic.engine.embedder import Embedder
 from mnemic.engine.extraction_worker import ExtractionWorker
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex
-from mnemic.engine.settings import Limits
+from mnemic.engine.searching import Searcher
+from mnemic.engine.settings import Settings
 from mnemic.engine.versions import content_hash, embedding_work, new_memory
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError
-from mnemic.extraction.worker import LOCAL
+from mnemic.extraction.settings import ExtractionSettings
+from mnemic.extraction.worker import LLM, LOCAL
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.model.fact import ExtractionRequest, ExtractionResult
+from mnemic.model.fact import ExtractionRequest, ExtractionResult, KnownFact
+from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import ChangeKind, Memory, MemoryInput, MemoryKind, embedding_text
 from mnemic.model.operations import ExtractionFigures
 from mnemic.model.requests import AddMode
 from mnemic.model.scope import ScopeMatch
+from mnemic.model.search import SearchRequest
 from mnemic.store.interface import Store, VersionWrite, WriteBatch
 from mnemic.store.work import FinishedWork, OutboxItem, OutboxKind, OutboxWrite, WorkLostError
 
 _log = structlog.get_logger("mnemic.extraction")
 METHOD = "method"
 INSTRUCTIONS = "instructions"
-# What is done by each mode, by the names of extractors.
-METHODS = {AddMode.VERBATIM: (), AddMode.LOCAL: (LOCAL,)}
-_BATCH = 100
+# What is done in each mode, by the names of extractors, and how many messages each reads at once.
+_METHODS = {
+    AddMode.VERBATIM: (),
+    AddMode.LOCAL: (LOCAL,),
+    AddMode.LLM: (LLM,),
+    AddMode.HYBRID: (LOCAL, LLM),
+}
+_BATCH = {LOCAL: 100, LLM: 16}
+# Facts that are shown to a language model, so that it does not draw them again: the nearest to each message.
+_KNOWN_EACH = 3
+_KNOWN = 24
 _CONTEXT = 8
+_FACTS = Comparison("kind", Operator.EQUAL, ("fact",))
 _TIMEOUT_SECONDS = 90.0
 # Longer than a batch may take: whoever holds the claim then is gone.
 _LEASE_MICROS = 180_000_000
@@ -46,13 +59,31 @@ _LONGEST_DELAY_SECONDS = 300.0
 _STOPPING_SECONDS = 10.0
 
 
-def extraction_work(memories: Sequence[Memory], mode: AddMode, operation_id: str) -> list[OutboxWrite]:
+def check_mode(mode: AddMode, settings: ExtractionSettings) -> None:
+    """Refuses a mode for which there is no extractor."""
+    if LLM in _METHODS[mode] and settings.llm.model is None:
+        raise MnemicError(
+            Reason.EXTRACTOR_NOT_CONFIGURED,
+            f"mode: {mode.name} asks a language model, and none is configured; name one (extraction.llm.model), or use "
+            "LOCAL",
+            metadata={"field": "mode"},
+        )
+
+
+def extraction_work(
+    memories: Sequence[Memory], mode: AddMode, instructions: str, operation_id: str
+) -> list[OutboxWrite]:
     """The batches in which the messages of an add are read."""
     messages = [memory.memory_id for memory in memories if memory.kind is MemoryKind.MESSAGE]
     return [
-        OutboxWrite(OutboxKind.EXTRACT, tuple(messages[first : first + _BATCH]), {METHOD: method}, operation_id)
-        for method in METHODS[mode]
-        for first in range(0, len(messages), _BATCH)
+        OutboxWrite(
+            OutboxKind.EXTRACT,
+            tuple(messages[first : first + _BATCH[method]]),
+            {METHOD: method} | ({INSTRUCTIONS: instructions} if instructions else {}),
+            operation_id,
+        )
+        for method in _METHODS[mode]
+        for first in range(0, len(messages), _BATCH[method])
     ]
 
 
@@ -64,14 +95,19 @@ class Extraction:
         store: Where the work is.
         index: Where its facts go.
         embedder: Makes their vectors.
-        limits: How many workers there are, and how often they try.
+        searcher: Finds what is known already.
+        settings: How facts are drawn.
     """
 
-    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, index: LiveIndex, embedder: Embedder, searcher: Searcher, settings: Settings
+    ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
-        self._limits = limits
+        self._searcher = searcher
+        self._limits = settings.limits
+        self._attempts = settings.extraction.attempts
         self._identifiers = IdentifierSource()
         self._changed = threading.Condition()
         self._generation = 0
@@ -79,7 +115,7 @@ class Extraction:
         self._turn = ""
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._workers = [ExtractionWorker() for _ in range(limits.extraction_workers)]
+        self._workers = [ExtractionWorker(settings.extraction) for _ in range(settings.extraction.workers)]
         self._threads = [
             threading.Thread(target=self._run, args=(worker,), name=f"mnemic-extraction-{number}", daemon=True)
             for number, worker in enumerate(self._workers)
@@ -197,8 +233,35 @@ class Extraction:
         return ExtractionRequest(
             messages=tuple(map(source_message, messages)),
             context=tuple(map(source_message, context)),
+            known=self._known(item.tenant, messages) if item.payload[METHOD] == LLM else (),
             instructions=item.payload.get(INSTRUCTIONS, ""),
         )
+
+    def _known(self, tenant: str, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
+        """The facts of the scope that are nearest to the messages; none while they cannot be found."""
+        known: dict[str, KnownFact] = {}
+        for message in messages:
+            request = SearchRequest(
+                scope=message.scope,
+                query=message.body[: self._limits.query_bytes // 4],
+                filter=_FACTS,
+                top_k=_KNOWN_EACH,
+            )
+            try:
+                hits = self._searcher.search(tenant, request, Deadline.after(_TIMEOUT_SECONDS)).hits
+            except MnemicError as error:
+                _log.warning("extraction_without_known_facts", error=str(error))
+                break
+            for hit in hits:
+                fact = hit.memory
+                known[fact.memory_id] = KnownFact(
+                    memory_id=fact.memory_id,
+                    body=fact.body,
+                    slot=fact.slot,
+                    slot_value=fact.slot_value,
+                    event_time_micros=fact.event_time_micros,
+                )
+        return tuple(known.values())[:_KNOWN]
 
     def _store_facts(self, item: OutboxItem, identity: str, result: ExtractionResult) -> None:
         now = _now()
@@ -242,7 +305,7 @@ class Extraction:
             raise
 
     def _postpone(self, item: OutboxItem, error: str, retry_after_seconds: float | None) -> None:
-        if item.attempts >= self._limits.extraction_attempts:
+        if item.attempts >= self._attempts:
             self._give_up(item, error)
             return
         self._counts["retried"] += 1

@@ -8,8 +8,10 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError
+from mnemic.extraction.settings import ExtractionSettings
 from mnemic.extraction.worker import FRAME_HEADER_BYTES, Outcome, Task, frame_length, write_frame
 from mnemic.model.fact import ExtractionRequest, ExtractionResult
 
@@ -21,9 +23,14 @@ _PROGRAM = "from mnemic.extraction.worker import main; main()"
 
 
 class ExtractionWorker:
-    """One process; for one thread at a time. Waiting for it holds no interpreter."""
+    """One process; for one thread at a time. Waiting for it holds no interpreter.
 
-    def __init__(self) -> None:
+    Args:
+        settings: What it draws facts by.
+    """
+
+    def __init__(self, settings: ExtractionSettings) -> None:
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,6 +80,7 @@ class ExtractionWorker:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
             return self._process
+        self.stop()
         # A plain child and not multiprocessing's, which would run the caller's main module again.
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         self._process = subprocess.Popen(  # noqa: S603 (this interpreter, and a text of this file)
@@ -83,6 +91,7 @@ class ExtractionWorker:
             # An interrupt at the terminal is the server's, which ends its workers when it has drained.
             start_new_session=True,
         )
+        write_frame(self._process.stdin, self._settings)  # type: ignore[arg-type]  # it has a pipe
         return self._process
 
     @staticmethod
@@ -113,7 +122,6 @@ class ExtractionWorker:
         process.wait(_ENDING_SECONDS)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                try:
+                # What was still to be written is of no use.
+                with suppress(OSError):
                     pipe.close()
-                except OSError:
-                    continue  # What was still to be written is of no use.

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mnemic.embedding.settings import EmbeddingSettings, ProviderName
 from mnemic.engine.tokens import ESTIMATE, OPENAI_ENCODINGS
+from mnemic.extraction.settings import ExtractionSettings
 from mnemic.model.access import Quota
 from mnemic.model.errors import FieldViolation, MnemicError, Reason
 from mnemic.reranking.settings import RerankingSettings
@@ -60,8 +61,6 @@ class Limits(_Section):
     tenant_bytes: int | None = Field(
         None, ge=0, description="bytes of text of a tenant that sets no `max_bytes`; unset: any number"
     )
-    extraction_workers: int = Field(1, ge=1, le=64, description="processes that draw facts from messages")
-    extraction_attempts: int = Field(8, ge=1, le=100, description="tries before a batch of messages is given up")
     embedding_queue: int = Field(64, ge=1, le=10_000, description="requests that may wait for the embedding model")
 
     def quota(self) -> Quota:
@@ -217,6 +216,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     reranking: RerankingSettings = Field(default_factory=RerankingSettings)
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
+    extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

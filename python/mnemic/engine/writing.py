@@ -10,18 +10,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mnemic.engine.embedder import Embedder
-from mnemic.engine.extracting import METHODS, extraction_work
+from mnemic.engine.extracting import check_mode, extraction_work
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.replay import fingerprint_of, kept_answer, reused, same_contents
 from mnemic.engine.restriction import refuse_foreign_scope
-from mnemic.engine.settings import Limits
+from mnemic.engine.settings import Settings
 from mnemic.engine.validation import (
+    MAX_INSTRUCTIONS_BYTES,
     check_inputs,
     check_memory_id,
     check_request_id,
     check_scope,
     check_slot,
+    check_text,
     check_times,
     check_update,
     check_vector,
@@ -59,11 +61,12 @@ _DELETE_BATCH = 1000
 class Writer:
     """Carries out mutations."""
 
-    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, limits: Limits) -> None:
+    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, settings: Settings) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
-        self._limits = limits
+        self._limits = settings.limits
+        self._extraction = settings.extraction
         self._identifiers = IdentifierSource()
 
     def add(
@@ -73,23 +76,20 @@ class Writer:
         inputs: Sequence[MemoryInput],
         *,
         mode: AddMode,
+        instructions: str,
         request_id: str,
         within: Scope,
         deadline: Deadline,
     ) -> AddResult:
         """Adds memories: all of them or none; see `mnemic.v1.MemoryService.AddMemories`."""
-        if mode not in METHODS:
-            raise MnemicError(
-                Reason.NOT_IMPLEMENTED,
-                f"mode: {mode.name} is not in this version; use VERBATIM or LOCAL",
-                metadata={"field": "mode"},
-            )
+        check_mode(mode, self._extraction)
+        check_text("extraction_instructions", instructions, MAX_INSTRUCTIONS_BYTES)
         now = _now()
         check_scope(scope)
         refuse_foreign_scope(scope, within)
         check_request_id(request_id)
         # A retry gets the first answer even if what it asks would be refused by now: a time passed, a source deleted.
-        asked = () if mode is AddMode.VERBATIM else (mode,)
+        asked = () if mode is AddMode.VERBATIM else (mode, instructions)
         fingerprint = fingerprint_of("add", scope, tuple(inputs), *asked) if request_id else ""
         kept = self._kept(tenant, "AddMemories", request_id)
         if kept is not None and kept.fingerprint == fingerprint:
@@ -105,7 +105,7 @@ class Writer:
             for item, vector in zip(inputs, vectors, strict=True)
         ]
         operation_id = self._identifiers.next()
-        work = extraction_work(memories, mode, operation_id)
+        work = extraction_work(memories, mode, instructions, operation_id)
         operation_id = operation_id if work else ""
         batch = WriteBatch(
             tenant=tenant,

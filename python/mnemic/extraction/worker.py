@@ -1,7 +1,7 @@
 """The process that draws facts, so that the server's interpreter is never busy with it.
 
-Requests come as frames on standard input, answers go as frames to standard output; the end of the input ends the
-process. `mnemic.engine.extraction_worker` is the other side.
+The settings and then requests come as frames on standard input, answers go as frames to standard output; the end of
+the input ends the process. `mnemic.engine.extraction_worker` is the other side.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import pickle
 import struct
 import sys
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError, Extractor
-from mnemic.extraction.local.extractor import LocalExtractor
+from mnemic.extraction.factory import open_llm_extractor, open_local_extractor
 from mnemic.extraction.reasons import Failure
+from mnemic.extraction.settings import ExtractionSettings
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError
 from mnemic.model.fact import ExtractionRequest, ExtractionResult
 
 LOCAL = "local"
+LLM = "llm"
 _LENGTH = struct.Struct("<Q")
 # What a server is doing for its callers comes first.
 _NICENESS = 5
@@ -80,9 +82,25 @@ def frame_length(header: bytes) -> int:
 FRAME_HEADER_BYTES = _LENGTH.size
 
 
+def read_frame(stream: BinaryIO) -> Any:  # noqa: ANN401 (what the other side sent)
+    """The next value; None at the end."""
+    header = stream.read(FRAME_HEADER_BYTES)
+    return pickle.loads(stream.read(frame_length(header))) if header else None  # noqa: S301 (from the process that started this one)
+
+
+def open_extractors(settings: ExtractionSettings) -> dict[str, Extractor]:
+    """What a worker can do, by its name."""
+    extractors = {LOCAL: open_local_extractor()}
+    llm = open_llm_extractor(settings)
+    return extractors if llm is None else extractors | {LLM: llm}
+
+
 def draw(extractors: dict[str, Extractor], task: Task) -> Outcome:
     """Carries out a task; never raises."""
-    extractor = extractors[task.method]
+    extractor = extractors.get(task.method)
+    if extractor is None:
+        # It was there when the work was enqueued.
+        return Outcome(error=f"no extractor {task.method!r} is configured", failure=Failure.REFUSED)
     try:
         result = extractor.extract(task.request, Deadline.after(task.seconds))
     except ExtractionUnavailableError as error:
@@ -115,7 +133,6 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Whatever prints must not end up between the frames.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    extractors: dict[str, Extractor] = {LOCAL: LocalExtractor()}
-    while header := requests.read(FRAME_HEADER_BYTES):
-        task = pickle.loads(requests.read(frame_length(header)))  # noqa: S301 (from the process that started this one)
+    extractors = open_extractors(read_frame(requests))
+    while (task := read_frame(requests)) is not None:
         write_frame(answers, draw(extractors, task))

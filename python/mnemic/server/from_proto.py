@@ -122,8 +122,6 @@ def add_inputs(request: memory_service_pb2.AddMemoriesRequest) -> list[MemoryInp
     """What an add brings, from either of its two forms."""
     if request.memories and request.texts:
         raise invalid_field("texts", "cannot be given together with memories; give one of them")
-    if request.extraction_instructions:
-        raise not_implemented("extraction_instructions", "this version draws no facts; leave it out")
     if request.texts:
         return [MemoryInput(body=text) for text in request.texts]
     return [_memory_input(item, f"memories[{position}]") for position, item in enumerate(request.memories)]

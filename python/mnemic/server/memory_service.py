@@ -30,6 +30,7 @@ class MemoryService:
             from_proto.add_inputs(request),
             mode=from_proto.add_mode(request.mode),
             wait=from_proto.wait_for(request.wait_for),
+            instructions=request.extraction_instructions,
             request_id=request.request_id,
             within=call.within,
             deadline=call.deadline,
