@@ -146,6 +146,7 @@ def add_document(result: AddResult) -> Document:
             }
             for added in result.memories
         ],
+        "operation_id": result.operation_id,
         "revision": result.revision,
         "replayed": result.replayed,
     }
