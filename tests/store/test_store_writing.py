@@ -65,7 +65,6 @@ def test_every_field_comes_back_as_it_was_written(store):
         entities=("Zürich",),
         slot="user.home",
         slot_value="Zürich",
-        superseded_by=new_id(),
         confidence=0.25,
         importance=0.75,
         pinned=True,

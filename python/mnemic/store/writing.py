@@ -306,8 +306,6 @@ class _BatchWriter:
 
     def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[Settlement, set[int]]:
         """Inserts what is new; what was decided, and the partitions that cannot be told what happened."""
-        if not writes:
-            return Settlement(), set()
         latest = {memory_id: head.row_id for memory_id, head in heads.items()}
         entries, restored = self._place(writes, heads)
         if any(map(is_to_be_settled, writes)):
@@ -317,8 +315,6 @@ class _BatchWriter:
             settlement = Settlement(entries, [(entry, False) for entry in entries])
         self._carry_out(settlement)
         self._insert_entries(settlement)
-        if not restored:
-            return settlement, set()
         for memory in ({"memory": memory_id} for memory_id in restored):
             self._connection.execute(_FLAG_UNDELETED, memory)
             self._connection.execute(_DROP_PENDING, memory)
