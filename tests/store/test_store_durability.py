@@ -31,7 +31,8 @@ import itertools, os, sys, threading
 from pathlib import Path
 from store_support import add, change, memory_of, vector_of
 from mnemic.model.scope import Scope
-from mnemic.store.interface import OutboxKind, OutboxWrite, RequestRecord
+from mnemic.store.interface import RequestRecord
+from mnemic.store.work import OutboxKind, OutboxWrite
 from mnemic.store.sqlite import open_sqlite
 
 store = open_sqlite(Path(sys.argv[1]))
