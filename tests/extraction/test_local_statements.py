@@ -157,6 +157,7 @@ def test_since_begins_and_does_not_end(facts):
         "I hope it goes well.",
         "I know what you mean.",
         "Take care!",
+        "And my marketing skills to make connections.",
         "lol",
         "👍👍",
         "",

@@ -159,6 +159,7 @@ class _Reading:
                     times,
                     slot=f"{owner}.{appointment.attribute}",
                     slot_value=told(times[0], utc_offset_minutes=self._passage.utc_offset_minutes),
+                    is_additive=appointment.adds,
                     categories=(appointment.category,),
                     confidence=_SLOT_CONFIDENCE,
                 )

@@ -27,7 +27,9 @@ _OWN_VERBS = r"am|is|are|was|were|has|have|had|do|does|did|will|can|used|[a-z]+e
     sorted(IRREGULAR_PASTS | COMMON_VERBS | {third_person(verb) for verb in COMMON_VERBS})
 )
 _SUBJECT = re.compile(
-    r"^" + _LEAD + r"(?P<subject>(?:my [\w -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: [\w'-]+){0,3}?))\s+"
+    r"^"
+    + _LEAD
+    + r"(?P<subject>(?:my [\w -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: (?!to\b)[\w'-]+){0,3}?))\s+"
     r"(?P<predicate>(?:(?:\w+ly|also|always|just|never|now|still|often|even|both|all|already|usually|then|once|finally)\s+)*"
     r"(?P<verb>(?(owned)(?:" + _OWN_VERBS + r")|[a-z'-]+))\b.*)$",
     re.IGNORECASE,
