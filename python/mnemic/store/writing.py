@@ -203,6 +203,7 @@ class _BatchWriter:
         # What changed, by the row ids of partitions.
         self._changes: dict[int, PartitionChanges] = {}
         self._growth = Growth()
+        self._keys: dict[int, PartitionKey] = {}
         self._places = Places(connection, batch.tenant, revision=self._revision, now_micros=batch.now_micros)
 
     def apply(self) -> Committed:
@@ -246,10 +247,10 @@ class _BatchWriter:
     def _partition_keys(self) -> dict[int, PartitionKey]:
         rows = [
             row
-            for ids in chunks(sorted(self._changes))
+            for ids in chunks(sorted(self._changes.keys() - self._keys))
             for row in self._connection.execute(_PARTITION_KEYS, {"ids": ids})
         ]
-        return {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
+        return self._keys | {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
 
     def _changes_of(self, partition_id: int) -> PartitionChanges:
         return self._changes.setdefault(partition_id, PartitionChanges())
@@ -332,6 +333,7 @@ class _BatchWriter:
             scope = write.memory.scope
             if scope not in places:
                 places[scope] = self._places.of(scope)
+                self._keys[places[scope][1]] = scope.partition(self._batch.tenant)
             scope_id, partition_id = places[scope]
             head = heads.get(write.memory.memory_id)
             if self._continues(write, head, scope_id):
