@@ -233,3 +233,27 @@ def test_a_context_is_the_text_for_a_prompt_and_nothing_else(mnemic):
     assert document["text"] == outcome.out.rstrip("\n")
     assert (document["memory_ids"], document["omitted"]) == ([memory_id], 0)
     assert mnemic("context", "x", "--user", "u1", "--budget", "3").code == 2
+
+
+def test_what_is_superseded_comes_back(mnemic):
+    [old] = add(mnemic, "Ana eats meat", user="u2", kind="fact", slot="ana.diet", event_time="2024-01-01")
+    [new] = add(mnemic, "Ana is vegan", user="u2", kind="fact", slot="ana.diet", slot_value="vegan")
+    assert mnemic("get", old, "--json").document["superseded_by"] == new
+    assert mnemic("restore", old).lines == [old]
+    listed = mnemic("list", "--user", "u2", "--json").document["memories"]
+    assert sorted(memory["body"] for memory in listed) == ["Ana eats meat", "Ana is vegan"]
+    again = mnemic("add", "Ana is vegan", "--user", "u2", "--kind", "fact", "--slot", "ana.diet")
+    assert (again.lines, "nothing new" in again.err) == ([new], True)
+
+
+def test_facts_are_drawn_from_what_is_said(mnemic):
+    added = mnemic("add", "I live in Oslo.", "--user", "u3", "--name", "Ana", "--mode", "local", "--wait", "--json")
+    operation_id = added.document["operation_id"]
+    state, fact = mnemic("operation", operation_id, "--wait", "30").lines
+    assert state == "done"
+    assert "Oslo" in mnemic("get", fact, "--json").document["body"]
+    assert mnemic("operation", operation_id, "--json").document["memory_ids"] == [fact]
+    assert mnemic("dead-letters", "--json").document == {"dead_letters": []}
+    assert mnemic("dead-letters", "--replay", "--json").document == {"requeued": 0, "missing_ids": []}
+    assert mnemic("dead-letters", operation_id).code != 0
+    assert mnemic("add", "x", "--user", "u3", "--mode", "llm").code != 0

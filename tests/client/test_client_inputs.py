@@ -9,6 +9,7 @@ from mnemic.client.inputs import memory_inputs, micros, vector_bytes
 from mnemic.client.requests import add_request, list_request, search_request, update_request
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import MemoryInput, MemoryKind, Role, TimePrecision, TrustLevel
+from mnemic.model.requests import AddMode, WaitFor
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import SignalWeights
 
@@ -146,10 +147,13 @@ def test_infer_off_keeps_the_text(infer):
     assert add_request("tea", user_id="u1", infer=infer).memories == (MemoryInput(body="tea"),)
 
 
-def test_infer_on_is_refused():
-    with pytest.raises(MnemicError, match="draws no facts") as refused:
-        add_request("tea", user_id="u1", infer=True)
-    assert refused.value.reason is Reason.NOT_IMPLEMENTED
+def test_infer_on_asks_a_language_model():
+    assert add_request("tea", user_id="u1", infer=True).mode is AddMode.LLM
+    assert add_request("tea", user_id="u1", mode="local", wait_for="extracted").wait_for is WaitFor.EXTRACTED
+    with pytest.raises(MnemicError, match="infer"):
+        add_request("tea", user_id="u1", infer=True, mode="local")
+    with pytest.raises(MnemicError, match="infer"):
+        add_request("tea", user_id="u1", infer=False, mode="llm")
 
 
 def test_mem0s_names_mean_ours():

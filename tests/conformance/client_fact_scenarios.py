@@ -1,8 +1,12 @@
 """What holds for every client of facts: values that supersede each other, and what is said again."""
 
-from client_scenarios import bodies, client_scenario
+import uuid
 
-from mnemic.model.memory import ChangeKind
+from client_scenarios import bodies, client_scenario, refusal
+
+from mnemic import Reason
+from mnemic.model.memory import ChangeKind, MemoryKind
+from mnemic.model.operations import OperationState
 
 
 @client_scenario
@@ -31,3 +35,17 @@ def a_fact_that_is_there_is_no_second_one(memory, user):
     second = memory.add({"content": "Ana likes tea", "kind": "fact"}, user_id=user)
     assert (second.memory_ids, second.memories[0].duplicate) == (first.memory_ids, True)
     assert second.to_dict()["results"][0]["event"] == "NONE"
+
+
+@client_scenario
+def facts_are_drawn_and_their_operation_is_followed(memory, user):
+    message = {"content": "I live in Porto.", "name": "Ana", "timestamp": "2026-05-01"}
+    added = memory.add(message, user_id=user, mode="local", wait_for="extracted")
+    done = memory.operation(added.operation_id, wait=30)
+    assert (done.state, done.attempts, done.has_ended) == (OperationState.DONE, 1, True)
+    (fact,) = memory.batch_get(done.memory_ids)[0]
+    assert ("Porto" in fact.body, fact.kind, fact.source_ids) == (True, MemoryKind.FACT, added.memory_ids)
+    assert memory.add("I like tea", user_id=user).operation_id == ""
+    assert refusal(memory.operation, str(uuid.UUID(int=7))).reason is Reason.RESOURCE_NOT_FOUND
+    assert refusal(memory.add, "x", user_id=user, infer=True).reason is Reason.EXTRACTOR_NOT_CONFIGURED
+    assert refusal(memory.add, "x", user_id=user, mode="twice").violations[0].field == "mode"

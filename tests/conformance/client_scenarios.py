@@ -353,7 +353,7 @@ REFUSALS = {
     "too much to add": ("add", (["x"] * 1001,), {}, Reason.INVALID_FIELD, "memories"),
     "a long text": ("add", ("x" * 40_000,), {}, Reason.BODY_TOO_LARGE, "memories[0].body"),
     "a request id that is none": ("add", ("x",), {"request_id": "again"}, Reason.INVALID_FIELD, "request_id"),
-    "extraction": ("add", ("x",), {"infer": True}, Reason.NOT_IMPLEMENTED, None),
+    "extraction": ("add", ("x",), {"infer": True}, Reason.EXTRACTOR_NOT_CONFIGURED, None),
     "a time that has passed": (
         "add",
         ("x",),

@@ -459,7 +459,7 @@ def an_ingest_answers_each_step_and_goes_on_after_a_bad_one(wire):
         "",
         "",
         "REQUEST_ID_REUSED",
-        "NOT_IMPLEMENTED",
+        "EXTRACTOR_NOT_CONFIGURED",
     ]
     assert answers[7].added.replayed
     listed = wire.ListMemories(pb.ListMemoriesRequest(scope=wire.scope()))

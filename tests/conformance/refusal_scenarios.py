@@ -7,6 +7,7 @@ from functools import partial
 
 import grpc
 from access_support import METHODS
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -78,6 +79,12 @@ ADDS = {
         "memories[0].metadata['a']",
     ),
     "importance out of range": (adding(Input(body="x", importance=1.5)), "INVALID_FIELD", "memories[0].importance"),
+    "long instructions": (
+        adding(Input(body="x"), extraction_instructions="x" * 4097),
+        "INVALID_FIELD",
+        "extraction_instructions",
+    ),
+    "a mode that nobody defined": (adding(Input(body="x"), mode=99), "INVALID_FIELD", "mode"),
     "a value without a slot": (adding(Input(body="x", slot_value="vegan")), "INVALID_FIELD", "memories[0].slot_value"),
     "a slot with space around it": (adding(Input(body="x", slot=" a")), "INVALID_FIELD", "memories[0].slot"),
     "no memory to supersede": (
@@ -135,16 +142,13 @@ SEARCHES = {
     "too deep": (searching(filter=nested(8)), "INVALID_FILTER", None),
 }
 
-LATER = [
-    (adding(Input(body="x"), mode=pb.ADD_MODE_LOCAL), "mode"),
-    (adding(Input(body="x"), mode=pb.ADD_MODE_LLM), "mode"),
-    (adding(Input(body="x"), mode=pb.ADD_MODE_HYBRID), "mode"),
-    (adding(Input(body="x"), wait_for=pb.WAIT_FOR_EXTRACTED), "wait_for"),
-    (adding(Input(body="x"), extraction_instructions="be brief"), "extraction_instructions"),
-]
-
-
 READS = {
+    "an operation of no id": (pb.GetOperationRequest(operation_id="x"), "INVALID_FIELD", "operation_id"),
+    "a wait into the past": (
+        pb.GetOperationRequest(operation_id=ABSENT, wait=Duration(seconds=-1)),
+        "INVALID_FIELD",
+        "wait",
+    ),
     "a search that is bad in a batch": (
         pb.BatchSearchMemoriesRequest(searches=[searching(), searching(top_k=0)]),
         "INVALID_FIELD",
@@ -271,18 +275,9 @@ def is_refused(request: Message, reason: str, field: str | None, wire: Wire) -> 
         assert field.endswith(refusal.metadata["field"])
 
 
-def is_for_later(request: Message, field: str, wire: Wire) -> None:
-    refusal = wire.refused(type(request).__name__.removesuffix("Request"), request)
-    assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")
-    assert refusal.metadata["field"] == field
-    assert refusal.message.startswith(field)
-
-
 for kind, table in (("add", ADDS), ("search", SEARCHES), ("read", READS)):
     for name, (request, reason, field) in table.items():
         add_scenario(f"{kind}: {name}", partial(is_refused, request, reason, field))
-for number, (request, field) in enumerate(LATER):
-    add_scenario(f"not yet: {field} ({number})", partial(is_for_later, request, field))
 
 
 def is_not_implemented(path: str, wire: Wire) -> None:

@@ -214,7 +214,7 @@ def test_what_expires_is_no_longer_found(engine):
 def test_extraction_is_refused_rather_than_left_out(engine):
     with pytest.raises(MnemicError) as refused:
         engine.add("t", USER, [MemoryInput(body="x")], mode=AddMode.LLM)
-    assert refused.value.reason is Reason.NOT_IMPLEMENTED
+    assert refused.value.reason is Reason.EXTRACTOR_NOT_CONFIGURED
 
 
 def test_the_speaker_is_searched_with_the_text(engine):

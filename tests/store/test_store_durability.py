@@ -19,8 +19,8 @@ from store_support import DIMENSION, MODEL, add, change, memory_of, new_id, vect
 import mnemic
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope, ScopeMatch
-from mnemic.store.interface import OutboxKind
 from mnemic.store.sqlite import open_sqlite
+from mnemic.store.work import OutboxKind
 
 KILL_ROUNDS = int(os.environ.get("MNEMIC_TEST_KILL_ROUNDS", "25"))
 BATCH = 7
@@ -31,7 +31,8 @@ import itertools, os, sys, threading
 from pathlib import Path
 from store_support import add, change, memory_of, vector_of
 from mnemic.model.scope import Scope
-from mnemic.store.interface import OutboxKind, OutboxWrite, RequestRecord
+from mnemic.store.interface import RequestRecord
+from mnemic.store.work import OutboxKind, OutboxWrite
 from mnemic.store.sqlite import open_sqlite
 
 store = open_sqlite(Path(sys.argv[1]))

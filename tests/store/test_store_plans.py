@@ -12,7 +12,8 @@ from store_support import DIMENSION, MODEL, add, memory_of, new_id, vector_of
 
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope, ScopeMatch
 from mnemic.store import listing
-from mnemic.store.interface import OutboxKind, VersionEnd, WriteBatch
+from mnemic.store.interface import VersionEnd, WriteBatch
+from mnemic.store.work import OutboxKind
 
 LISTINGS = [
     {},

@@ -9,7 +9,8 @@ from store_support import DIMENSION, MODEL, USER, add, change, memory_of, new_id
 
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.store import sql
-from mnemic.store.interface import OutboxKind, OutboxWrite, StoredModel
+from mnemic.store.interface import Mutation, RequestRecord, StoredModel
+from mnemic.store.work import FinishedWork, OutboxKind, OutboxState, OutboxWrite, WorkLostError
 
 SECOND = "test-model:2"
 
@@ -208,3 +209,88 @@ def test_two_workers_never_get_the_same_work(store):
     for thread in threads:
         thread.join()
     assert len(taken) == len(set(taken)) == 60
+
+
+def turn(store, after="", now=1000):
+    return store.claim_turn(OutboxKind.EXTRACT, after_tenant=after, now_micros=now, lease_micros=50)
+
+
+@pytest.fixture
+def operations(store):
+    """Two pieces of one operation of `t`, and one of another tenant."""
+    add(store, outbox=[OutboxWrite(OutboxKind.EXTRACT, (name,), {}, "op") for name in ("m1", "m2")], now=100)
+    add(store, outbox=[OutboxWrite(OutboxKind.EXTRACT, ("m3",), {}, "theirs")], now=100, tenant="u")
+    return store
+
+
+def test_tenants_take_turns_from_the_last_one_on(operations):
+    first = turn(operations)
+    second = turn(operations, after=first.tenant)
+    third = turn(operations, after=second.tenant)
+    assert [(item.tenant, item.memory_ids) for item in (first, second, third)] == [
+        ("t", ("m1",)),
+        ("u", ("m3",)),
+        ("t", ("m2",)),
+    ]
+    assert turn(operations) is None
+    assert turn(operations, now=1050).memory_ids == ("m1",)
+    assert operations.next_due(OutboxKind.EXTRACT) == 1050
+    assert operations.next_due(OutboxKind.EMBED) is None
+
+
+def test_a_write_does_its_work_once(operations):
+    item = turn(operations)
+    done = FinishedWork(item.item_id, item.attempts)
+    made = memory_of("made of it")
+    revision = add(operations, made, finishes=done, now=2000)
+    first, second = operations.operation("t", "op")
+    assert (first.state, first.made_ids, first.revision) == (OutboxState.DONE, (made.memory_id,), revision)
+    assert (first.end_time_micros, first.due_micros, second.state) == (2000, None, OutboxState.PENDING)
+    for lost in (done, FinishedWork(second.item_id, 0), FinishedWork(77, 1)):
+        with pytest.raises(WorkLostError):
+            add(operations, memory_of("again"), finishes=lost)
+    assert operations.revision() == revision
+    assert operations.operation("u", "op") == []
+    assert (operations.stats().outbox_pending, operations.stats().outbox_failed) == (2, 0)
+    assert operations.forget_work(2000) == 0
+    assert operations.forget_work(2001) == 1
+    assert [work.item_id for work in operations.operation("t", "op")] == [second.item_id]
+
+
+def test_a_claim_that_another_one_followed_is_lost(operations):
+    item = turn(operations)
+    again = turn(operations, after="u", now=2000)
+    assert (again.item_id, again.attempts) == (item.item_id, 2)
+    with pytest.raises(WorkLostError):
+        add(operations, finishes=FinishedWork(item.item_id, item.attempts))
+    add(operations, finishes=FinishedWork(again.item_id, again.attempts))
+
+
+def test_what_an_ended_process_had_claimed_is_due_again(operations):
+    item = turn(operations)
+    assert operations.release_work(OutboxKind.EMBED, 1001) == 0
+    assert operations.release_work(OutboxKind.EXTRACT, 1001) == 1
+    assert turn(operations, now=1001).item_id == item.item_id
+
+
+def test_what_was_given_up_is_listed_and_put_back(operations):
+    items = [turn(operations), turn(operations, after="t"), turn(operations, after="u")]
+    for item in items:
+        operations.retry_outbox(item.item_id, error="no", next_attempt_micros=None)
+    letters = operations.dead_letters("t", None, limit=10)
+    assert [(work.memory_ids, work.last_error, work.end_time_micros is None) for work in letters] == [
+        (("m1",), "no", False),
+        (("m2",), "no", False),
+    ]
+    assert operations.dead_letters("t", None, limit=10, after=letters[0].item_id) == letters[1:]
+    assert operations.dead_letters("t", OutboxKind.EMBED, limit=10) == []
+
+    def replay(item_ids, **request):
+        mutation = Mutation(caller="new", now_micros=5000, **request)
+        return operations.replay_dead_letters("t", OutboxKind.EXTRACT, item_ids, str, mutation)
+
+    assert replay([items[1].item_id]) == 0
+    assert replay([letters[0].item_id], request=RequestRecord("Replay", "r", "f", "")) == 1
+    assert operations.find_request("new", "Replay", "r").response == "1"
+    assert replay(None) == 1
+    assert turn(operations, now=5000).attempts == 1

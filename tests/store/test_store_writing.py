@@ -25,15 +25,8 @@ from store_support import (
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import ChangeKind, MemoryKind, Role, TimePrecision, TrustLevel
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope, ScopeMatch
-from mnemic.store.interface import (
-    OutboxKind,
-    OutboxWrite,
-    RequestIdTakenError,
-    RequestRecord,
-    VersionEnd,
-    VersionWrite,
-    WriteBatch,
-)
+from mnemic.store.interface import RequestIdTakenError, RequestRecord, VersionEnd, VersionWrite, WriteBatch
+from mnemic.store.work import OutboxKind, OutboxWrite
 
 REQUEST = RequestRecord("AddMemories", "9b2b9c3e-0000-4000-8000-000000000001", "abc", '{"ids":["x"]}')
 
@@ -72,7 +65,6 @@ def test_every_field_comes_back_as_it_was_written(store):
         entities=("Zürich",),
         slot="user.home",
         slot_value="Zürich",
-        superseded_by=new_id(),
         confidence=0.25,
         importance=0.75,
         pinned=True,

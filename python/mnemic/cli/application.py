@@ -14,6 +14,7 @@ from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
 from mnemic.cli.keys import keys_application
 from mnemic.cli.models import models_application
+from mnemic.cli.operations import dead_letters, operation
 from mnemic.cli.options import with_option_groups
 from mnemic.cli.reading import get, history, list_memories, scopes, stats
 from mnemic.cli.reembedding import reembed
@@ -38,7 +39,9 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("history", history, _EVERY_DAY),
     ("scopes", scopes, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
+    ("operation", operation, _EVERY_DAY),
     ("serve", serve, _RUNNING),
+    ("dead-letters", dead_letters, _RUNNING),
     ("stats", stats, _RUNNING),
     ("reembed", reembed, _RUNNING),
     ("doctor", doctor, _RUNNING),

@@ -14,13 +14,16 @@ from mnemic.cli.options import DirectoryOptions, TargetOptions
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.errors import MnemicError
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
+from mnemic.model.operations import DeadLetterPage, Operation, ReplayResult
 from mnemic.model.requests import (
+    AddMode,
     DeleteResult,
     ListRequest,
     MemoryPage,
     MemoryUpdate,
     ScopePage,
     UpdateResult,
+    WaitFor,
 )
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
@@ -38,8 +41,28 @@ class Backend(ABC):
     """The use cases behind the commands; every method raises MnemicError."""
 
     @abstractmethod
-    def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
+    def add(
+        self,
+        scope: Scope,
+        inputs: Sequence[MemoryInput],
+        *,
+        request_id: str = "",
+        mode: AddMode = AddMode.VERBATIM,
+        wait_for: WaitFor = WaitFor.INDEXED,
+    ) -> AddResult:
         """Adds memories: all of them or none."""
+
+    @abstractmethod
+    def operation(self, operation_id: str, wait_seconds: float) -> Operation:
+        """How far the work is that an add left to do."""
+
+    @abstractmethod
+    def dead_letters(self, page_token: str) -> DeadLetterPage:
+        """One page of the work that was given up."""
+
+    @abstractmethod
+    def replay_dead_letters(self, operation_ids: Sequence[str]) -> ReplayResult:
+        """Puts work back into the queue: that of the ids, or all."""
 
     @abstractmethod
     def search(self, request: SearchRequest) -> SearchResult:

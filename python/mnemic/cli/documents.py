@@ -62,6 +62,9 @@ def memory_document(memory: Memory) -> Document:
         "categories": list(memory.categories),
         "entities": list(memory.entities),
         "source_ids": list(memory.source_ids),
+        "slot": memory.slot,
+        "slot_value": memory.slot_value,
+        "superseded_by": memory.superseded_by,
         "importance": memory.importance,
         "pinned": memory.pinned,
         "version": memory.version,
@@ -146,6 +149,7 @@ def add_document(result: AddResult) -> Document:
             }
             for added in result.memories
         ],
+        "operation_id": result.operation_id,
         "revision": result.revision,
         "replayed": result.replayed,
     }

@@ -9,13 +9,16 @@ from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
+from mnemic.model.operations import DeadLetterPage, Operation, ReplayResult
 from mnemic.model.requests import (
+    AddMode,
     DeleteResult,
     ListRequest,
     MemoryPage,
     MemoryUpdate,
     ScopePage,
     UpdateResult,
+    WaitFor,
 )
 from mnemic.model.scope import DEFAULT_TENANT, Scope
 from mnemic.model.search import SearchRequest, SearchResult
@@ -29,9 +32,29 @@ class LocalBackend(Backend):
         self._directory = settings.data_directory
         self._engine = Engine.open(settings)
 
-    def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
+    def add(
+        self,
+        scope: Scope,
+        inputs: Sequence[MemoryInput],
+        *,
+        request_id: str = "",
+        mode: AddMode = AddMode.VERBATIM,
+        wait_for: WaitFor = WaitFor.INDEXED,
+    ) -> AddResult:
         """See `Backend.add`."""
-        return self._engine.add(DEFAULT_TENANT, scope, inputs, request_id=request_id)
+        return self._engine.add(DEFAULT_TENANT, scope, inputs, mode=mode, wait=wait_for, request_id=request_id)
+
+    def operation(self, operation_id: str, wait_seconds: float) -> Operation:
+        """See `Backend.operation`."""
+        return self._engine.operation(DEFAULT_TENANT, operation_id, wait_seconds=wait_seconds)
+
+    def dead_letters(self, page_token: str) -> DeadLetterPage:
+        """See `Backend.dead_letters`."""
+        return self._engine.dead_letters(DEFAULT_TENANT, page_token=page_token)
+
+    def replay_dead_letters(self, operation_ids: Sequence[str]) -> ReplayResult:
+        """See `Backend.replay_dead_letters`."""
+        return self._engine.replay_dead_letters(DEFAULT_TENANT, operation_ids)
 
     def search(self, request: SearchRequest) -> SearchResult:
         """See `Backend.search`."""

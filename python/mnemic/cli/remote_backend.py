@@ -7,23 +7,28 @@ from datetime import datetime
 from typing import cast
 
 from mnemic.cli.backend import Backend, Connection
+from mnemic.client.admin_client import MnemicAdminClient
 from mnemic.client.grpc_client import MnemicClient
 from mnemic.client.options import ScopeOptions, SearchOptions, UpdateOptions
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision, from_micros
+from mnemic.model.operations import DeadLetterPage, Operation, ReplayResult
 from mnemic.model.requests import (
+    AddMode,
     DeleteResult,
     ListRequest,
     MemoryPage,
     MemoryUpdate,
     ScopePage,
     UpdateResult,
+    WaitFor,
 )
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
 
 _MICROS = "_micros"
+_WAITING_SECONDS = 120.0
 
 
 class RemoteBackend(Backend):
@@ -31,11 +36,43 @@ class RemoteBackend(Backend):
 
     def __init__(self, address: str, connection: Connection) -> None:
         self._address = address
+        self._connection = connection
         self._client = MnemicClient(address, api_key=connection.api_key, credentials=connection.credentials())
 
-    def add(self, scope: Scope, inputs: Sequence[MemoryInput], *, request_id: str = "") -> AddResult:
+    def add(
+        self,
+        scope: Scope,
+        inputs: Sequence[MemoryInput],
+        *,
+        request_id: str = "",
+        mode: AddMode = AddMode.VERBATIM,
+        wait_for: WaitFor = WaitFor.INDEXED,
+    ) -> AddResult:
         """See `Backend.add`."""
-        return self._client.add(list(inputs), request_id=request_id, **_ids(scope))
+        # Waiting for facts takes longer than a call may otherwise take.
+        timeout = _WAITING_SECONDS if wait_for is WaitFor.EXTRACTED else None
+        return self._client.add(
+            list(inputs), request_id=request_id, mode=mode, wait_for=wait_for, timeout=timeout, **_ids(scope)
+        )
+
+    def operation(self, operation_id: str, wait_seconds: float) -> Operation:
+        """See `Backend.operation`."""
+        return self._client.operation(operation_id, wait=wait_seconds)
+
+    def dead_letters(self, page_token: str) -> DeadLetterPage:
+        """See `Backend.dead_letters`."""
+        with self._administration() as client:
+            return client.dead_letters(page_token=page_token)
+
+    def replay_dead_letters(self, operation_ids: Sequence[str]) -> ReplayResult:
+        """See `Backend.replay_dead_letters`."""
+        with self._administration() as client:
+            return client.replay_dead_letters(operation_ids)
+
+    def _administration(self) -> MnemicAdminClient:
+        return MnemicAdminClient(
+            self._address, api_key=self._connection.api_key, credentials=self._connection.credentials()
+        )
 
     def search(self, request: SearchRequest) -> SearchResult:
         """See `Backend.search`."""

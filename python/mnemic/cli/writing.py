@@ -15,7 +15,7 @@ from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import counted, print_line, print_remark, shortened, when_text, who_text
 from mnemic.cli.values import parse_choice, parse_metadata, parse_time
 from mnemic.model.memory import MemoryInput, MemoryKind, Role
-from mnemic.model.requests import MemoryUpdate
+from mnemic.model.requests import AddMode, MemoryUpdate, WaitFor
 
 _STANDARD_INPUT = "-"
 
@@ -73,6 +73,14 @@ def add(
         list[str] | None,
         typer.Option("--supersedes", metavar="MEMORY_ID", help="What it replaces; repeat it for more."),
     ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            "--mode",
+            help="What is made of messages: verbatim; local, llm or hybrid draw facts by rules, a model or both.",
+        ),
+    ] = "verbatim",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the facts are found, too.")] = False,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +96,12 @@ def add(
     )
     inputs = [replace(template, body=text) for text in _bodies(texts)]
     with open_backend(target) as backend:
-        result = backend.add(scope.scope(), inputs)
+        result = backend.add(
+            scope.scope(),
+            inputs,
+            mode=parse_choice(mode, AddMode, "--mode"),
+            wait_for=WaitFor.EXTRACTED if wait else WaitFor.INDEXED,
+        )
     if as_json:
         print_json(add_document(result))
         return
@@ -100,6 +113,8 @@ def add(
         print_remark(
             f"{counted(duplicates, 'fact')} of them said nothing new: the id is that of the one that was there"
         )
+    if result.operation_id and not wait:
+        print_remark(f"facts are being drawn: mnemic operation {result.operation_id}")
     pending = sum(added.embedding_pending for added in result.memories)
     if pending:
         print_remark(f"{counted(pending, 'embedding')} will follow when the provider answers; found by words till then")

@@ -21,9 +21,11 @@ from mnemic.client.channel import (
 from mnemic.client.encodable import encodable
 from mnemic.client.failures import from_rpc_error
 from mnemic.model.access import ApiKey, Tenant
+from mnemic.model.operations import DeadLetter, DeadLetterPage, ReplayResult, WorkKind
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.v1 import admin_service_pb2_grpc
 from mnemic.wire.accounts import key_from_proto, key_to_proto, tenant_from_proto, tenant_to_proto
+from mnemic.wire.values import micros_from_timestamp
 
 Answer = TypeVar("Answer")
 
@@ -128,6 +130,31 @@ class MnemicAdminClient:
             request = pb.RevokeApiKeyRequest(key_id=key_id, request_id=str(uuid.uuid4()))
         return key_from_proto(self._call(self._stub.RevokeApiKey, request).api_key)
 
+    def dead_letters(
+        self, tenant: str = "", *, kind: WorkKind | None = None, page_size: int = 0, page_token: str = ""
+    ) -> DeadLetterPage:
+        """One page of the background work that was given up, oldest first."""
+        with encodable():
+            request = pb.ListDeadLettersRequest(
+                tenant_id=tenant, kind=_work_kind(kind), page_size=page_size, page_token=page_token
+            )
+        answer = self._call(self._stub.ListDeadLetters, request)
+        return DeadLetterPage(tuple(map(_dead_letter, answer.dead_letters)), answer.next_page_token)
+
+    def replay_dead_letters(
+        self, operation_ids: Sequence[str] = (), tenant: str = "", *, kind: WorkKind | None = None
+    ) -> ReplayResult:
+        """Puts work that was given up back into the queue: that of the ids; without any, all, or all of a kind."""
+        with encodable():
+            request = pb.ReplayDeadLettersRequest(
+                tenant_id=tenant,
+                operation_ids=operation_ids,
+                kind=_work_kind(kind),
+                request_id=str(uuid.uuid4()),
+            )
+        answer = self._call(self._stub.ReplayDeadLetters, request)
+        return ReplayResult(answer.requeued_count, tuple(answer.missing_ids), answer.replayed)
+
     def close(self) -> None:
         """Ends the connection."""
         self._closed = True
@@ -156,3 +183,20 @@ def _asked_tenant(tenant: Tenant) -> pb.Tenant:
     for name in ("create_time", "update_time", "version"):
         message.ClearField(name)
     return message
+
+
+def _work_kind(kind: WorkKind | None) -> pb.WorkKind.ValueType:
+    return pb.WorkKind.ValueType(kind or 0)
+
+
+def _dead_letter(message: pb.DeadLetter) -> DeadLetter:
+    return DeadLetter(
+        operation_id=message.operation_id,
+        tenant=message.tenant_id,
+        kind=WorkKind(message.kind),
+        memory_ids=tuple(message.memory_ids),
+        attempts=message.attempts,
+        last_error=message.last_error,
+        create_time_micros=micros_from_timestamp(message.create_time),
+        fail_time_micros=micros_from_timestamp(message.fail_time) if message.HasField("fail_time") else None,
+    )

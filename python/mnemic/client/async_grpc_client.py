@@ -38,6 +38,7 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
+from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
@@ -191,6 +192,11 @@ class AsyncMnemicClient:
     ) -> ScopePage:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return await self._call(calls.list_scopes(page_size, page_token, **ids), timeout)
+
+    async def operation(self, operation_id: str, *, wait: float = 0.0, timeout: float | None = None) -> Operation:
+        """How far the work is that an add left to do. See `MnemicClient.operation`."""
+        limit = self._timeout if timeout is None else timeout
+        return await self._call(calls.operation(operation_id, wait), None if limit is None else limit + wait)
 
     async def stats(self, *, all_tenants: bool = True, timeout: float | None = None) -> NodeStats:
         """What the server holds: of all tenants, which takes an operator's credential, or of the credential's own.

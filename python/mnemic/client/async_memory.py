@@ -36,6 +36,7 @@ from mnemic.engine.settings import Settings
 from mnemic.model import memory as model
 from mnemic.model.context import ComposedContext
 from mnemic.model.deadline import Deadline
+from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
 
@@ -186,6 +187,10 @@ class AsyncMemory:
     async def list_scopes(self, *, page_size: int = 0, page_token: str = "", **ids: Unpack[ScopeOptions]) -> ScopePage:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return await self._run(lambda memory: memory.list_scopes(page_size=page_size, page_token=page_token, **ids))
+
+    async def operation(self, operation_id: str, *, wait: float = 0.0) -> Operation:
+        """How far the work is that an add left to do; see `Memory.operation`."""
+        return await self._run(lambda memory: memory.operation(operation_id, wait=wait))
 
     async def stats(self, *, all_tenants: bool = True) -> NodeStats:
         """What the data directory and the index hold: of all tenants, or of this one."""

@@ -25,6 +25,7 @@ from mnemic.client.options import (
 from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
 from mnemic.model.context import ComposedContext
 from mnemic.model.memory import Memory
+from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2
@@ -141,6 +142,15 @@ def list_scopes(page_size: int, page_token: str, **ids: Unpack[ScopeOptions]) ->
     with encodable():
         message = pb.ListScopesRequest(scope=encoding.optional_scope(scope), page_size=page_size, page_token=page_token)
         return Call("ListScopes", message, decoding.list_scopes)
+
+
+def operation(operation_id: str, wait: float) -> Call[Operation]:
+    """GetOperation."""
+    with encodable():
+        message = pb.GetOperationRequest(operation_id=operation_id)
+        if wait:
+            message.wait.FromMicroseconds(round(wait * 1e6))
+        return Call("GetOperation", message, partial(decoding.operation, operation_id=operation_id))
 
 
 def stats(*, all_tenants: bool) -> Call[NodeStats]:

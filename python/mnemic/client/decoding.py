@@ -18,6 +18,7 @@ from mnemic.model.memory import (
     TimePrecision,
     TrustLevel,
 )
+from mnemic.model.operations import Operation, OperationState
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.search import ContextMessage, SearchHit, SignalScore, StageTimings
 from mnemic.model.stats import IndexStats, NodeStats, StoreStats
@@ -210,6 +211,19 @@ def list_scopes(response: pb.ListScopesResponse) -> ScopePage:
         for item in response.scopes
     )
     return ScopePage(scopes, response.next_page_token)
+
+
+def operation(response: pb.GetOperationResponse, operation_id: str) -> Operation:
+    """How far an operation is."""
+    return Operation(
+        operation_id=operation_id,
+        state=OperationState(response.state),
+        attempts=response.attempts,
+        last_error=response.last_error,
+        memory_ids=tuple(response.memory_ids),
+        revision=response.revision,
+        next_attempt_time_micros=_moment(response, "next_attempt_time"),
+    )
 
 
 def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:

@@ -20,6 +20,8 @@ from mnemic.v1 import query_pb2, resources_pb2
 from mnemic.wire.values import filter_to_proto, metadata_to_proto, scope_to_proto, timestamp_from_micros
 
 # Numbers of the domain's enums typed as the wire's; at run time each is `int`.
+_Mode = pb.AddMode.ValueType
+_Wait = pb.WaitFor.ValueType
 _Kind = resources_pb2.MemoryKind.ValueType
 _Role = resources_pb2.Role.ValueType
 _Precision = resources_pb2.TimePrecision.ValueType
@@ -46,6 +48,9 @@ def add(request: AddRequest) -> pb.AddMemoriesRequest:
         scope=scope_to_proto(request.scope),
         memories=[_memory_input(item) for item in request.memories],
         request_id=new_request_id(request.request_id),
+        mode=_Mode(request.mode),
+        wait_for=_Wait(request.wait_for),
+        extraction_instructions=request.extraction_instructions,
     )
 
 

@@ -38,6 +38,7 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
+from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
@@ -236,6 +237,17 @@ class MnemicClient:
     ) -> ScopePage:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return self._call(calls.list_scopes(page_size, page_token, **ids), timeout)
+
+    def operation(self, operation_id: str, *, wait: float = 0.0, timeout: float | None = None) -> Operation:
+        """How far the work is that an add left to do.
+
+        Args:
+            operation_id: As the add named it.
+            wait: For how many seconds to wait until it has ended, 60 at most.
+            timeout: Seconds for this call; `wait` is added to it.
+        """
+        limit = self._timeout if timeout is None else timeout
+        return self._call(calls.operation(operation_id, wait), None if limit is None else limit + wait)
 
     def stats(self, *, all_tenants: bool = True, timeout: float | None = None) -> NodeStats:
         """What the server holds: of all tenants, which takes an operator's credential, or of the credential's own.

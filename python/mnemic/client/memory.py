@@ -34,6 +34,7 @@ from mnemic.model import memory as model
 from mnemic.model.context import ComposedContext
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, invalid_field
+from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.scope import DEFAULT_TENANT, Scope
 from mnemic.model.stats import NodeStats
@@ -279,6 +280,10 @@ class Memory:
         scope: Scope = requests.scope_of(**ids)
         return self.engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
 
+    def operation(self, operation_id: str, *, wait: float = 0.0) -> Operation:
+        """How far the work is that an add left to do; `wait` is for how many seconds to wait until it has ended."""
+        return self.engine.operation(DEFAULT_TENANT, operation_id, wait_seconds=wait)
+
     def stats(self, *, all_tenants: bool = True) -> NodeStats:
         """What the data directory and the index hold: of all tenants, or of this one."""
         return self.engine.stats(None if all_tenants else DEFAULT_TENANT)
@@ -310,7 +315,14 @@ def ingest_step(engine: Engine, position: int, item: AddItem | AddRequest, deadl
 
 def _add(engine: Engine, request: AddRequest, deadline: Deadline) -> AddResult:
     added = engine.add(
-        DEFAULT_TENANT, request.scope, request.memories, request_id=request.request_id, deadline=deadline
+        DEFAULT_TENANT,
+        request.scope,
+        request.memories,
+        mode=request.mode,
+        wait=request.wait_for,
+        instructions=request.extraction_instructions,
+        request_id=request.request_id,
+        deadline=deadline,
     )
     return results.add_result(added, request.memories)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mnemic.model.filters import Filter
 from mnemic.model.memory import MemoryInput, TimePrecision, TrustLevel
+from mnemic.model.requests import AddMode, WaitFor
 from mnemic.model.scope import ScopeMatch
 from mnemic.model.search import SearchRequest, SignalWeights
 
@@ -27,6 +28,8 @@ FriendlyMessages = FriendlyMessage | Iterable[FriendlyMessage]
 # Conditions as Mem0 shapes them, or typed; docs/clients.md says what they mean.
 FriendlyFilter = Mapping[str, object] | Filter
 FriendlyMatch = Literal["visible", "exact", "tenant"] | ScopeMatch
+FriendlyMode = Literal["verbatim", "local", "llm", "hybrid"] | AddMode
+FriendlyWait = Literal["indexed", "extracted"] | WaitFor
 FriendlyMetadata = Mapping[str, object]
 HitPart = Literal["scope", "metadata", "categories", "source_ids", "entities", "slot", "validity"]
 
@@ -57,8 +60,12 @@ class AddOptions(ScopeOptions, total=False):
         event_time: When it happened, for messages that do not say.
         expire_time: After this they are no longer found, for messages that do not say.
         categories: Labels for all of the messages, besides their own.
-        infer: Mem0's switch for extraction by a language model. None and False keep the text word for word, which is
-            all that this version does; True is refused.
+        infer: Mem0's switch for extraction by a language model: True is the mode `llm`. None leaves it to `mode`, False
+            keeps the text word for word.
+        mode: What is made of messages: `verbatim` (default) keeps them word for word; `local` also draws facts from
+            them by rules, behind the answer; `llm` by a language model; `hybrid` by both.
+        wait_for: `indexed` (default), or `extracted`: the facts are found, too.
+        extraction_instructions: What to look for, in words, for a language model.
         request_id: A UUID that makes a retry safe; the gRPC clients make one for each call unless given.
     """
 
@@ -67,6 +74,9 @@ class AddOptions(ScopeOptions, total=False):
     expire_time: FriendlyTime | None
     categories: Sequence[str]
     infer: bool | None
+    mode: FriendlyMode
+    wait_for: FriendlyWait
+    extraction_instructions: str
     request_id: str
 
 

@@ -14,9 +14,11 @@ from mnemic.client.options import (
     FriendlyMatch,
     FriendlyMessages,
     FriendlyMetadata,
+    FriendlyMode,
     FriendlySearch,
     FriendlyTime,
     FriendlyVector,
+    FriendlyWait,
     RestoreOptions,
     ScopeOptions,
     SearchOptions,
@@ -24,9 +26,9 @@ from mnemic.client.options import (
     UpdateOptions,
 )
 from mnemic.model.context import DEFAULT_TOKEN_BUDGET, ComposeRequest, hits_for_budget
-from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.errors import MnemicError, invalid_field
 from mnemic.model.memory import MemoryInput, TimePrecision
-from mnemic.model.requests import ListRequest, MemoryUpdate
+from mnemic.model.requests import AddMode, ListRequest, MemoryUpdate, WaitFor
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import DEFAULT_TOP_K, NO_WEIGHTS, SearchRequest, SignalWeights
 
@@ -40,6 +42,9 @@ class AddRequest:
     scope: Scope
     memories: tuple[MemoryInput, ...]
     request_id: str = ""
+    mode: AddMode = AddMode.VERBATIM
+    wait_for: WaitFor = WaitFor.INDEXED
+    extraction_instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +113,18 @@ def add_request(
     expire_time: FriendlyTime | None = None,
     categories: Sequence[str] = (),
     infer: bool | None = None,
+    mode: FriendlyMode = AddMode.VERBATIM,
+    wait_for: FriendlyWait = WaitFor.INDEXED,
+    extraction_instructions: str = "",
     request_id: str = "",
     **ids: Unpack[ScopeOptions],
 ) -> AddRequest:
     """The add that `AddOptions` describe."""
+    asked = named(AddMode, mode, "mode")
+    if infer is not None and asked not in {AddMode.VERBATIM, AddMode.LLM if infer else AddMode.VERBATIM}:
+        raise invalid_field("infer", f"is {infer}, and mode is {asked.name.lower()!r}; give one of them")
     if infer:
-        raise MnemicError(
-            Reason.NOT_IMPLEMENTED,
-            "infer: this version draws no facts from messages; leave it out, or give False, to keep them word for word",
-            metadata={"field": "infer"},
-        )
+        asked = AddMode.LLM
     common: dict[str, Any] = {"metadata": {} if metadata is None else metadata_of(metadata, "metadata")}
     common["categories"] = texts_of(categories, "categories")
     if event_time is not None:
@@ -126,7 +133,14 @@ def add_request(
     if expire_time is not None:
         common["expire_time_micros"] = micros(expire_time, "expire_time")
     memories = tuple(_with_common(item, common) for item in memory_inputs(messages))
-    return AddRequest(scope_of(**ids), memories, request_id)
+    return AddRequest(
+        scope_of(**ids),
+        memories,
+        request_id,
+        asked,
+        named(WaitFor, wait_for, "wait_for"),
+        as_text(extraction_instructions, "extraction_instructions"),
+    )
 
 
 def _with_common(item: MemoryInput, common: Mapping[str, Any]) -> MemoryInput:

@@ -14,7 +14,8 @@ from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError
 from mnemic.model.memory import Memory, embedding_text
 from mnemic.model.scope import PartitionKey
-from mnemic.store.interface import OutboxItem, OutboxKind, Store
+from mnemic.store.interface import Store
+from mnemic.store.work import OutboxItem, OutboxKind
 
 _log = structlog.get_logger("mnemic.embedding")
 _BATCH = 32

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -19,8 +20,10 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.extracting import Extraction
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
+from mnemic.engine.operations import LONGEST_WAIT_SECONDS, Operations
 from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
 from mnemic.engine.reranking import Reranking
@@ -35,6 +38,7 @@ from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
+from mnemic.model.operations import DeadLetterPage, ExtractionFigures, Operation, ReplayResult, WorkKind
 from mnemic.model.requests import (
     AddMode,
     DeleteResult,
@@ -90,7 +94,7 @@ class Engine:
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
         self._upkeep = Upkeep(self._index, snapshots, store)
-        self._writer = Writer(store, self._index, embedder, settings.limits)
+        self._writer = Writer(store, self._index, embedder, settings)
         self._reader = Reader(store, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
         profiles = Profiles(default_profile(settings))
@@ -101,9 +105,12 @@ class Engine:
         )
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
+        self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
+        self._operations = Operations(store, self._extraction)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
+        self._extraction.start()
         self._upkeep.start()
         self._housekeeping.start()
 
@@ -141,14 +148,69 @@ class Engine:
         *,
         mode: AddMode = AddMode.VERBATIM,
         wait: WaitFor = WaitFor.INDEXED,
+        instructions: str = "",
         request_id: str = "",
         within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
         """Adds memories: all of them or none. Durable and visible to the next search when it returns."""
-        return self._writer.add(
-            tenant, scope, inputs, mode=mode, wait=wait, request_id=request_id, within=within, deadline=deadline
+        result = self._writer.add(
+            tenant,
+            scope,
+            inputs,
+            mode=mode,
+            instructions=instructions,
+            request_id=request_id,
+            within=within,
+            deadline=deadline,
         )
+        if result.operation_id:
+            self._extraction.wake()
+            if wait is WaitFor.EXTRACTED:
+                return self._extracted(tenant, result, deadline)
+        return result
+
+    def _extracted(self, tenant: str, result: AddResult, deadline: Deadline) -> AddResult:
+        """The answer to an add when its facts are found, too, or given up, or the wait has been long enough."""
+        operation = self._operations.get(
+            tenant, result.operation_id, wait_seconds=LONGEST_WAIT_SECONDS, within=NO_RESTRICTION, deadline=deadline
+        )
+        deadline.check()
+        return replace(result, revision=max(result.revision, operation.revision))
+
+    def operation(
+        self,
+        tenant: str,
+        operation_id: str,
+        *,
+        wait_seconds: float = 0.0,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Operation:
+        """How far the work is that an add left to do; waits until it has ended, but not longer than said."""
+        return self._operations.get(tenant, operation_id, wait_seconds=wait_seconds, within=within, deadline=deadline)
+
+    def dead_letters(
+        self, tenant: str, kind: WorkKind | None = None, *, page_size: int = 0, page_token: str = ""
+    ) -> DeadLetterPage:
+        """One page of the work that was given up, oldest first."""
+        return self._operations.dead_letters(tenant, kind, size=page_size, token=page_token)
+
+    def replay_dead_letters(
+        self,
+        tenant: str,
+        operation_ids: Sequence[str] = (),
+        kind: WorkKind | None = None,
+        *,
+        caller: str = "",
+        request_id: str = "",
+    ) -> ReplayResult:
+        """Puts work that was given up back into the queue: that of the ids, or all."""
+        return self._operations.replay(tenant, operation_ids, kind, caller=caller or tenant, request_id=request_id)
+
+    def extraction_figures(self) -> ExtractionFigures:
+        """What extraction has done since the start."""
+        return self._extraction.figures()
 
     def search(
         self,
@@ -357,6 +419,7 @@ class Engine:
         self._stopping.set()
         self._housekeeping.join()
         self._catch_up.stop()
+        self._extraction.stop()
         self._upkeep.stop()
         self.authority.stop()
         self._reranking.close()
@@ -372,11 +435,12 @@ class Engine:
         self.close()
 
     def _keep_house(self) -> None:
-        """Drops answers that are kept for replay longer than promised."""
+        """Drops answers that are kept for replay, and the state of work that was done, longer than promised."""
         kept = self.settings.limits.request_id_hours * _HOUR_MICROS
         while True:
             try:
                 self._store.forget_requests(time.time_ns() // 1000 - kept)
+                self._store.forget_work(time.time_ns() // 1000 - kept)
             except MnemicError as error:
                 _log.warning("housekeeping_failed", error=str(error))
             if self._stopping.wait(_HOUSEKEEPING_SECONDS):

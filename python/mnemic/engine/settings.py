@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mnemic.embedding.settings import EmbeddingSettings, ProviderName
 from mnemic.engine.tokens import ESTIMATE, OPENAI_ENCODINGS
+from mnemic.extraction.settings import ExtractionSettings
 from mnemic.model.access import Quota
 from mnemic.model.errors import FieldViolation, MnemicError, Reason
 from mnemic.reranking.settings import RerankingSettings
@@ -227,6 +228,7 @@ class Settings(BaseSettings):
     reranking: RerankingSettings = Field(default_factory=RerankingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
+    extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

@@ -10,8 +10,9 @@ from dataclasses import astuple
 
 from mnemic.model.memory import AddedMemory, Memory, MemoryInput, MemoryKind, Role
 from mnemic.model.scope import Scope
-from mnemic.store.interface import Inserted, OutboxKind, OutboxWrite
+from mnemic.store.interface import Inserted
 from mnemic.store.standing import Standing
+from mnemic.store.work import OutboxKind, OutboxWrite
 
 
 def new_memory(memory_id: str, scope: Scope, item: MemoryInput, vector: bytes | None, model: str, now: int) -> Memory:
@@ -72,6 +73,6 @@ def added(inserted: Inserted) -> AddedMemory:
     return AddedMemory(memory.memory_id, memory.version, inserted.is_duplicate, memory.vector is None)
 
 
-def kept_add(inserted: Sequence[Inserted]) -> str:
+def kept_add(inserted: Sequence[Inserted], *, operation_id: str) -> str:
     """The same of a whole add, as it is kept for replay."""
-    return json.dumps([astuple(added(item)) for item in inserted])
+    return json.dumps({"memories": [astuple(added(item)) for item in inserted], "operation_id": operation_id})

@@ -6,20 +6,24 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.extracting import check_mode, extraction_work
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.replay import fingerprint_of, kept_answer, reused, same_contents
 from mnemic.engine.restriction import refuse_foreign_scope
-from mnemic.engine.settings import Limits
+from mnemic.engine.settings import Settings
 from mnemic.engine.validation import (
+    MAX_INSTRUCTIONS_BYTES,
     check_inputs,
     check_memory_id,
     check_request_id,
     check_scope,
     check_slot,
+    check_text,
     check_times,
     check_update,
     check_vector,
@@ -35,7 +39,7 @@ from mnemic.model.memory import (
     MemoryInput,
     embedding_text,
 )
-from mnemic.model.requests import AddMode, DeleteResult, MemoryUpdate, UpdateResult, WaitFor
+from mnemic.model.requests import AddMode, DeleteResult, MemoryUpdate, UpdateResult
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import (
     RequestIdTakenError,
@@ -50,7 +54,6 @@ from mnemic.store.standing import Standing
 Outcome = TypeVar("Outcome")
 # Updates that name no version and meet another writer are tried again so often before they give up.
 _UPDATE_TRIES = 5
-_FORMER_KEPT_ITEM = 2
 # One transaction of `delete_all` takes so many.
 _DELETE_BATCH = 1000
 
@@ -58,11 +61,12 @@ _DELETE_BATCH = 1000
 class Writer:
     """Carries out mutations."""
 
-    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, limits: Limits) -> None:
+    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, settings: Settings) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
-        self._limits = limits
+        self._limits = settings.limits
+        self._extraction = settings.extraction
         self._identifiers = IdentifierSource()
 
     def add(
@@ -72,25 +76,21 @@ class Writer:
         inputs: Sequence[MemoryInput],
         *,
         mode: AddMode,
-        wait: WaitFor,
+        instructions: str,
         request_id: str,
         within: Scope,
         deadline: Deadline,
     ) -> AddResult:
         """Adds memories: all of them or none; see `mnemic.v1.MemoryService.AddMemories`."""
-        if mode is not AddMode.VERBATIM or wait is not WaitFor.INDEXED:
-            field, value = ("mode", mode.name) if mode is not AddMode.VERBATIM else ("wait_for", wait.name)
-            raise MnemicError(
-                Reason.NOT_IMPLEMENTED,
-                f"{field}: {value} is not in this version; use mode VERBATIM and wait for INDEXED",
-                metadata={"field": field},
-            )
+        check_mode(mode, self._extraction)
+        check_text("extraction_instructions", instructions, MAX_INSTRUCTIONS_BYTES)
         now = _now()
         check_scope(scope)
         refuse_foreign_scope(scope, within)
         check_request_id(request_id)
         # A retry gets the first answer even if what it asks would be refused by now: a time passed, a source deleted.
-        fingerprint = fingerprint_of("add", scope, tuple(inputs)) if request_id else ""
+        asked = () if mode is AddMode.VERBATIM else (mode, instructions)
+        fingerprint = fingerprint_of("add", scope, tuple(inputs), *asked) if request_id else ""
         kept = self._kept(tenant, "AddMemories", request_id)
         if kept is not None and kept.fingerprint == fingerprint:
             return _replayed_add(kept)
@@ -104,15 +104,18 @@ class Writer:
             new_memory(self._identifiers.next(), scope, item, vector, self._embedder.provider.identity, now)
             for item, vector in zip(inputs, vectors, strict=True)
         ]
+        operation_id = self._identifiers.next()
+        work = extraction_work(memories, mode, instructions, operation_id)
+        operation_id = operation_id if work else ""
         batch = WriteBatch(
             tenant=tenant,
             inserts=[
                 VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body), standing=standing(item))
                 for memory, item in zip(memories, inputs, strict=True)
             ],
-            outbox=embedding_work(memories),
+            outbox=embedding_work(memories) + work,
             request=kept_answer("AddMemories", request_id, fingerprint, None),
-            respond=kept_add,
+            respond=partial(kept_add, operation_id=operation_id),
             quota=self._limits.quota(),
             now_micros=now,
         )
@@ -120,7 +123,7 @@ class Writer:
             committed = self._index.commit(batch)
         except RequestIdTakenError as taken:
             return _replayed_add(same_contents(taken.record, fingerprint))
-        return AddResult(tuple(map(added, committed.inserted)), committed.revision)
+        return AddResult(tuple(map(added, committed.inserted)), committed.revision, operation_id)
 
     def _vectors(self, inputs: Sequence[MemoryInput], deadline: Deadline) -> list[bytes | None]:
         """The caller's vectors checked, the rest embedded; None for all of the rest while a remote provider is away."""
@@ -424,13 +427,13 @@ def _now() -> int:
 
 
 def _replayed_add(record: RequestRecord) -> AddResult:
-    return AddResult(tuple(AddedMemory(*item) for item in _kept_items(record)), record.revision, replayed=True)
-
-
-def _kept_items(record: RequestRecord) -> list[tuple[str, int, bool, bool]]:
-    items: list[tuple[str, int, bool, bool]] = json.loads(record.response)
-    # Before facts were merged an answer was kept as the id and whether its vector was pending.
-    return [(item[0], 1, False, bool(item[1])) if len(item) == _FORMER_KEPT_ITEM else item for item in items]
+    kept = json.loads(record.response)
+    if isinstance(kept, list):
+        # Before facts were merged and drawn an answer was kept as the ids and whether their vectors were pending.
+        memories = tuple(AddedMemory(memory_id, embedding_pending=pending) for memory_id, pending in kept)
+        return AddResult(memories, record.revision, replayed=True)
+    memories = tuple(AddedMemory(*item) for item in kept["memories"])
+    return AddResult(memories, record.revision, kept["operation_id"], replayed=True)
 
 
 def _refuse_superseded(memory: Memory) -> None:

@@ -36,4 +36,6 @@ class LlmSettings(_Section):
 class ExtractionSettings(_Section):
     """How facts are drawn from messages."""
 
+    workers: int = Field(1, ge=1, le=64, description="processes that draw facts; started when there is work")
+    attempts: int = Field(8, ge=1, le=100, description="tries before a batch of messages is given up")
     llm: LlmSettings = Field(default_factory=LlmSettings)

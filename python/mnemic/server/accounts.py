@@ -8,6 +8,8 @@ from dataclasses import replace
 from mnemic.engine.authority import tenant_not_found
 from mnemic.model.access import AccessRole, ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.operations import WorkKind
+from mnemic.server import from_proto
 from mnemic.server.calls import Call
 from mnemic.server.from_proto import enum_value, micros, not_implemented
 from mnemic.v1 import admin_service_pb2 as pb
@@ -30,6 +32,11 @@ def own_or_any(tenant_id: str, call: Call) -> str:
     if call.caller.role < AccessRole.OPERATOR:
         raise tenant_not_found(tenant_id)
     return tenant_id
+
+
+def work_kind(number: int) -> WorkKind | None:
+    """Which work is meant; None for any."""
+    return from_proto.enum_value(WorkKind, number, "kind", unspecified=None)
 
 
 def new_tenant(message: pb.Tenant) -> Tenant:

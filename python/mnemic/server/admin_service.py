@@ -17,7 +17,7 @@ from mnemic.engine.engine import Engine
 from mnemic.model.access import AccessRole
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.stats import NodeStats
-from mnemic.server import accounts
+from mnemic.server import accounts, to_proto
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.wire.accounts import key_to_proto, tenant_to_proto
@@ -119,6 +119,32 @@ class AdminService:
             )
         made = self._authority.revoke_key(key, caller=call.tenant, request_id=request.request_id)
         return pb.RevokeApiKeyResponse(api_key=key_to_proto(made.thing), replayed=made.replayed)
+
+    def list_dead_letters(self, request: pb.ListDeadLettersRequest, call: Call) -> pb.ListDeadLettersResponse:
+        """One page of the work that was given up."""
+        page = self._engine.dead_letters(
+            self._authority.tenant(accounts.own_or_any(request.tenant_id, call)).tenant_id,
+            accounts.work_kind(request.kind),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListDeadLettersResponse(
+            dead_letters=[to_proto.dead_letter(item) for item in page.dead_letters],
+            next_page_token=page.next_page_token,
+        )
+
+    def replay_dead_letters(self, request: pb.ReplayDeadLettersRequest, call: Call) -> pb.ReplayDeadLettersResponse:
+        """Puts work that was given up back into the queue."""
+        result = self._engine.replay_dead_letters(
+            self._authority.tenant(accounts.own_or_any(request.tenant_id, call)).tenant_id,
+            list(request.operation_ids),
+            accounts.work_kind(request.kind),
+            caller=call.tenant,
+            request_id=request.request_id,
+        )
+        return pb.ReplayDeadLettersResponse(
+            requeued_count=result.requeued, missing_ids=result.missing_ids, replayed=result.replayed
+        )
 
     def get_stats(self, request: pb.GetStatsRequest, call: Call) -> pb.GetStatsResponse:
         """What the store and this node hold."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import TypeVar
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.model.context import ComposeRequest, hits_for_budget
@@ -33,8 +34,11 @@ from mnemic.wire.values import (
 # The range of google.protobuf.Timestamp: years 1 to 9999.
 _MIN_SECONDS, _MAX_SECONDS = -62_135_596_800, 253_402_300_799
 _MAX_NANOS = 999_999_999
+# The range of google.protobuf.Duration.
+_MAX_DURATION_SECONDS = 315_576_000_000
 
 E = TypeVar("E", bound=IntEnum)
+F = TypeVar("F")
 
 
 def not_implemented(field: str, description: str) -> MnemicError:
@@ -42,7 +46,7 @@ def not_implemented(field: str, description: str) -> MnemicError:
     return MnemicError(Reason.NOT_IMPLEMENTED, f"{field}: {description}", metadata={"field": field})
 
 
-def enum_value(kind: type[E], number: int, field: str, *, unspecified: E) -> E:
+def enum_value(kind: type[E], number: int, field: str, *, unspecified: F) -> E | F:
     """The member of a domain enum; 0 means what the contract says for it."""
     if number == 0:
         return unspecified
@@ -69,6 +73,13 @@ def micros(timestamp: Timestamp, field: str) -> int:
             field, "is not a valid timestamp; years 1 to 9999 with 0 to 999,999,999 nanoseconds are accepted"
         )
     return micros_from_timestamp(timestamp)
+
+
+def seconds(duration: Duration, field: str) -> float:
+    """A duration in seconds."""
+    if abs(duration.seconds) > _MAX_DURATION_SECONDS or abs(duration.nanos) > _MAX_NANOS:
+        raise invalid_field(field, "is not a valid duration; up to 10,000 years are accepted")
+    return float(duration.seconds + duration.nanos / 1e9)
 
 
 def filter_condition(message: query_pb2.Filter, field: str = "filter", depth: int = 1) -> Filter:
@@ -111,8 +122,6 @@ def add_inputs(request: memory_service_pb2.AddMemoriesRequest) -> list[MemoryInp
     """What an add brings, from either of its two forms."""
     if request.memories and request.texts:
         raise invalid_field("texts", "cannot be given together with memories; give one of them")
-    if request.extraction_instructions:
-        raise not_implemented("extraction_instructions", "this version draws no facts; leave it out")
     if request.texts:
         return [MemoryInput(body=text) for text in request.texts]
     return [_memory_input(item, f"memories[{position}]") for position, item in enumerate(request.memories)]

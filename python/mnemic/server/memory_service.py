@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from mnemic.engine.engine import Engine
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.requests import WaitFor
 from mnemic.server import from_proto, to_proto
 from mnemic.server.activity import shutting_down
 from mnemic.server.calls import Call, parse
@@ -15,26 +18,51 @@ from mnemic.server.updates import memory_update
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.wire.values import scope_from_proto
 
+_WAITING_RETRY_SECONDS = 1.0
+
 
 class MemoryService:
     """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Whoever waits for facts holds a thread meanwhile; half of them are left to everybody else.
+        self._waiters = threading.BoundedSemaphore(max(1, engine.settings.server.max_workers // 2))
 
     def add_memories(self, request: pb.AddMemoriesRequest, call: Call) -> pb.AddMemoriesResponse:
         """Adds messages or texts: all of them or none."""
-        result = self._engine.add(
-            call.tenant,
-            scope_from_proto(request.scope),
-            from_proto.add_inputs(request),
-            mode=from_proto.add_mode(request.mode),
-            wait=from_proto.wait_for(request.wait_for),
-            request_id=request.request_id,
-            within=call.within,
-            deadline=call.deadline,
-        )
+        wait = from_proto.wait_for(request.wait_for)
+        with self._permit(waits=wait is WaitFor.EXTRACTED):
+            result = self._engine.add(
+                call.tenant,
+                scope_from_proto(request.scope),
+                from_proto.add_inputs(request),
+                mode=from_proto.add_mode(request.mode),
+                wait=wait,
+                instructions=request.extraction_instructions,
+                request_id=request.request_id,
+                within=call.within,
+                deadline=call.deadline,
+            )
         return to_proto.add_response(result)
+
+    @contextmanager
+    def _permit(self, *, waits: bool) -> Generator[None]:
+        """Refuses to wait while as many wait as may; before anything is written."""
+        if not waits:
+            yield
+            return
+        if not self._waiters.acquire(blocking=False):
+            raise MnemicError(
+                Reason.OVERLOADED,
+                "as many calls wait for facts as the server lets wait (half of server.max_workers); do not wait, and "
+                "ask GetOperation later",
+                retry_after_seconds=_WAITING_RETRY_SECONDS,
+            )
+        try:
+            yield
+        finally:
+            self._waiters.release()
 
     def ingest_memories(self, requests: Iterator[bytes], call: Call) -> Iterator[pb.IngestMemoriesResponse]:
         """Adds step by step. The next step is read when the last is durable: flow control holds back the client."""
@@ -156,6 +184,15 @@ class MemoryService:
         return pb.RestoreMemoryResponse(
             memory=to_proto.memory(result.memory), revision=result.revision, replayed=result.replayed
         )
+
+    def get_operation(self, request: pb.GetOperationRequest, call: Call) -> pb.GetOperationResponse:
+        """How far the work is that an add left to do."""
+        seconds = from_proto.seconds(request.wait, "wait") if request.HasField("wait") else 0.0
+        with self._permit(waits=seconds > 0):
+            operation = self._engine.operation(
+                call.tenant, request.operation_id, wait_seconds=seconds, within=call.within, deadline=call.deadline
+            )
+        return to_proto.operation_response(operation)
 
     def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
         """All versions of a memory."""

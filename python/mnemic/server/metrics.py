@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from mnemic.engine.engine import Engine
 from mnemic.model.errors import invalid_field
+from mnemic.model.operations import ExtractionFigures
 
 # Of calls that the Python server handles: a health check takes half a millisecond, an add with embedding some.
 _CALL_BUCKETS = (0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -193,10 +194,28 @@ class _EngineCollector(Collector):
         }
         for name, (meaning, value) in gauges.items():
             yield GaugeMetricFamily(name, meaning, value=value)
+        yield from _extraction(self._engine.extraction_figures())
         opened = "Partitions that were loaded from a snapshot."
         yield CounterMetricFamily("mnemic_snapshots_opened", opened, value=index.snapshots_opened)
         refused = "Snapshots that were damaged or stale."
         yield CounterMetricFamily("mnemic_snapshots_refused", refused, value=index.snapshots_refused)
+
+
+def _extraction(figures: ExtractionFigures) -> Iterable[Metric]:
+    """What extraction has done."""
+    batches = CounterMetricFamily("mnemic_extraction_batches", "Batches, by what became of them.", labels=["outcome"])
+    for outcome in ("done", "retried", "failed"):
+        batches.add_metric([outcome], getattr(figures, outcome))
+    facts = CounterMetricFamily("mnemic_extraction_facts", "Facts that were drawn.", labels=["outcome"])
+    facts.add_metric(["stored"], figures.facts)
+    facts.add_metric(["duplicate"], figures.duplicates)
+    dropped = CounterMetricFamily("mnemic_extraction_dropped", "Candidates thrown away, by reason.", labels=["reason"])
+    for reason, count in figures.dropped.items():
+        dropped.add_metric([reason], count)
+    tokens = CounterMetricFamily("mnemic_extraction_tokens", "Tokens of language models.", labels=["kind"])
+    tokens.add_metric(["prompt"], figures.prompt_tokens)
+    tokens.add_metric(["completion"], figures.completion_tokens)
+    return [batches, facts, dropped, tokens]
 
 
 class _FrontCollector(Collector):

@@ -9,8 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.model.context import ComposedContext
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary
+from mnemic.model.operations import DeadLetter, Operation
 from mnemic.model.search import ContextMessage, SearchHit, SearchResult, SignalScore
-from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
+from mnemic.v1 import admin_service_pb2, memory_service_pb2, query_pb2, resources_pb2
 from mnemic.wire.values import metadata_to_proto, scope_to_proto, timestamp_from_micros
 
 # Numbers of the domain's enums typed as the wire's; at run time each is `int`.
@@ -19,6 +20,8 @@ _Role = resources_pb2.Role.ValueType
 _TimePrecision = resources_pb2.TimePrecision.ValueType
 _TrustLevel = resources_pb2.TrustLevel.ValueType
 _ChangeKind = resources_pb2.ChangeKind.ValueType
+_OperationState = resources_pb2.OperationState.ValueType
+_WorkKind = admin_service_pb2.WorkKind.ValueType
 
 _LISTS = frozenset({"categories", "source_ids", "entities"})
 
@@ -98,6 +101,32 @@ def add_response(result: AddResult) -> memory_service_pb2.AddMemoriesResponse:
         revision=result.revision,
         operation_id=result.operation_id,
         replayed=result.replayed,
+    )
+
+
+def operation_response(value: Operation) -> memory_service_pb2.GetOperationResponse:
+    """How far an operation is."""
+    return memory_service_pb2.GetOperationResponse(
+        state=_OperationState(value.state),
+        attempts=value.attempts,
+        last_error=value.last_error,
+        memory_ids=value.memory_ids,
+        revision=value.revision,
+        next_attempt_time=_timestamp(value.next_attempt_time_micros),
+    )
+
+
+def dead_letter(value: DeadLetter) -> admin_service_pb2.DeadLetter:
+    """Work that was given up."""
+    return admin_service_pb2.DeadLetter(
+        operation_id=value.operation_id,
+        tenant_id=value.tenant,
+        kind=_WorkKind(value.kind),
+        memory_ids=value.memory_ids,
+        attempts=value.attempts,
+        last_error=value.last_error,
+        create_time=_timestamp(value.create_time_micros),
+        fail_time=_timestamp(value.fail_time_micros),
     )
 
 

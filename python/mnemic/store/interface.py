@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from mnemic.model.access import ApiKey, Quota, Tenant
@@ -13,6 +12,7 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store.standing import NO_STANDING, Standing
+from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
 # A version of a memory and its vector: little-endian float32, or None.
 PartitionRow = tuple[Memory, bytes | None]
@@ -114,42 +114,6 @@ class VersionEnd:
     deleted: bool = False
 
 
-class OutboxKind(StrEnum):
-    """What is to be done behind a write."""
-
-    EMBED = "embed"
-    EXTRACT = "extract"
-
-
-class OutboxState(StrEnum):
-    """How far a piece of work is."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxWrite:
-    """A piece of work to enqueue in the transaction of the write that needs it."""
-
-    kind: OutboxKind
-    memory_ids: tuple[str, ...]
-    payload: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxItem:
-    """A piece of work that was claimed."""
-
-    item_id: int
-    tenant: str
-    kind: OutboxKind
-    memory_ids: tuple[str, ...]
-    payload: Mapping[str, str]
-    attempts: int
-
-
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """An answered mutation, for replay.
@@ -186,6 +150,7 @@ class WriteBatch:
         ends: Versions that end, applied first.
         inserts: Versions that begin.
         outbox: Work to do behind it.
+        finishes: Work that this write does: it is done with it, or the write is not done.
         request: The answer to keep for replay.
         respond: Makes the response of `request` from what became of the inserts, where only the commit can tell it.
         quota: What the tenant may hold where its own settings say nothing.
@@ -196,6 +161,7 @@ class WriteBatch:
     inserts: Sequence[VersionWrite] = ()
     ends: Sequence[VersionEnd] = ()
     outbox: Sequence[OutboxWrite] = ()
+    finishes: FinishedWork | None = None
     request: RequestRecord | None = None
     respond: Callable[[Sequence[Inserted]], str] | None = None
     quota: Quota = field(default_factory=Quota)
@@ -232,7 +198,7 @@ class StoredModel:
     active: bool
 
 
-class Store(ABC):
+class Store(WorkStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
@@ -260,6 +226,7 @@ class Store(ABC):
 
         Raises:
             RequestIdTakenError: The batch's request id is there already.
+            WorkLostError: What the batch does is somebody else's to do by now.
             MnemicError: VERSION_CONFLICT when an end's version is not the current one; MEMORY_NOT_FOUND when the
                 memory is not the tenant's or is deleted; QUOTA_EXCEEDED when the tenant would hold more than it may.
         """
@@ -381,20 +348,6 @@ class Store(ABC):
         """The partitions of which `scan_changes` leads nowhere from before a revision, with that revision: what was
         derived from an older state may hold what the store has lost since.
         """
-
-    @abstractmethod
-    def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
-        """Takes due work (pending, or running past its lease), oldest first, and marks it running with one more
-        attempt until the lease ends.
-        """
-
-    @abstractmethod
-    def finish_outbox(self, item_ids: Sequence[int]) -> None:
-        """Removes work that is done."""
-
-    @abstractmethod
-    def retry_outbox(self, item_id: int, *, error: str, next_attempt_micros: int | None) -> None:
-        """Puts work back for later; None gives it up (state failed)."""
 
     @abstractmethod
     def models(self) -> list[StoredModel]:

@@ -32,6 +32,7 @@ from mnemic.store.tables import (
     supersessions,
     tenants,
 )
+from mnemic.store.work import OutboxState
 
 _VERSION = memory_versions.c
 _LATEST = memory_versions.alias("latest")
@@ -212,7 +213,9 @@ def stats(connection: Connection, tenant: str | None, bytes_on_disk: int, since_
         versions=count(memory_versions, _VERSION.tenant),
         vectors=int(connection.execute(vectors).scalar_one()),
         outbox_pending=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_not(None)),
-        outbox_failed=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_(None)),
+        outbox_failed=count(
+            outbox, outbox.c.tenant, outbox.c.due_micros.is_(None), outbox.c.state == OutboxState.FAILED.value
+        ),
         revision=read_revision(connection),
         bytes_on_disk=bytes_on_disk,
     )

@@ -49,6 +49,10 @@ _SAYING = select(*_COLUMNS).where(
 )
 _BY_ID = select(*_COLUMNS).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _EARLIEST = -(1 << 63)
+# How extraction tells that a value does not hold.
+_DENIAL = "not "
+# Kinds of which no two of a scope say the same.
+_STATEMENTS = (MemoryKind.FACT, MemoryKind.INSTRUCTION)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,16 +162,17 @@ class Settlement:
 
 def is_to_be_settled(write: VersionWrite) -> bool:
     """Whether a write can relate to other memories; messages do not, and cost nothing here."""
-    return write.memory.kind is MemoryKind.FACT or write.standing.takes_slot or bool(write.standing.supersedes)
+    return write.memory.kind in _STATEMENTS or write.standing.takes_slot or bool(write.standing.supersedes)
 
 
 def fact_key_of(memory: Memory) -> str | None:
     """What tells a fact apart from others that have the same words: its slot, or else when it happened."""
-    if memory.kind is not MemoryKind.FACT:
+    if memory.kind not in _STATEMENTS:
         return None
+    kind = "" if memory.kind is MemoryKind.FACT else f"{memory.kind.name}:"
     if memory.slot:
-        return f"#{memory.slot}"
-    return "" if memory.event_time_micros is None else f"@{memory.event_time_micros}"
+        return f"{kind}#{memory.slot}"
+    return kind if memory.event_time_micros is None else f"{kind}@{memory.event_time_micros}"
 
 
 class Settler:
@@ -205,11 +210,11 @@ class Settler:
         hashes: dict[int, set[str]] = {}
         for entry in self._entries:
             memory, standing = entry.memory, entry.write.standing
-            if memory.slot and (standing.takes_slot or standing.merges_equal_value):
+            if memory.slot and (standing.takes_slot or standing.reads_value):
                 place = (entry.scope_id, memory.slot)
                 start = _EARLIEST if standing.is_correction else memory.valid_from_micros
                 after[place] = min(start, after.get(place, start))
-            if memory.kind is MemoryKind.FACT:
+            if memory.kind in _STATEMENTS:
                 hashes.setdefault(entry.scope_id, set()).add(entry.write.content_hash)
         for (scope_id, slot), start in after.items():
             values = {"scope": scope_id, "asked_slot": slot, "after": start}
@@ -264,6 +269,8 @@ class Settler:
         self._result.outcomes.append((entry, False))
         if entry.write.standing.takes_slot:
             self._take_slot(entry)
+        if entry.write.standing.reads_value and memory.slot_value:
+            self._end_contrary(entry)
         self._end_named(named, memory.memory_id, memory.valid_from_micros)
         self._note(entry)
 
@@ -285,20 +292,23 @@ class Settler:
         saying = [
             known
             for known in self._saying.get((entry.scope_id, entry.write.content_hash), ())
-            if known.valid_to is None and known not in named and known.memory_id != memory.memory_id
+            if known.valid_to is None
+            and known.kind == memory.kind
+            and known not in named
+            and known.memory_id != memory.memory_id
         ]
         twin = next((known for known in saying if known.fact_key == key), None)
-        if twin is None and not key:
+        if twin is None and not memory.slot and memory.event_time_micros is None:
             # Said again without its slot.
-            twin = next((known for known in saying if (known.fact_key or "").startswith("#")), None)
-        if twin is None and standing.merges_equal_value and memory.slot_value:
+            twin = next((known for known in saying if "#" in (known.fact_key or "")), None)
+        if twin is None and standing.reads_value and memory.slot_value:
             value = memory.slot_value.casefold()
             twin = next(
                 (
                     known
                     for known in self._slots.get((entry.scope_id, memory.slot), ())
                     if known.valid_to is None
-                    and known.kind == MemoryKind.FACT
+                    and known.kind == memory.kind
                     and known not in named
                     and known.slot_value.casefold() == value
                 ),
@@ -370,6 +380,13 @@ class Settler:
             start = min(start, entry.memory.valid_from_micros)
             entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
 
+    def _end_contrary(self, entry: Entry) -> None:
+        """Of a value and its denial the one that holds from later on ends the other."""
+        moment, contrary = entry.memory.valid_from_micros, _contrary(entry.memory.slot_value)
+        for known in self._slots.get((entry.scope_id, entry.memory.slot), ()):
+            if known.slot_value.casefold() == contrary and known.holds_at(moment):
+                self._end(known, entry.memory.memory_id, moment, f"the slot {entry.memory.slot!r} tells the contrary")
+
     def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
         for known in named:
             end = max(moment, known.valid_from)
@@ -396,6 +413,11 @@ def _enriched(memory: Memory, other: Memory) -> Memory:
         entities=_union(memory.entities, other.entities),
         confidence=max(memory.confidence, other.confidence),
     )
+
+
+def _contrary(value: str) -> str:
+    folded = value.casefold()
+    return folded.removeprefix(_DENIAL) if folded.startswith(_DENIAL) else _DENIAL + folded
 
 
 def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:

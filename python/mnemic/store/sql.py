@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -16,8 +17,6 @@ from mnemic.store.database import Database
 from mnemic.store.interface import (
     Committed,
     Mutation,
-    OutboxItem,
-    OutboxKind,
     PartitionChanges,
     PartitionRow,
     RequestRecord,
@@ -25,7 +24,9 @@ from mnemic.store.interface import (
     StoredModel,
     WriteBatch,
 )
+from mnemic.store.places import Places
 from mnemic.store.tables import store_state
+from mnemic.store.work import OutboxItem, OutboxKind, WorkState
 
 _DROPPED_AT_ONCE = 20_000
 
@@ -164,6 +165,65 @@ class SqlStore(Store):
         """See `Store.claim_outbox`."""
         with self._database.writing() as connection:
             return outbox.claim(connection, kind, limit=limit, now_micros=now_micros, lease_micros=lease_micros)
+
+    def claim_turn(
+        self, kind: OutboxKind, *, after_tenant: str, now_micros: int, lease_micros: int
+    ) -> OutboxItem | None:
+        """See `Store.claim_turn`."""
+        with self._database.writing() as connection:
+            return outbox.claim_turn(
+                connection, kind, after_tenant=after_tenant, now_micros=now_micros, lease_micros=lease_micros
+            )
+
+    def next_due(self, kind: OutboxKind) -> int | None:
+        """See `Store.next_due`."""
+        with self._database.reading() as connection:
+            return outbox.next_due(connection, kind)
+
+    def release_work(self, kind: OutboxKind, now_micros: int) -> int:
+        """See `Store.release_work`."""
+        with self._database.writing() as connection:
+            return outbox.release(connection, kind, now_micros)
+
+    def operation(self, tenant: str, operation_id: str) -> list[WorkState]:
+        """See `Store.operation`."""
+        with self._database.reading() as connection:
+            return outbox.operation(connection, tenant, operation_id)
+
+    def forget_work(self, before_micros: int) -> int:
+        """See `Store.forget_work`."""
+        with self._database.writing() as connection:
+            return outbox.forget(connection, before_micros)
+
+    def dead_letters(self, tenant: str, kind: OutboxKind | None, *, limit: int, after: int = 0) -> list[WorkState]:
+        """See `Store.dead_letters`."""
+        with self._database.reading() as connection:
+            return outbox.dead_letters(connection, tenant, kind, limit=limit, after=after)
+
+    def replay_dead_letters(
+        self,
+        tenant: str,
+        kind: OutboxKind | None,
+        item_ids: Sequence[int] | None,
+        respond: Callable[[int], str],
+        mutation: Mutation,
+    ) -> int:
+        """See `Store.replay_dead_letters`."""
+        with self._database.writing() as connection:
+            if mutation.request is not None:
+                requests.refuse_replay(connection, mutation.caller, mutation.request)
+            count = outbox.replay(connection, tenant, kind, item_ids, mutation.now_micros)
+            if mutation.request is not None:
+                place = Places(connection, mutation.caller, revision=0, now_micros=mutation.now_micros)
+                place.make_tenant()
+                requests.keep_request(
+                    connection,
+                    mutation.caller,
+                    replace(mutation.request, response=respond(count)),
+                    revision=reading.read_revision(connection),
+                    now_micros=mutation.now_micros,
+                )
+            return count
 
     def finish_outbox(self, item_ids: Sequence[int]) -> None:
         """See `Store.finish_outbox`."""

@@ -13,14 +13,15 @@ class Standing:
         takes_slot: It is the one value of its slot from the moment on from which it holds. Without it a slot has
             values beside each other (a second pet), or a later version stands where the one before it stood.
         is_correction: The value that the slot has now never held: this one holds in its place.
-        merges_equal_value: A fact of the slot that has the same value takes its sources; without it only one that has
-            the same words does.
+        reads_value: The slot's value was read from words, so that it may be told in others: a fact of the slot that has
+            the same value takes the sources, and one that denies it (`not Oslo` of `Oslo`) ends. Without it only a fact
+            that has the same words takes sources.
         supersedes: Memories that end when it begins to hold, whatever their slots.
     """
 
     takes_slot: bool = False
     is_correction: bool = False
-    merges_equal_value: bool = False
+    reads_value: bool = False
     supersedes: tuple[str, ...] = ()
 
 

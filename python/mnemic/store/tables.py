@@ -309,8 +309,38 @@ outbox = Table(
     Column("due_micros", BigInteger, comment="Next attempt, or the lease's end while running; null when given up"),
     Column("last_error", Text, nullable=False),
     Column("create_time_micros", BigInteger, nullable=False),
+    Column("operation_id", Identifier, comment="What a caller knows it by; null for what nobody asks for"),
+    Column("end_time_micros", BigInteger, comment="When it was done or given up"),
+    Column("made_ids", Text, nullable=False, server_default=text("'[]'"), comment="The memories that it made"),
+    Column("done_revision", BigInteger, comment="The commit that did it"),
     # An id that was finished is never given to other work: a late finish must not remove it.
     sqlite_autoincrement=True,
+)
+
+# Tenants take turns.
+Index(
+    "ix_outbox_turn",
+    outbox.c.kind,
+    outbox.c.tenant,
+    outbox.c.id,
+    sqlite_where=outbox.c.due_micros.is_not(None),
+    postgresql_where=outbox.c.due_micros.is_not(None),
+)
+
+Index(
+    "ix_outbox_operation",
+    outbox.c.operation_id,
+    sqlite_where=outbox.c.operation_id.is_not(None),
+    postgresql_where=outbox.c.operation_id.is_not(None),
+)
+
+# What was done and what was given up.
+Index(
+    "ix_outbox_ended",
+    outbox.c.state,
+    outbox.c.end_time_micros,
+    sqlite_where=outbox.c.due_micros.is_(None),
+    postgresql_where=outbox.c.due_micros.is_(None),
 )
 
 Index(

@@ -23,7 +23,7 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
-from mnemic.store.outbox import enqueue
+from mnemic.store.outbox import enqueue, finish_with
 from mnemic.store.places import Places
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
@@ -203,6 +203,7 @@ class _BatchWriter:
         # What changed, by the row ids of partitions.
         self._changes: dict[int, PartitionChanges] = {}
         self._growth = Growth()
+        self._keys: dict[int, PartitionKey] = {}
         self._places = Places(connection, batch.tenant, revision=self._revision, now_micros=batch.now_micros)
 
     def apply(self) -> Committed:
@@ -221,6 +222,11 @@ class _BatchWriter:
             Inserted(outcome.memory if isinstance(outcome, Entry) else outcome, is_duplicate)
             for outcome, is_duplicate in settlement.outcomes
         )
+        if batch.finishes is not None:
+            made_ids = [item.memory.memory_id for item in inserted]
+            finish_with(
+                self._connection, batch.finishes, made_ids, revision=self._revision, now_micros=batch.now_micros
+            )
         if batch.request is not None:
             self._keep_request(batch.request, inserted)
         keys = self._partition_keys()
@@ -241,10 +247,10 @@ class _BatchWriter:
     def _partition_keys(self) -> dict[int, PartitionKey]:
         rows = [
             row
-            for ids in chunks(sorted(self._changes))
+            for ids in chunks(sorted(self._changes.keys() - self._keys))
             for row in self._connection.execute(_PARTITION_KEYS, {"ids": ids})
         ]
-        return {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
+        return self._keys | {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
 
     def _changes_of(self, partition_id: int) -> PartitionChanges:
         return self._changes.setdefault(partition_id, PartitionChanges())
@@ -301,8 +307,6 @@ class _BatchWriter:
 
     def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[Settlement, set[int]]:
         """Inserts what is new; what was decided, and the partitions that cannot be told what happened."""
-        if not writes:
-            return Settlement(), set()
         latest = {memory_id: head.row_id for memory_id, head in heads.items()}
         entries, restored = self._place(writes, heads)
         if any(map(is_to_be_settled, writes)):
@@ -312,11 +316,8 @@ class _BatchWriter:
             settlement = Settlement(entries, [(entry, False) for entry in entries])
         self._carry_out(settlement)
         self._insert_entries(settlement)
-        if not restored:
-            return settlement, set()
-        memories = [{"memory": memory_id} for memory_id in restored]
-        self._connection.execute(_FLAG_UNDELETED, memories)
-        for memory in memories:
+        for memory in ({"memory": memory_id} for memory_id in restored):
+            self._connection.execute(_FLAG_UNDELETED, memory)
             self._connection.execute(_DROP_PENDING, memory)
             self._connection.execute(_RENEW_PENDING, memory)
         # An index that saw the deletion takes no older version of the memory again.
@@ -332,6 +333,7 @@ class _BatchWriter:
             scope = write.memory.scope
             if scope not in places:
                 places[scope] = self._places.of(scope)
+                self._keys[places[scope][1]] = scope.partition(self._batch.tenant)
             scope_id, partition_id = places[scope]
             head = heads.get(write.memory.memory_id)
             if self._continues(write, head, scope_id):
@@ -345,7 +347,6 @@ class _BatchWriter:
                 fact_key=fact_key_of(write.memory),
             )
             entries.append(entry)
-            # The next version of the batch continues this one; its row is not known yet, and nobody asks.
             heads[write.memory.memory_id] = _Head(
                 row_id=0,
                 tenant=self._batch.tenant,

@@ -86,6 +86,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE: the store cannot take a write now (locked, disk full); nothing was written."""
     ERROR_REASON_RERANKER_NOT_CONFIGURED: _ErrorReason.ValueType  # 28
     """FAILED_PRECONDITION: the search asks to rerank and the server has no reranker."""
+    ERROR_REASON_EXTRACTOR_NOT_CONFIGURED: _ErrorReason.ValueType  # 29
+    """FAILED_PRECONDITION: the add asks for facts by a language model and the server has none."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The comment names the gRPC code that it comes with."""
@@ -148,4 +150,6 @@ ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 27
 """UNAVAILABLE: the store cannot take a write now (locked, disk full); nothing was written."""
 ERROR_REASON_RERANKER_NOT_CONFIGURED: ErrorReason.ValueType  # 28
 """FAILED_PRECONDITION: the search asks to rerank and the server has no reranker."""
+ERROR_REASON_EXTRACTOR_NOT_CONFIGURED: ErrorReason.ValueType  # 29
+"""FAILED_PRECONDITION: the add asks for facts by a language model and the server has none."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,332 @@
+"""Drawing facts from messages behind the answers: the outbox drives workers, each with a process of its own."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from mnemic.engine.drawn_facts import acceptable, source_message, standing_of
+from mnemic.engine.embedder import Embedder
+from mnemic.engine.extraction_worker import ExtractionWorker
+from mnemic.engine.identifiers import IdentifierSource
+from mnemic.engine.live_index import LiveIndex
+from mnemic.engine.searching import Searcher
+from mnemic.engine.settings import Settings
+from mnemic.engine.versions import content_hash, embedding_work, new_memory
+from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError
+from mnemic.extraction.settings import ExtractionSettings
+from mnemic.extraction.worker import LLM, LOCAL
+from mnemic.model.deadline import Deadline
+from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.fact import ExtractionRequest, ExtractionResult, KnownFact
+from mnemic.model.filters import Comparison, Operator
+from mnemic.model.memory import ChangeKind, Memory, MemoryInput, MemoryKind, embedding_text
+from mnemic.model.operations import ExtractionFigures
+from mnemic.model.requests import AddMode
+from mnemic.model.scope import ScopeMatch
+from mnemic.model.search import SearchRequest
+from mnemic.store.interface import Store, VersionWrite, WriteBatch
+from mnemic.store.work import FinishedWork, OutboxItem, OutboxKind, OutboxWrite, WorkLostError
+
+_log = structlog.get_logger("mnemic.extraction")
+METHOD = "method"
+INSTRUCTIONS = "instructions"
+# What is done in each mode, by the names of extractors, and how many messages each reads at once.
+_METHODS = {
+    AddMode.VERBATIM: (),
+    AddMode.LOCAL: (LOCAL,),
+    AddMode.LLM: (LLM,),
+    AddMode.HYBRID: (LOCAL, LLM),
+}
+_BATCH = {LOCAL: 100, LLM: 16}
+# Facts that are shown to a language model, so that it does not draw them again: the nearest to each message.
+_KNOWN_EACH = 3
+_KNOWN = 24
+_CONTEXT = 8
+_FACTS = Comparison("kind", Operator.EQUAL, ("fact",))
+_TIMEOUT_SECONDS = 90.0
+# Longer than a batch may take: whoever holds the claim then is gone.
+_LEASE_MICROS = 180_000_000
+_IDLE_SECONDS = 30.0
+_FIRST_DELAY_SECONDS = 1.0
+_LONGEST_DELAY_SECONDS = 300.0
+_STOPPING_SECONDS = 10.0
+
+
+def check_mode(mode: AddMode, settings: ExtractionSettings) -> None:
+    """Refuses a mode for which there is no extractor."""
+    if LLM in _METHODS[mode] and settings.llm.model is None:
+        raise MnemicError(
+            Reason.EXTRACTOR_NOT_CONFIGURED,
+            f"mode: {mode.name} asks a language model, and none is configured; name one (extraction.llm.model), or use "
+            "LOCAL",
+            metadata={"field": "mode"},
+        )
+
+
+def extraction_work(
+    memories: Sequence[Memory], mode: AddMode, instructions: str, operation_id: str
+) -> list[OutboxWrite]:
+    """The batches in which the messages of an add are read."""
+    messages = [memory.memory_id for memory in memories if memory.kind is MemoryKind.MESSAGE]
+    return [
+        OutboxWrite(
+            OutboxKind.EXTRACT,
+            tuple(messages[first : first + _BATCH[method]]),
+            {METHOD: method} | ({INSTRUCTIONS: instructions} if instructions else {}),
+            operation_id,
+        )
+        for method in _METHODS[mode]
+        for first in range(0, len(messages), _BATCH[method])
+    ]
+
+
+class Extraction:
+    """Works off the outbox's extraction items. The facts of a batch and its end are one commit, so that a batch that is
+    read twice, after a crash or a lost claim, is stored once.
+
+    Args:
+        store: Where the work is.
+        index: Where its facts go.
+        embedder: Makes their vectors.
+        searcher: Finds what is known already.
+        settings: How facts are drawn.
+    """
+
+    def __init__(
+        self, store: Store, index: LiveIndex, embedder: Embedder, searcher: Searcher, settings: Settings
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._embedder = embedder
+        self._searcher = searcher
+        self._limits = settings.limits
+        self._attempts = settings.extraction.attempts
+        self._identifiers = IdentifierSource()
+        self._changed = threading.Condition()
+        self._generation = 0
+        self._stopping = False
+        self._turn = ""
+        self._counts: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._workers = [ExtractionWorker(settings.extraction) for _ in range(settings.extraction.workers)]
+        self._threads = [
+            threading.Thread(target=self._run, args=(worker,), name=f"mnemic-extraction-{number}", daemon=True)
+            for number, worker in enumerate(self._workers)
+        ]
+
+    def start(self) -> None:
+        """Begins in the background, with what a process that ended had begun."""
+        self._store.release_work(OutboxKind.EXTRACT, _now())
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends at once: a batch in hand is read again at the next start."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=_STOPPING_SECONDS)
+        for worker in self._workers:
+            worker.stop()
+
+    def wake(self) -> None:
+        """Work was enqueued, or has ended."""
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+
+    @property
+    def generation(self) -> int:
+        """Grows whenever work was enqueued or has ended."""
+        return self._generation
+
+    def wait_for_change(self, generation: int, seconds: float) -> None:
+        """Waits until `generation` has grown, or so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._generation != generation or self._stopping, timeout=seconds)
+
+    def figures(self) -> ExtractionFigures:
+        """What was done since the start."""
+        counts = self._counts
+        return ExtractionFigures(
+            done=counts["done"],
+            retried=counts["retried"],
+            failed=counts["failed"],
+            facts=counts["facts"],
+            duplicates=counts["duplicates"],
+            dropped=dict(self._dropped),
+            prompt_tokens=counts["prompt_tokens"],
+            completion_tokens=counts["completion_tokens"],
+        )
+
+    def _run(self, worker: ExtractionWorker) -> None:
+        while not self._stopping:
+            generation = self._generation
+            try:
+                if self.work_once(worker):
+                    continue
+                due = self._store.next_due(OutboxKind.EXTRACT)
+            except MnemicError as error:
+                _log.warning("extraction_waits", error=str(error))
+                due = None
+            seconds = _IDLE_SECONDS if due is None else (due - _now()) / 1e6
+            self.wait_for_change(generation, min(max(seconds, 0.01), _IDLE_SECONDS))
+
+    def work_once(self, worker: ExtractionWorker) -> bool:
+        """Does the next batch that is due; False if none is. Tenants take turns."""
+        item = self._store.claim_turn(
+            OutboxKind.EXTRACT, after_tenant=self._turn, now_micros=_now(), lease_micros=_LEASE_MICROS
+        )
+        if item is None:
+            return False
+        self._turn = item.tenant
+        try:
+            self._draw(worker, item)
+        except WorkLostError:
+            _log.warning("extraction_claimed_twice", item=item.item_id)
+        except ExtractionFailedError as error:
+            self._count_tokens(error.prompt_tokens, error.completion_tokens)
+            self._give_up(item, f"{error.reason.value}: {error.description}")
+        except ExtractionUnavailableError as error:
+            self._count_tokens(error.prompt_tokens, error.completion_tokens)
+            if not self._stopping:
+                self._postpone(item, error.description, error.retry_after_seconds)
+        except MnemicError as error:
+            self._postpone(item, str(error), error.retry_after_seconds)
+        except Exception as error:  # noqa: BLE001 (a defect in one batch must not end all extraction)
+            _log.exception("extraction_failed", item=item.item_id)
+            self._postpone(item, f"defect: {type(error).__name__}: {error}", None)
+        self.wake()
+        return True
+
+    def _draw(self, worker: ExtractionWorker, item: OutboxItem) -> None:
+        request = self._request(item)
+        identity, result = "", ExtractionResult()
+        if request.messages:
+            identity, result = worker.extract(item.payload[METHOD], request, _TIMEOUT_SECONDS)
+        self._count_tokens(result.prompt_tokens, result.completion_tokens)
+        self._store_facts(item, identity, result)
+        self._counts["done"] += 1
+
+    def _request(self, item: OutboxItem) -> ExtractionRequest:
+        """The messages that are still there, and those before them."""
+        found = self._store.get(item.tenant, item.memory_ids)
+        messages = [found[memory_id] for memory_id in item.memory_ids if memory_id in found]
+        if not messages:
+            return ExtractionRequest(messages=())
+        first = messages[0]
+        before = self._store.list_memories(
+            item.tenant, first.scope, ScopeMatch.EXACT, limit=_CONTEXT, now_micros=_now(), before_id=first.memory_id
+        )
+        context = [memory for memory in reversed(before) if _is_of_conversation(memory, first)]
+        return ExtractionRequest(
+            messages=tuple(map(source_message, messages)),
+            context=tuple(map(source_message, context)),
+            known=self._known(item.tenant, messages) if item.payload[METHOD] == LLM else (),
+            instructions=item.payload.get(INSTRUCTIONS, ""),
+        )
+
+    def _known(self, tenant: str, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
+        """The facts of the scope that are nearest to the messages; none while they cannot be found."""
+        known: dict[str, KnownFact] = {}
+        for message in messages:
+            request = SearchRequest(
+                scope=message.scope,
+                query=message.body[: self._limits.query_bytes // 4],
+                filter=_FACTS,
+                top_k=_KNOWN_EACH,
+            )
+            try:
+                hits = self._searcher.search(tenant, request, Deadline.after(_TIMEOUT_SECONDS)).hits
+            except MnemicError as error:
+                _log.warning("extraction_without_known_facts", error=str(error))
+                break
+            for hit in hits:
+                fact = hit.memory
+                known[fact.memory_id] = KnownFact(
+                    memory_id=fact.memory_id,
+                    body=fact.body,
+                    slot=fact.slot,
+                    slot_value=fact.slot_value,
+                    event_time_micros=fact.event_time_micros,
+                )
+        return tuple(known.values())[:_KNOWN]
+
+    def _store_facts(self, item: OutboxItem, identity: str, result: ExtractionResult) -> None:
+        now = _now()
+        found = self._store.get(item.tenant, item.memory_ids)
+        kept, dropped = acceptable(result.facts, found, self._limits, now)
+        vectors = self._embed([fact_input for _, fact_input, _ in kept])
+        writes = []
+        for (fact, fact_input, holds_from), vector in zip(kept, vectors, strict=True):
+            scope, model = found[fact_input.source_ids[0]].scope, self._embedder.provider.identity
+            memory = replace(
+                new_memory(self._identifiers.next(), scope, fact_input, vector, model, now),
+                valid_from_micros=holds_from,
+                confidence=fact.confidence,
+            )
+            reason = f"drawn from its sources by {identity}"
+            writes.append(VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body), reason, standing_of(fact)))
+        committed = self._index.commit(
+            WriteBatch(
+                tenant=item.tenant,
+                inserts=writes,
+                outbox=embedding_work([write.memory for write in writes]),
+                finishes=FinishedWork(item.item_id, item.attempts),
+                quota=self._limits.quota(),
+                now_micros=now,
+            )
+        )
+        duplicates = sum(inserted.is_duplicate for inserted in committed.inserted)
+        self._counts["duplicates"] += duplicates
+        self._counts["facts"] += len(committed.inserted) - duplicates
+        self._dropped.update({str(reason): count for reason, count in result.dropped.items()})
+        self._dropped.update(dropped)
+
+    def _embed(self, inputs: Sequence[MemoryInput]) -> Sequence[bytes | None]:
+        texts = [embedding_text(item.name, item.body) for item in inputs]
+        try:
+            return self._embedder.embed(texts, Deadline.after(_TIMEOUT_SECONDS)) if texts else []
+        except MnemicError as error:
+            # As for an add: the vectors follow when the provider is back.
+            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
+                return [None] * len(texts)
+            raise
+
+    def _postpone(self, item: OutboxItem, error: str, retry_after_seconds: float | None) -> None:
+        if item.attempts >= self._attempts:
+            self._give_up(item, error)
+            return
+        self._counts["retried"] += 1
+        delay = min(_FIRST_DELAY_SECONDS * 2 ** min(item.attempts - 1, 16), _LONGEST_DELAY_SECONDS)
+        delay *= random.uniform(0.5, 1.0)  # noqa: S311 (jitter, no secret)
+        delay = max(delay, retry_after_seconds or 0.0)
+        self._store.retry_outbox(item.item_id, error=error, next_attempt_micros=_now() + int(delay * 1e6))
+
+    def _give_up(self, item: OutboxItem, error: str) -> None:
+        _log.warning("extraction_given_up", item=item.item_id, tenant=item.tenant, error=error)
+        self._counts["failed"] += 1
+        self._store.retry_outbox(item.item_id, error=error, next_attempt_micros=None)
+
+    def _count_tokens(self, prompt: int, completion: int) -> None:
+        self._counts["prompt_tokens"] += prompt
+        self._counts["completion_tokens"] += completion
+
+
+def _is_of_conversation(memory: Memory, first: Memory) -> bool:
+    return memory.kind is MemoryKind.MESSAGE and memory.scope == first.scope
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
