@@ -7,8 +7,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::actor::spoken_by_named;
+use super::choose::Groups;
 use super::context::Context;
-use super::hits::{LastScope, add_neighbours, hit_of};
+use super::hits::{LastScope, add_neighbours, hit_of, join};
 use super::nearest::VectorSignal;
 use super::postings::PostingSignal;
 use super::select::Selector;
@@ -17,6 +18,7 @@ use super::time::{agreement, time_of};
 use super::understanding::query_terms;
 use super::{
     Hit, Index, MAX_CANDIDATES, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest,
+    Support,
 };
 use crate::Error;
 use crate::fusion::{ACTOR, CONTEXT, Columns, ENTITY, LEXICAL, RECENCY, TIME, VECTOR, recency};
@@ -91,7 +93,8 @@ impl Index {
         let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
         let retrieved = Retrieved::new(&sources, &selector, request, vector);
-        let hits = retrieved.search(request, &mut scratch);
+        let mut hits = retrieved.search(request, &mut scratch);
+        let support = retrieved.support(&scratch);
         if let Some(vector) = retrieved.vector {
             scratch.query = vector.query;
         }
@@ -99,7 +102,17 @@ impl Index {
         sources
             .iter()
             .try_for_each(|source| source.view.check_damage())?;
-        Ok(SearchOutcome { hits, considered })
+        let calibrated = support.zip(request.calibration);
+        let confidence = calibrated.map(|(support, calibration)| calibration.confidence(support));
+        if confidence.is_some_and(|confidence| confidence < request.min_confidence) {
+            hits.clear();
+        }
+        Ok(SearchOutcome {
+            hits,
+            considered,
+            support,
+            confidence,
+        })
     }
 
     fn vector_signal(
@@ -154,6 +167,12 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
                 "{} is not between 0 and {MAX_CONTEXT_WINDOW}",
                 request.context_window
             ),
+        ));
+    }
+    if !(0.0..=1.0).contains(&request.min_confidence) {
+        return Err(Error::field_of(
+            "min_confidence",
+            format!("{} is not between 0 and 1", request.min_confidence),
         ));
     }
     if request.min_score.is_nan() {
@@ -332,6 +351,19 @@ impl<'a> Retrieved<'a> {
         }
     }
 
+    /// What speaks for an answer after the ranking.
+    fn support(&self, scratch: &Scratch) -> Option<Support> {
+        let (_, lexical) = self.vector.as_ref().zip(self.lexical.as_ref())?;
+        if scratch.candidates.rows.is_empty() {
+            return Some(Support::default());
+        }
+        let worth = scratch.columns.largest(LEXICAL) / f64::from(lexical.most());
+        Some(Support {
+            cosine: scratch.columns.largest(VECTOR).max(-1.0),
+            coverage: worth.clamp(0.0, 1.0),
+        })
+    }
+
     /// Every signal of every candidate.
     fn columns(&self, request: &SearchRequest<'_>, scratch: &mut Scratch) {
         let Scratch {
@@ -447,7 +479,7 @@ impl<'a> Retrieved<'a> {
         let (mut sorted, mut wanted) = (0, request.top_k);
         seen.clear();
         let mut hits = Vec::with_capacity(wanted.min(order.len()));
-        let mut last_scope = LastScope::default();
+        let (mut last_scope, mut groups) = (LastScope::default(), Groups::default());
         let ranks = request.explain.then(|| {
             let mut newest: Vec<usize> = (0..rows.len()).collect();
             newest.sort_unstable_by(|&a, &b| newer(a, b));
@@ -478,7 +510,10 @@ impl<'a> Retrieved<'a> {
                         let most = request.context_window;
                         add_neighbours(self.sources, self.selector, most, row, &mut hit);
                     }
-                    hits.push(hit);
+                    match groups.join(self.sources.record(row), hits.len()) {
+                        Some(leader) => join(&mut hits, leader, hit, request.separate),
+                        None => hits.push(hit),
+                    }
                 }
             }
             sorted += best.len();

@@ -27,6 +27,7 @@ mod stop_words;
 
 pub use analysis::{MAX_TERM_BYTES, analyze, terms};
 pub use bm25::Bm25;
+pub(crate) use fold::fold;
 pub(crate) use query::quotations;
 pub use query::{Identifier, Phrase, QueryTerms};
 pub use stop_words::is_stop_word;

@@ -64,6 +64,9 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         min_score: 0.0,
         explain: false,
         candidates: DEFAULT_CANDIDATES,
+        separate: false,
+        calibration: None,
+        min_confidence: 0.0,
         context_window: 0,
     }
 }
