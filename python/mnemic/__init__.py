@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mnemic.client.memory import Memory
     from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
     from mnemic.engine.settings import Settings
+    from mnemic.model.context import ComposedContext
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
     from mnemic.model.memory import MemoryInput, MemoryKind, MemoryRevision, Role, TimePrecision, TrustLevel
     from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -36,6 +37,7 @@ _MODULES = {
     "AsyncMemory": "mnemic.client.async_memory",
     "AsyncMnemicClient": "mnemic.client.async_grpc_client",
     "Code": "mnemic.model.errors",
+    "ComposedContext": "mnemic.model.context",
     "DeleteResult": "mnemic.model.requests",
     "FieldViolation": "mnemic.model.errors",
     "History": "mnemic.client.results",
@@ -69,6 +71,7 @@ __all__ = [
     "AsyncMemory",
     "AsyncMnemicClient",
     "Code",
+    "ComposedContext",
     "DeleteResult",
     "FieldViolation",
     "History",

@@ -221,3 +221,15 @@ def test_a_reranker_that_is_away_leaves_the_order_and_says_so(run, monkeypatch):
     document = run("search", "tea", "--user", "u1", "--rerank", "--json").document
     assert document["rerank_skipped"] is True
     assert run("search", "tea", "--user", "u1", "--json").document["rerank_skipped"] is False
+
+
+def test_a_context_is_the_text_for_a_prompt_and_nothing_else(mnemic):
+    [memory_id] = add(mnemic, "We hiked along the coast", name="Ana", event_time="2024-05-07T18:30:00Z")
+    outcome = mnemic("context", "hiked where?", "--user", "u1", "--budget", "200")
+    assert outcome.lines[0] == "<memory>"
+    assert outcome.lines[-2:] == ["[1] 2024-05-07 18:30 Ana: We hiked along the coast", "</memory>"]
+    assert outcome.err.startswith("1 memory, ")
+    document = mnemic("context", "hiked where?", "--user", "u1", "--budget", "200", "--json").document
+    assert document["text"] == outcome.out.rstrip("\n")
+    assert (document["memory_ids"], document["omitted"]) == ([memory_id], 0)
+    assert mnemic("context", "x", "--user", "u1", "--budget", "3").code == 2

@@ -84,25 +84,20 @@ def everything_that_is_said_of_a_memory_comes_back(memory, user):
         importance=0.75,
         pinned=True,
         trust=TrustLevel.VERIFIED,
+        slot="ana.home",
+        slot_value="Porto",
     )
     memory_id = memory.add([given], user_id=user, agent_id="a1", session_id="s1", app_id="p1").memory_ids[0]
     found = memory.get(memory_id)
     assert found.scope == Scope(user, "a1", "s1", "p1")
-    asked = set(MemoryInput.__dataclass_fields__) - {"vector", "entities"}
+    asked = set(MemoryInput.__dataclass_fields__) - {"vector", "entities", "supersedes"}
     assert {name: getattr(found, name) for name in asked} == {name: getattr(given, name) for name in asked}
     assert set(given.entities) <= set(found.entities)
     assert (found.version, found.vector, found.valid_to_micros, found.superseded_by) == (1, None, None, None)
     hit = memory.search("Porto", user_id=user, match="exact")[0].memory
     parts = ("memory_id", "scope", "kind", "body", "role", "name", "event_time_micros", "metadata", "categories")
-    parts = (
-        *parts,
-        "source_ids",
-        "entities",
-        "create_time_micros",
-        "update_time_micros",
-        "valid_from_micros",
-        "version",
-    )
+    parts += ("source_ids", "entities", "slot", "slot_value", "valid_from_micros", "version")
+    parts += ("create_time_micros", "update_time_micros")
     assert {name: getattr(hit, name) for name in parts} == {name: getattr(found, name) for name in parts}
 
 
@@ -408,6 +403,7 @@ REFUSALS = {
     "a change to nothing": ("update", (ABSENT, " "), {}, Reason.INVALID_FIELD, "memory.body"),
     "a negative version": ("update", (ABSENT, "x"), {"expected_version": -1}, Reason.INVALID_FIELD, "expected_version"),
     "a deletion of nothing": ("delete", (ABSENT,), {}, Reason.MEMORY_NOT_FOUND, None),
+    "a restoration of nothing": ("restore", (ABSENT,), {}, Reason.MEMORY_NOT_FOUND, None),
     "a deletion of no id": ("delete", ("x",), {}, Reason.INVALID_FIELD, "memory_id"),
     "a page size": ("list", (), {"page_size": -1}, Reason.INVALID_FIELD, "page_size"),
     "a page token": ("list", (), {"page_token": "nonsense"}, Reason.INVALID_PAGE_TOKEN, "page_token"),
@@ -438,7 +434,9 @@ REFUSALS = {
 def is_refused(row, memory, user):
     method, arguments, options, reason, field = row
     named = (
-        {} if options is None or method in {"get", "batch_get", "history", "delete", "update"} else {"user_id": user}
+        {}
+        if options is None or method in {"get", "batch_get", "history", "delete", "update", "restore"}
+        else {"user_id": user}
     )
     if reason is Reason.SCOPE_MISSING:
         named = {}

@@ -40,6 +40,8 @@ def full_input() -> pb.MemoryInput:
         importance=0.75,
         pinned=True,
         trust=resources_pb2.TRUST_LEVEL_VERIFIED,
+        slot="anna.home",
+        slot_value="Łódź",
     )
 
 

@@ -78,6 +78,13 @@ ADDS = {
         "memories[0].metadata['a']",
     ),
     "importance out of range": (adding(Input(body="x", importance=1.5)), "INVALID_FIELD", "memories[0].importance"),
+    "a value without a slot": (adding(Input(body="x", slot_value="vegan")), "INVALID_FIELD", "memories[0].slot_value"),
+    "a slot with space around it": (adding(Input(body="x", slot=" a")), "INVALID_FIELD", "memories[0].slot"),
+    "no memory to supersede": (
+        adding(Input(body="x", supersedes=["x"])),
+        "INVALID_FIELD",
+        "memories[0].supersedes[0]",
+    ),
     "a request id that is none": (adding(Input(body="x"), request_id="again"), "INVALID_FIELD", "request_id"),
     "a vector of another dimension": (
         adding(Input(body="x", vector=b"\0\0\x80?")),
@@ -134,13 +141,6 @@ LATER = [
     (adding(Input(body="x"), mode=pb.ADD_MODE_HYBRID), "mode"),
     (adding(Input(body="x"), wait_for=pb.WAIT_FOR_EXTRACTED), "wait_for"),
     (adding(Input(body="x"), extraction_instructions="be brief"), "extraction_instructions"),
-    (adding(Input(body="x", slot="user.diet")), "memories[0].slot"),
-    (adding(Input(body="x", slot_value="vegan")), "memories[0].slot_value"),
-    (adding(Input(body="x", supersedes=[str(uuid.uuid4())])), "memories[0].supersedes"),
-    (
-        pb.UpdateMemoryRequest(memory=resources_pb2.Memory(memory_id=str(uuid.uuid4()), slot="user.diet")),
-        "memory.slot",
-    ),
 ]
 
 

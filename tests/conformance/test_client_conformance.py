@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+import client_fact_scenarios  # noqa: F401 (registers its scenarios)
+import composing_scenarios  # noqa: F401 (registers its scenarios)
 import pytest
 import result_scenarios  # noqa: F401 (registers its scenarios)
 from client_scenarios import CLIENT_SCENARIOS, NOT_OF_A_HIT

@@ -2,6 +2,8 @@
 
 import access_scenarios  # noqa: F401 (registers its scenarios, as those below do)
 import admin_scenarios  # noqa: F401
+import composing_scenarios  # noqa: F401
+import fact_scenarios  # noqa: F401
 import memory_scenarios  # noqa: F401
 import pytest
 import refusal_scenarios  # noqa: F401

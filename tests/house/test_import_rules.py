@@ -15,7 +15,7 @@ ALLOWED = {
     "model": set(),
     "v1": set(),
     "store": {"model"},
-    "extraction": {"model"},
+    "extraction": {"model", "_core"},  # a message's "last week" is read by the code that reads a query's
     "embedding": {"model", "_core"},  # the local models run in the core, and the cache is shared with the front
     "reranking": {"model"},
     "engine": {"model", "store", "extraction", "embedding", "reranking", "_core"},

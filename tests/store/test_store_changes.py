@@ -22,10 +22,11 @@ from store_support import (
     vector_of,
 )
 
-from mnemic.model.memory import ChangeKind
+from mnemic.model.memory import ChangeKind, MemoryKind
 from mnemic.model.scope import Scope
 from mnemic.store import writing
 from mnemic.store.interface import PartitionEnd, WriteBatch
+from mnemic.store.standing import Standing
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +120,32 @@ def test_a_vector_that_came_late_brings_its_version_again(store):
     ended = supersede(store, memory, now=2000)
     assert changes(store, after=ended - 1) == ([], [PartitionEnd(memory.memory_id, 1, 2000)])
     assert [found.valid_to_micros for found, _ in changes(store, after=known)[0]] == [2000]
+
+
+def test_an_end_that_is_moved_brings_its_version_again(store):
+    """What an index has ended does not end anew: it gets the version as it is."""
+
+    def home(body, held_from):
+        memory = memory_of(body, slot="home", valid_from_micros=held_from, kind=MemoryKind.FACT)
+        write = replace(insertion(memory), standing=Standing(takes_slot=True))
+        return memory, store.write(WriteBatch(tenant="t", inserts=[write], now_micros=9000))
+
+    first, began = home("first", 100)
+    third, ended = home("third", 300)
+    second, moved = home("second", 200)
+    assert changes(store, after=began)[1] == []
+    told = {memory.memory_id: memory.valid_to_micros for memory, _ in changes(store, after=ended)[0]}
+    assert told == {first.memory_id: 200, second.memory_id: 300}
+    store.put_vectors(MODEL, [(third.memory_id, 1, vector_of(1))])
+    store.write(
+        WriteBatch(
+            tenant="t",
+            inserts=[replace(insertion(memory_of("news")), standing=Standing(supersedes=(third.memory_id,)))],
+            now_micros=9000,
+        )
+    )
+    rows, _ = changes(store, after=moved)
+    assert [(memory.body, vector) for memory, vector in rows] == [("third", vector_of(1)), ("news", None)]
 
 
 def test_vectors_of_another_model_are_no_change_until_it_is_the_active_one(store):

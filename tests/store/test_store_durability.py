@@ -268,6 +268,7 @@ def test_contradictions_are_found(tmp_path):
         "UPDATE memory_versions SET valid_to_micros = NULL WHERE version = 1",
     )
     assert "although the memory is deleted" in damage("UPDATE memory_versions SET is_deleted = 1")
+    assert "superseded and holds" in damage("UPDATE memory_versions SET superseded_by = memory_id WHERE version = 2")
     assert "disagree" in damage("UPDATE memory_versions SET is_deleted = 1 WHERE version = 2")
     assert "not that of the scope" in damage(
         "INSERT INTO tenants (tenant, create_time_micros) SELECT 'other', 0", "UPDATE scopes SET tenant = 'other'"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
 from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
@@ -20,7 +21,7 @@ from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
 from mnemic.cli.version import version
-from mnemic.cli.writing import add, delete, update
+from mnemic.cli.writing import add, delete, restore, update
 
 _EVERY_DAY = "Memories"
 _RUNNING = "Running"
@@ -28,10 +29,12 @@ _RUNNING = "Running"
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("add", add, _EVERY_DAY),
     ("search", search, _EVERY_DAY),
+    ("context", context, _EVERY_DAY),
     ("list", list_memories, _EVERY_DAY),
     ("get", get, _EVERY_DAY),
     ("update", update, _EVERY_DAY),
     ("delete", delete, _EVERY_DAY),
+    ("restore", restore, _EVERY_DAY),
     ("history", history, _EVERY_DAY),
     ("scopes", scopes, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),

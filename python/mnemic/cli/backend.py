@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import DirectoryOptions, TargetOptions
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.errors import MnemicError
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.requests import (
@@ -45,6 +46,10 @@ class Backend(ABC):
         """Finds what matters to a query."""
 
     @abstractmethod
+    def compose(self, request: ComposeRequest) -> ComposedContext:
+        """Composes a block of prompt of what a search finds."""
+
+    @abstractmethod
     def get(self, memory_id: str, scope: Scope | None) -> Memory:
         """One memory; if a scope is given, it must be in it."""
 
@@ -61,6 +66,10 @@ class Backend(ABC):
     @abstractmethod
     def delete(self, memory_id: str, *, expected_version: int, scope: Scope | None) -> DeleteResult:
         """Takes a memory out of every search."""
+
+    @abstractmethod
+    def restore(self, memory_id: str, *, scope: Scope | None) -> UpdateResult:
+        """Brings back what was deleted or superseded."""
 
     @abstractmethod
     def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:

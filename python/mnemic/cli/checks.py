@@ -19,6 +19,7 @@ from mnemic.cli.terminal import counted
 from mnemic.cli.version import UNKNOWN, installed_version
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.settings import Settings
+from mnemic.engine.tokens import Tokenizers
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.stats import IndexStats
 from mnemic.store.interface import Store
@@ -94,11 +95,25 @@ def _directory(settings: Settings, target: TargetOptions) -> Iterator[Check]:
     except MnemicError as error:
         hint = f"mnemic models pull {settings.embedding.provider}"
         yield failed("model", error, hint if error.reason is Reason.MODEL_NOT_INSTALLED else "")
+    yield _tokenizers(settings)
     try:
         yield from _data(settings.data_directory.expanduser().absolute(), settings, provider, target)
     finally:
         if provider is not None:
             provider.close()
+
+
+def _tokenizers(settings: Settings) -> Check:
+    """What contexts can be counted by; the operator's files are read."""
+    from mnemic.embedding.factory import tokenizer_file  # noqa: PLC0415 (start-up time: loads onnxruntime)
+
+    tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
+    try:
+        for name in settings.composing.tokenizers:
+            tokenizers.counter(name)
+    except MnemicError as error:
+        return failed("tokenizers", error, "set composing.tokenizers to files of the form `tokenizer.json`")
+    return Check("tokenizers", Level.OK, f"{', '.join(tokenizers.names)}; the first is the default")
 
 
 def _timed_embedding(settings: Settings, provider: EmbeddingProvider) -> Check:

@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary, from_micros
 from mnemic.model.requests import MemoryPage, ScopePage
 from mnemic.model.scope import Scope
@@ -88,6 +89,19 @@ def hit_document(hit: SearchHit) -> Document:
         "metadata": {key: list(value) if isinstance(value, tuple) else value for key, value in memory.metadata.items()},
         "categories": list(memory.categories),
         "version": memory.version,
+    }
+
+
+def context_document(composed: ComposedContext) -> Document:
+    """A composed context."""
+    return {
+        "text": composed.text,
+        "token_count": composed.token_count,
+        "memory_ids": list(composed.memory_ids),
+        "omitted": composed.omitted,
+        "revision": composed.revision,
+        "vector_skipped": composed.vector_skipped,
+        "rerank_skipped": composed.rerank_skipped,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mnemic.cli.backend import Backend
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.requests import (
     DeleteResult,
@@ -36,6 +37,10 @@ class LocalBackend(Backend):
         """See `Backend.search`."""
         return self._engine.search(DEFAULT_TENANT, request)
 
+    def compose(self, request: ComposeRequest) -> ComposedContext:
+        """See `Backend.compose`."""
+        return self._engine.compose(DEFAULT_TENANT, request)
+
     def get(self, memory_id: str, scope: Scope | None) -> Memory:
         """See `Backend.get`."""
         return self._engine.get(DEFAULT_TENANT, memory_id, scope=scope)
@@ -53,6 +58,10 @@ class LocalBackend(Backend):
     def delete(self, memory_id: str, *, expected_version: int, scope: Scope | None) -> DeleteResult:
         """See `Backend.delete`."""
         return self._engine.delete(DEFAULT_TENANT, memory_id, expected_version=expected_version, scope=scope)
+
+    def restore(self, memory_id: str, *, scope: Scope | None) -> UpdateResult:
+        """See `Backend.restore`."""
+        return self._engine.restore(DEFAULT_TENANT, memory_id, scope=scope)
 
     def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
         """See `Backend.history`."""

@@ -8,7 +8,8 @@ from typing import cast
 
 from mnemic.cli.backend import Backend, Connection
 from mnemic.client.grpc_client import MnemicClient
-from mnemic.client.options import ScopeOptions, UpdateOptions
+from mnemic.client.options import ScopeOptions, SearchOptions, UpdateOptions
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision, from_micros
 from mnemic.model.requests import (
     DeleteResult,
@@ -38,19 +39,16 @@ class RemoteBackend(Backend):
 
     def search(self, request: SearchRequest) -> SearchResult:
         """See `Backend.search`."""
-        return self._client.search(
-            request.query,
-            match=request.match,
-            filters=request.filter,
-            as_of=_moment(request.as_of_micros),
-            top_k=request.top_k,
-            profile=request.profile,
-            weights=request.weights,
-            min_score=request.min_score,
-            explain=request.explain,
-            include_superseded=request.include_superseded,
-            rerank=request.rerank,
-            **_ids(request.scope),
+        return self._client.search(request.query, **_search_options(request))
+
+    def compose(self, request: ComposeRequest) -> ComposedContext:
+        """See `Backend.compose`."""
+        return self._client.compose(
+            request.search.query,
+            token_budget=request.token_budget,
+            tokenizer=request.tokenizer,
+            include_instructions=request.include_instructions,
+            **_search_options(request.search),
         )
 
     def get(self, memory_id: str, scope: Scope | None) -> Memory:
@@ -86,6 +84,10 @@ class RemoteBackend(Backend):
         """See `Backend.delete`."""
         return self._client.delete(memory_id, expected_version=expected_version, **_ids(scope))
 
+    def restore(self, memory_id: str, *, scope: Scope | None) -> UpdateResult:
+        """See `Backend.restore`."""
+        return self._client.restore(memory_id, **_ids(scope))
+
     def history(self, memory_id: str, scope: Scope | None) -> list[MemoryRevision]:
         """See `Backend.history`."""
         return list(self._client.history(memory_id, **_ids(scope)))
@@ -105,6 +107,25 @@ class RemoteBackend(Backend):
     def close(self) -> None:
         """See `Backend.close`."""
         self._client.close()
+
+
+def _search_options(request: SearchRequest) -> SearchOptions:
+    """What the commands can ask of a search, as the client's keywords."""
+    options = {
+        "match": request.match,
+        "filters": request.filter,
+        "as_of": _moment(request.as_of_micros),
+        "top_k": request.top_k,
+        "profile": request.profile,
+        "weights": request.weights,
+        "min_score": request.min_score,
+        "explain": request.explain,
+        "include_superseded": request.include_superseded,
+        "context_window": request.context_window,
+        "rerank": request.rerank,
+        **_ids(request.scope),
+    }
+    return cast("SearchOptions", options)
 
 
 def _ids(scope: Scope | None) -> ScopeOptions:

@@ -1,4 +1,4 @@
-"""`mnemic add`, `update` and `delete`."""
+"""`mnemic add`, `update`, `delete` and `restore`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ CategoryOption = Annotated[
     list[str] | None, typer.Option("--category", "-c", metavar="LABEL", help="A label; repeat it for more.")
 ]
 
+SlotOption = Annotated[
+    str | None,
+    typer.Option(
+        "--slot", metavar="SLOT", help="What it is about, such as user.diet: a newer value supersedes the older."
+    ),
+]
+SlotValueOption = Annotated[str | None, typer.Option("--slot-value", metavar="VALUE", help="The slot's value.")]
+
 
 def add(
     texts: Annotated[
@@ -59,6 +67,12 @@ def add(
     expire_time: ExpireTimeOption = None,
     metadata: MetadataOption = None,
     category: CategoryOption = None,
+    slot: SlotOption = None,
+    slot_value: SlotValueOption = None,
+    supersedes: Annotated[
+        list[str] | None,
+        typer.Option("--supersedes", metavar="MEMORY_ID", help="What it replaces; repeat it for more."),
+    ] = None,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +80,12 @@ def add(
 
     Example: mnemic add "I'm vegetarian" --user u1 --event-time 2024-05-07
     """
-    template = _input(role, kind, name, event_time, expire_time, metadata, category)
+    template = replace(
+        _input(role, kind, name, event_time, expire_time, metadata, category),
+        slot=slot or "",
+        slot_value=slot_value or "",
+        supersedes=tuple(supersedes or ()),
+    )
     inputs = [replace(template, body=text) for text in _bodies(texts)]
     with open_backend(target) as backend:
         result = backend.add(scope.scope(), inputs)
@@ -76,6 +95,11 @@ def add(
     for added in result.memories:
         print_line(added.memory_id)
     print_remark(f"added {counted(len(result.memories), 'memory', 'memories')} at revision {result.revision}")
+    duplicates = sum(added.duplicate for added in result.memories)
+    if duplicates:
+        print_remark(
+            f"{counted(duplicates, 'fact')} of them said nothing new: the id is that of the one that was there"
+        )
     pending = sum(added.embedding_pending for added in result.memories)
     if pending:
         print_remark(f"{counted(pending, 'embedding')} will follow when the provider answers; found by words till then")
@@ -129,6 +153,8 @@ def update(
     expire_time: ExpireTimeOption = None,
     metadata: MetadataOption = None,
     category: CategoryOption = None,
+    slot: SlotOption = None,
+    slot_value: SlotValueOption = None,
     expected_version: Annotated[
         int, typer.Option("--expected-version", metavar="N", help="Refuse unless this is its version now.")
     ] = 0,
@@ -154,6 +180,10 @@ def update(
         values["metadata"] = parse_metadata(metadata)
     if category is not None:
         values["categories"] = tuple(category)
+    if slot is not None:
+        values["slot"] = slot
+    if slot_value is not None:
+        values["slot_value"] = slot_value
     if not values:
         raise bad_input("nothing to change", hint="give a new TEXT, or --name, --event-time, --metadata …")
     changes = MemoryUpdate(fields=frozenset(values), **values)
@@ -195,6 +225,31 @@ def delete(
         print_json({"deleted": deleted})
     else:
         print_remark(f"deleted {counted(len(deleted), 'memory', 'memories')}")
+
+
+def restore(
+    memory_ids: Annotated[list[str], typer.Argument(metavar="MEMORY_ID...", help="Which.")],
+    *,
+    scope: ScopeOptions,
+    target: TargetOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring back memories that were deleted or superseded; what superseded them stays as it is.
+
+    Example: mnemic restore 0199…
+    """
+    restored = []
+    with open_backend(target) as backend:
+        for memory_id in memory_ids:
+            result = backend.restore(memory_id, scope=scope.given())
+            restored.append({"memory": memory_document(result.memory), "revision": result.revision})
+            if not as_json:
+                # At once, as for deletions.
+                print_line(memory_id)
+    if as_json:
+        print_json({"restored": restored})
+    else:
+        print_remark(f"restored {counted(len(restored), 'memory', 'memories')}")
 
 
 def _confirm(backend: Backend, memory_ids: list[str], scope: ScopeOptions) -> None:

@@ -23,16 +23,19 @@ from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
 from mnemic.client.options import (
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
     HitPart,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -116,6 +119,12 @@ class AsyncMnemicClient:
         """Several searches in one call, answered in order; see `MnemicClient.batch_search`."""
         return await self._call(calls.batch_search(searches, include), timeout)
 
+    async def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds; see `MnemicClient.compose`."""
+        return await self._call(calls.compose(query, **options), timeout)
+
     async def get(
         self, memory_id: str, *, with_vector: bool = False, timeout: float | None = None, **ids: Unpack[ScopeOptions]
     ) -> Memory:
@@ -161,6 +170,12 @@ class AsyncMnemicClient:
     ) -> DeleteResult:
         """Takes a memory out of every search and listing; its history stays."""
         return await self._call(calls.delete(memory_id, **options), timeout)
+
+    async def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        return await self._call(calls.restore(memory_id, **options), timeout)
 
     async def history(self, memory_id: str, *, timeout: float | None = None, **ids: Unpack[ScopeOptions]) -> History:
         """All versions of a memory, oldest first; also of a deleted one."""

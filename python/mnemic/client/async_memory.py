@@ -18,10 +18,12 @@ from mnemic.client.memory import Memory, ingest_step, refuse_with_engine, resolv
 from mnemic.client.options import (
     AddItem,
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     SelectOptions,
@@ -32,6 +34,7 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
 from mnemic.model import memory as model
+from mnemic.model.context import ComposedContext
 from mnemic.model.deadline import Deadline
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
@@ -116,6 +119,13 @@ class AsyncMemory:
         deadline = Deadline.after(timeout)
         return await self._run(lambda memory: memory.batch_search(searches, timeout=deadline.remaining()))
 
+    async def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds; see `Memory.compose`."""
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.compose(query, timeout=deadline.remaining(), **options))
+
     async def get(self, memory_id: str, *, with_vector: bool = False, **ids: Unpack[ScopeOptions]) -> model.Memory:
         """One memory; MEMORY_NOT_FOUND when there is none, or it does not carry the ids given."""
         return await self._run(lambda memory: memory.get(memory_id, with_vector=with_vector, **ids))
@@ -157,6 +167,13 @@ class AsyncMemory:
     async def delete(self, memory_id: str, **options: Unpack[DeleteOptions]) -> DeleteResult:
         """Takes a memory out of every search and listing; its history stays."""
         return await self._run(lambda memory: memory.delete(memory_id, **options))
+
+    async def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        deadline = Deadline.after(timeout)
+        return await self._run(lambda memory: memory.restore(memory_id, timeout=deadline.remaining(), **options))
 
     async def delete_all(self, **ids: Unpack[ScopeOptions]) -> int:
         """Deletes every memory that carries the ids given, of every session; see `Memory.delete_all`."""

@@ -11,16 +11,19 @@ from mnemic.client import decoding, encoding, requests
 from mnemic.client.encodable import encodable
 from mnemic.client.options import (
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
     HitPart,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
@@ -71,6 +74,13 @@ def batch_search(searches: Sequence[FriendlySearch], include: Collection[HitPart
         return Call("BatchSearchMemories", encoding.batch_search(batch, include), decoding.batch_search)
 
 
+def compose(query: str, **options: Unpack[ComposeOptions]) -> Call[ComposedContext]:
+    """ComposeContext."""
+    request = requests.compose_request(query, **options)
+    with encodable(request):
+        return Call("ComposeContext", encoding.compose(request), decoding.compose)
+
+
 def get(memory_id: str, *, with_vector: bool, **ids: Unpack[ScopeOptions]) -> Call[Memory]:
     """GetMemory."""
     scope = requests.optional_scope(**ids)
@@ -108,6 +118,13 @@ def delete(memory_id: str, **options: Unpack[DeleteOptions]) -> Call[DeleteResul
     request = requests.delete_request(memory_id, **options)
     with encodable():
         return Call("DeleteMemory", encoding.delete(request), decoding.delete)
+
+
+def restore(memory_id: str, **options: Unpack[RestoreOptions]) -> Call[UpdateResult]:
+    """RestoreMemory."""
+    request = requests.restore_request(memory_id, **options)
+    with encodable():
+        return Call("RestoreMemory", encoding.restore(request), decoding.update)
 
 
 def history(memory_id: str, **ids: Unpack[ScopeOptions]) -> Call[History]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mnemic.client.results import AddResult, History, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import (
     AddedMemory,
     ChangeKind,
@@ -56,6 +57,19 @@ def search(response: pb.SearchMemoriesResponse) -> SearchResult:
 def batch_search(response: pb.BatchSearchMemoriesResponse) -> list[SearchResult]:
     """The results of a batch."""
     return [search(result) for result in response.results]
+
+
+def compose(response: pb.ComposeContextResponse) -> ComposedContext:
+    """The block of prompt."""
+    return ComposedContext(
+        text=response.text,
+        token_count=response.token_count,
+        memory_ids=tuple(response.memory_ids),
+        revision=response.revision,
+        omitted=response.omitted,
+        vector_skipped=response.vector_skipped,
+        rerank_skipped=response.rerank_skipped,
+    )
 
 
 def _hit(message: pb.SearchHit) -> SearchHit:
@@ -160,8 +174,8 @@ def list_memories(response: pb.ListMemoriesResponse) -> MemoryPage:
     )
 
 
-def update(response: pb.UpdateMemoryResponse) -> UpdateResult:
-    """The result of an update."""
+def update(response: pb.UpdateMemoryResponse | pb.RestoreMemoryResponse) -> UpdateResult:
+    """The result of an update or a restoration."""
     return UpdateResult(memory(response.memory), response.revision, response.replayed)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from mnemic.client.requests import AddRequest, UpdateRequest
 from mnemic.model.access import ApiKey, Tenant
+from mnemic.model.context import ComposeRequest
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.requests import ListRequest
 from mnemic.model.search import SearchRequest
@@ -47,6 +48,12 @@ def _refuse(request: object) -> None:
         case SearchRequest():
             validation.check_search(request, Limits())
             _refuse_filter(request)
+        case ComposeRequest():
+            validation.check_compose(request, Limits())
+            try:
+                _refuse_filter(request.search)
+            except MnemicError as error:
+                raise error.within("search") from error
         case ListRequest():
             validation.check_scope(request.scope, request.match)
             _refuse_filter(request)

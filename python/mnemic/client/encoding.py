@@ -9,7 +9,8 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mnemic.client.requests import AddRequest, DeleteRequest, UpdateRequest
+from mnemic.client.requests import AddRequest, DeleteRequest, RestoreRequest, UpdateRequest
+from mnemic.model.context import ComposeRequest
 from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import ListRequest, MemoryUpdate
 from mnemic.model.scope import Scope
@@ -66,6 +67,9 @@ def _memory_input(item: MemoryInput) -> pb.MemoryInput:
         importance=item.importance,
         pinned=item.pinned,
         trust=_Trust(item.trust),
+        slot=item.slot,
+        slot_value=item.slot_value,
+        supersedes=item.supersedes,
     )
 
 
@@ -107,6 +111,16 @@ def _weights(weights: SignalWeights) -> query_pb2.SignalWeights:
 def batch_search(requests: Sequence[SearchRequest], parts: Collection[str]) -> pb.BatchSearchMemoriesRequest:
     """The message of a batch of searches."""
     return pb.BatchSearchMemoriesRequest(searches=[search(request, parts) for request in requests])
+
+
+def compose(request: ComposeRequest) -> pb.ComposeContextRequest:
+    """The message of a context."""
+    return pb.ComposeContextRequest(
+        search=search(request.search, ()),
+        token_budget=request.token_budget,
+        tokenizer=request.tokenizer,
+        include_instructions=request.include_instructions,
+    )
 
 
 def get(memory_id: str, scope: Scope | None, *, with_vector: bool) -> pb.GetMemoryRequest:
@@ -165,6 +179,8 @@ def _changed_memory(memory_id: str, changes: MemoryUpdate) -> resources_pb2.Memo
         "importance": changes.importance,
         "pinned": changes.pinned,
         "trust": _Trust(changes.trust),
+        "slot": changes.slot,
+        "slot_value": changes.slot_value,
         "vector": changes.vector or b"",
     }
     given: dict[str, Any] = {name: values[name] for name in _mask_paths(changes)}
@@ -180,6 +196,15 @@ def delete(request: DeleteRequest) -> pb.DeleteMemoryRequest:
     return pb.DeleteMemoryRequest(
         memory_id=request.memory_id,
         expected_version=request.expected_version,
+        request_id=new_request_id(request.request_id),
+        scope=optional_scope(request.scope),
+    )
+
+
+def restore(request: RestoreRequest) -> pb.RestoreMemoryRequest:
+    """The message of a restoration."""
+    return pb.RestoreMemoryRequest(
+        memory_id=request.memory_id,
         request_id=new_request_id(request.request_id),
         scope=optional_scope(request.scope),
     )

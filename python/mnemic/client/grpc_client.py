@@ -23,16 +23,19 @@ from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
 from mnemic.client.options import (
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
     HitPart,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -151,6 +154,20 @@ class MnemicClient:
         """
         return self._call(calls.batch_search(searches, include), timeout)
 
+    def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds, within a budget of tokens.
+
+        The block says [1] of the first of its `memory_ids`, [2] of the second; docs/composing.md describes it.
+
+        Args:
+            query: The question; may be left out when a `vector` is given.
+            timeout: Seconds for this call.
+            **options: See `ComposeOptions`; at least one id.
+        """
+        return self._call(calls.compose(query, **options), timeout)
+
     def get(
         self, memory_id: str, *, with_vector: bool = False, timeout: float | None = None, **ids: Unpack[ScopeOptions]
     ) -> Memory:
@@ -198,6 +215,12 @@ class MnemicClient:
     def delete(self, memory_id: str, *, timeout: float | None = None, **options: Unpack[DeleteOptions]) -> DeleteResult:
         """Takes a memory out of every search and listing; its history stays."""
         return self._call(calls.delete(memory_id, **options), timeout)
+
+    def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        return self._call(calls.restore(memory_id, **options), timeout)
 
     def history(self, memory_id: str, *, timeout: float | None = None, **ids: Unpack[ScopeOptions]) -> History:
         """All versions of a memory, oldest first; also of a deleted one."""

@@ -242,6 +242,9 @@ _MESSAGE_KEYS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "importance": ("importance", _as_is),
     "pinned": ("pinned", _as_is),
     "trust": ("trust", _one_of(TrustLevel)),
+    "slot": ("slot", _as_is),
+    "slot_value": ("slot_value", _as_is),
+    "supersedes": ("supersedes", texts_of),
 }
 
 

@@ -14,10 +14,12 @@ from mnemic.client.mem0_config import settings_from_config
 from mnemic.client.options import (
     AddItem,
     AddOptions,
+    ComposeOptions,
     DeleteOptions,
     FriendlyMessages,
     FriendlySearch,
     ListOptions,
+    RestoreOptions,
     ScopeOptions,
     SearchOptions,
     SelectOptions,
@@ -29,6 +31,7 @@ from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, 
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings, load_settings
 from mnemic.model import memory as model
+from mnemic.model.context import ComposedContext
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, invalid_field
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -146,6 +149,21 @@ class Memory:
         found = self.engine.batch_search(DEFAULT_TENANT, batch, deadline=Deadline.after(timeout))
         return [results.search_result(result) for result in found]
 
+    def compose(
+        self, query: str = "", *, timeout: float | None = None, **options: Unpack[ComposeOptions]
+    ) -> ComposedContext:
+        """Composes a block of prompt of what a search finds, within a budget of tokens.
+
+        The block says [1] of the first of its `memory_ids`, [2] of the second; docs/composing.md describes it.
+
+        Args:
+            query: The question; may be left out when a `vector` is given.
+            timeout: As for `search`.
+            **options: See `ComposeOptions`; at least one id.
+        """
+        request = requests.compose_request(query, **options)
+        return self.engine.compose(DEFAULT_TENANT, request, deadline=Deadline.after(timeout))
+
     def get(self, memory_id: str, *, with_vector: bool = False, **ids: Unpack[ScopeOptions]) -> model.Memory:
         """One memory; MEMORY_NOT_FOUND when there is none, or it does not carry the ids given."""
         scope = requests.optional_scope(**ids)
@@ -228,6 +246,19 @@ class Memory:
             expected_version=request.expected_version,
             request_id=request.request_id,
             scope=request.scope,
+        )
+
+    def restore(
+        self, memory_id: str, *, timeout: float | None = None, **options: Unpack[RestoreOptions]
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version; others stay as they are."""
+        request = requests.restore_request(memory_id, **options)
+        return self.engine.restore(
+            DEFAULT_TENANT,
+            request.memory_id,
+            request_id=request.request_id,
+            scope=request.scope,
+            deadline=Deadline.after(timeout),
         )
 
     def delete_all(self, **ids: Unpack[ScopeOptions]) -> int:

@@ -126,6 +126,24 @@ class SearchOptions(SelectOptions, total=False):
     rerank: bool
 
 
+class ComposeOptions(SearchOptions, total=False):
+    """How to compose a context: how to search for it, and these.
+
+    Without `top_k` the search asks for as many short memories as fill the budget.
+
+    Attributes:
+        token_budget: How many tokens the block may count, 16 to 100,000; 1,000 unless said.
+        tokenizer: The tokenizer to count by, one that the node has; unless said the embedding model's own, or an
+            estimate where that model runs elsewhere.
+        include_instructions: Also what stands in the scope whatever is asked: instructions, and facts of the category
+            `preference`. Yes unless said.
+    """
+
+    token_budget: int
+    tokenizer: str
+    include_instructions: bool
+
+
 class SearchItem(SearchOptions, total=False):
     """One search of a batch: its query and how to search."""
 
@@ -165,6 +183,8 @@ class UpdateOptions(ScopeOptions, total=False):
         importance: 0 to 1.
         pinned: Exempt from retention.
         trust: How far it may be trusted.
+        slot: What it is about from now on: other memories of the scope in this slot are superseded.
+        slot_value: The slot's value.
         vector: The embedding of the new text; None has it embedded again.
         expected_version: The version that the caller saw; VERSION_CONFLICT when it is no longer the current one.
         request_id: As for an add.
@@ -182,6 +202,8 @@ class UpdateOptions(ScopeOptions, total=False):
     importance: float
     pinned: bool
     trust: TrustLevel
+    slot: str
+    slot_value: str
     vector: FriendlyVector | None
     expected_version: int
     request_id: str
@@ -191,4 +213,10 @@ class DeleteOptions(ScopeOptions, total=False):
     """How to delete; ids, expected version and request id as for an update."""
 
     expected_version: int
+    request_id: str
+
+
+class RestoreOptions(ScopeOptions, total=False):
+    """How to restore; ids and request id as for an update."""
+
     request_id: str

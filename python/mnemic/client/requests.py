@@ -17,10 +17,13 @@ from mnemic.client.options import (
     FriendlySearch,
     FriendlyTime,
     FriendlyVector,
+    RestoreOptions,
     ScopeOptions,
+    SearchOptions,
     SelectOptions,
     UpdateOptions,
 )
+from mnemic.model.context import DEFAULT_TOKEN_BUDGET, ComposeRequest, hits_for_budget
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import MemoryInput, TimePrecision
 from mnemic.model.requests import ListRequest, MemoryUpdate
@@ -57,6 +60,15 @@ class DeleteRequest:
     memory_id: str
     scope: Scope | None
     expected_version: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """One restoration; `scope` as for an update."""
+
+    memory_id: str
+    scope: Scope | None
     request_id: str = ""
 
 
@@ -184,6 +196,29 @@ def search_request(
     )
 
 
+def compose_request(
+    query: str = "",
+    *,
+    token_budget: int = DEFAULT_TOKEN_BUDGET,
+    tokenizer: str = "",
+    include_instructions: bool = True,
+    **search: Unpack[SearchOptions],
+) -> ComposeRequest:
+    """The context that `ComposeOptions` describe."""
+    if search.get("top_k") is None and search.get("limit") is None:
+        search["top_k"] = hits_for_budget(token_budget)
+    try:
+        asked = search_request(query, **search)
+    except MnemicError as error:
+        raise error.within("search") from error
+    return ComposeRequest(
+        search=asked,
+        token_budget=token_budget,
+        tokenizer=as_text(tokenizer, "tokenizer"),
+        include_instructions=include_instructions,
+    )
+
+
 def _weights(weights: SignalWeights | Mapping[str, float] | None) -> SignalWeights:
     if not weights:
         return NO_WEIGHTS
@@ -276,7 +311,7 @@ def _selection(
 
 
 _UPDATE_TIMES = ("event_time", "event_time_end", "expire_time")
-_UPDATE_PLAIN = ("name", "event_time_precision", "importance", "pinned", "trust")
+_UPDATE_PLAIN = ("name", "event_time_precision", "importance", "pinned", "trust", "slot", "slot_value")
 
 
 def update_request(memory_id: str, text: str | None = None, **options: Unpack[UpdateOptions]) -> UpdateRequest:
@@ -314,6 +349,13 @@ def delete_request(memory_id: str, **options: Unpack[DeleteOptions]) -> DeleteRe
     given: dict[str, Any] = dict(options)
     expected_version, request_id = given.pop("expected_version", 0), given.pop("request_id", "")
     return DeleteRequest(memory_id, optional_scope(**given), expected_version, request_id)
+
+
+def restore_request(memory_id: str, **options: Unpack[RestoreOptions]) -> RestoreRequest:
+    """The restoration that `RestoreOptions` describe."""
+    given: dict[str, Any] = dict(options)
+    request_id = given.pop("request_id", "")
+    return RestoreRequest(memory_id, optional_scope(**given), request_id)
 
 
 def _either(value: Any, alias: Any, name: str, alias_name: str) -> Any:  # noqa: ANN401 (of any one type)

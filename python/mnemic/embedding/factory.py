@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from mnemic import _core
 from mnemic.embedding.cache import CachedProvider
+from mnemic.embedding.catalogue import STATIC
+from mnemic.embedding.install import resolve_models_directory
 from mnemic.embedding.local import LocalProvider
-from mnemic.embedding.minilm import MiniLmProvider
+from mnemic.embedding.minilm import TOKENIZER_FILE, MiniLmProvider
 from mnemic.embedding.onnx_directory import OnnxDirectoryProvider
 from mnemic.embedding.prefixes import PrefixedProvider
 from mnemic.embedding.provider import EmbeddingProvider
@@ -58,6 +61,20 @@ def native_embedder(provider: EmbeddingProvider, *, queue: int) -> _core.QueryEm
         inner = inner.inner
     model = inner.model if isinstance(inner, LocalProvider) else None
     return _core.QueryEmbedder(cache, model, threads=os.cpu_count() or 1, queue=queue)
+
+
+def tokenizer_file(settings: EmbeddingSettings) -> tuple[str, Path] | None:
+    """The name of the model that the settings name, and the file of its tokenizer, if it has one here."""
+    match settings.provider:
+        case "minilm":
+            path = resolve_models_directory(settings.models_directory) / "minilm" / TOKENIZER_FILE
+        case "static":
+            path = resolve_models_directory(settings.models_directory) / "static" / STATIC.files[1].name
+        case "onnx" if settings.onnx.directory is not None:
+            path = settings.onnx.directory / TOKENIZER_FILE
+        case _:
+            return None
+    return (settings.provider, path) if path.is_file() else None
 
 
 def _prefixes(settings: EmbeddingSettings) -> tuple[str, str]:

@@ -12,11 +12,12 @@ from typing import Self
 import structlog
 
 from mnemic import _core
-from mnemic.embedding.factory import native_embedder, open_provider
+from mnemic.embedding.factory import native_embedder, open_provider, tokenizer_file
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
+from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
@@ -27,8 +28,10 @@ from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
+from mnemic.engine.tokens import Tokenizers
 from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.writing import Writer
+from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
@@ -92,6 +95,8 @@ class Engine:
         self._reranking = Reranking(reranker, settings.reranking)
         profiles = Profiles(default_profile(settings))
         self._searcher = Searcher(store, self._index, embedder, self._reranking, profiles, settings.limits)
+        tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
+        self._composer = Composer(store, self._searcher, tokenizers, settings.limits, dimension=provider.dimension)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._stopping = threading.Event()
@@ -178,6 +183,17 @@ class Engine:
             results.append(result)
         return results
 
+    def compose(
+        self,
+        tenant: str,
+        request: ComposeRequest,
+        *,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> ComposedContext:
+        """What a search finds, as a block of prompt within a budget of tokens."""
+        return self._composer.compose(tenant, request, deadline, within=within)
+
     def get(
         self,
         tenant: str,
@@ -243,6 +259,21 @@ class Engine:
         """Takes a memory out of every search; its history stays."""
         return self._writer.delete(
             tenant, memory_id, expected_version=expected_version, request_id=request_id, scope=scope, within=within
+        )
+
+    def restore(
+        self,
+        tenant: str,
+        memory_id: str,
+        *,
+        request_id: str = "",
+        scope: Scope | None = None,
+        within: Scope = NO_RESTRICTION,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> UpdateResult:
+        """Brings back a memory that was deleted or superseded, as a new version."""
+        return self._writer.restore(
+            tenant, memory_id, request_id=request_id, scope=scope, within=within, deadline=deadline
         )
 
     def delete_all(self, tenant: str, scope: Scope) -> int:

@@ -21,7 +21,7 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory
 from mnemic.model.scope import PartitionKey
 from mnemic.model.stats import IndexStats
-from mnemic.store.interface import Store, WriteBatch
+from mnemic.store.interface import Committed, Store, WriteBatch
 
 _log = structlog.get_logger("mnemic.index")
 # After so many times that a write overtook a load, it holds writers off while it catches up.
@@ -39,10 +39,12 @@ class PartitionChange:
     Attributes:
         rows: New versions with their unit vectors (little-endian float32, or None).
         closes: Versions that end.
+        rebuilds: What happened cannot be told: the partition is to be read anew.
     """
 
     rows: list[tuple[Memory, bytes | None]] = field(default_factory=list)
     closes: list[_core.Close] = field(default_factory=list)
+    rebuilds: bool = False
 
 
 @dataclass(slots=True)
@@ -104,13 +106,17 @@ class LiveIndex:
         """The last revision that searches see."""
         return self._revision
 
-    def commit(self, batch: WriteBatch, changes: dict[PartitionKey, PartitionChange]) -> int:
-        """Writes a batch and applies it: when it returns, it is durable and the next search sees it.
+    def commit(self, batch: WriteBatch) -> Committed:
+        """Writes a batch and applies it: when it returns, it is durable and the next search sees it."""
+        committed: list[Committed] = []
 
-        Returns:
-            The revision.
-        """
-        return self.commit_with(lambda: (self._store.write(batch), changes))
+        def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
+            done = self._store.commit(batch)
+            committed.append(done)
+            return done.revision, changes_of(done)
+
+        self.commit_with(write)
+        return committed[0]
 
     def commit_with(self, write: Callable[[], tuple[int, dict[PartitionKey, PartitionChange]]]) -> int:
         """As `commit`, for a write that looks at the store first: no other write comes between.
@@ -121,7 +127,10 @@ class LiveIndex:
         with self._write_lock:
             revision, changes = write()
             for key, change in changes.items():
-                if key in self._loaded:
+                if key in self._loaded and change.rebuilds:
+                    # The next search reads it from the store; a load at hand sees that its changes cannot be told.
+                    self._forget(key)
+                elif key in self._loaded:
                     self._apply(key, change, revision)
                 else:
                     self.core.forget_empty(key)
@@ -449,6 +458,18 @@ class LiveIndex:
                 difference = len(set(stored) ^ set(held))
                 comparison.differences.append(f"{_shown(key)}: {difference} versions differ between index and store")
         return comparison
+
+
+def changes_of(committed: Committed) -> dict[PartitionKey, PartitionChange]:
+    """What a commit changed, in the core's terms."""
+    return {
+        key: PartitionChange(
+            rows=changes.rows,
+            closes=[_core.Close(end.memory_id, end.version, end.valid_to_micros) for end in changes.ends],
+            rebuilds=key in committed.rebuilt,
+        )
+        for key, changes in committed.changes.items()
+    }
 
 
 def _shown(key: PartitionKey) -> str:

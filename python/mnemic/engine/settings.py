@@ -10,18 +10,21 @@ import shutil
 import tomllib
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from mnemic.embedding.settings import EmbeddingSettings
+from mnemic.embedding.settings import EmbeddingSettings, ProviderName
+from mnemic.engine.tokens import ESTIMATE, OPENAI_ENCODINGS
 from mnemic.model.access import Quota
 from mnemic.model.errors import FieldViolation, MnemicError, Reason
 from mnemic.reranking.settings import RerankingSettings
 
 CONFIG_VARIABLE = "MNEMIC_CONFIG"
+# Tokenizers that no file can stand for: the estimate, encodings by name, and those of the embedding models.
+RESERVED_TOKENIZERS = frozenset({ESTIMATE, *OPENAI_ENCODINGS, *get_args(ProviderName)})
 # RFC 7518 §3.2: no shorter than the hash.
 _LEAST_SECRET_BYTES = 32
 # The file that `load_settings` is reading: pydantic-settings builds its sources in a class method.
@@ -82,6 +85,24 @@ class SearchSettings(_Section):
     profile: Literal["balanced", "fast", "precise", "semantic", "lexical"] | None = Field(
         None, description="of searches that name none; unset: fast with the static embedding, else balanced"
     )
+
+
+class ComposingSettings(_Section):
+    """How contexts are composed."""
+
+    tokenizers: dict[str, Path] = Field(
+        {}, description="further tokenizers to count by: a `tokenizer.json` for each name"
+    )
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        taken = sorted(RESERVED_TOKENIZERS & self.tokenizers.keys())
+        if taken:
+            raise ValueError(f"{taken[0]} is the name of a tokenizer that is there already; give another")
+        for name, path in self.tokenizers.items():
+            if not path.is_file():
+                raise ValueError(f"the tokenizer {name}: {path} is no file")
+        return self
 
 
 class ServerSettings(_Section):
@@ -202,6 +223,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
     reranking: RerankingSettings = Field(default_factory=RerankingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
+    composing: ComposingSettings = Field(default_factory=ComposingSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

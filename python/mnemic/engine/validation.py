@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mnemic.engine.settings import Limits
-from mnemic.model.errors import Reason, invalid_field
+from mnemic.model.context import MAX_TOKEN_BUDGET, MIN_TOKEN_BUDGET, ComposeRequest
+from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import MemoryInput, Metadata, metadata_to_json
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
@@ -25,6 +26,9 @@ MAX_LABELS = 32
 MAX_LABEL_BYTES = 128
 MAX_ENTITIES = 64
 MAX_SOURCES = 256
+MAX_SUPERSEDED = 256
+MAX_SLOT_BYTES = 256
+MAX_SLOT_VALUE_BYTES = 1024
 MAX_KEY_BYTES = 128
 MAX_PAGE_SIZE = 1000
 # Times that fit both a protobuf Timestamp and a Python datetime: years 1 to 9999.
@@ -126,6 +130,11 @@ def check_inputs(inputs: Sequence[MemoryInput], limits: Limits, *, now_micros: i
             raise invalid_field(f"{path}.source_ids", f"has {len(item.source_ids)} entries; at most {MAX_SOURCES}")
         for source, memory_id in enumerate(item.source_ids):
             check_memory_id(memory_id, f"{path}.source_ids[{source}]")
+        check_slot(item.slot, item.slot_value, path)
+        if len(item.supersedes) > MAX_SUPERSEDED:
+            raise invalid_field(f"{path}.supersedes", f"has {len(item.supersedes)} entries; at most {MAX_SUPERSEDED}")
+        for place, memory_id in enumerate(item.supersedes):
+            check_memory_id(memory_id, f"{path}.supersedes[{place}]")
 
 
 def check_update(changes: MemoryUpdate, limits: Limits, *, now_micros: int) -> None:
@@ -152,6 +161,19 @@ def check_update(changes: MemoryUpdate, limits: Limits, *, now_micros: int) -> N
         _check_labels(changes.entities, "memory.entities", MAX_ENTITIES, MAX_NAME_BYTES)
     if "importance" in changes.fields:
         _check_fraction("memory.importance", changes.importance)
+    for name, limit in (("slot", MAX_SLOT_BYTES), ("slot_value", MAX_SLOT_VALUE_BYTES)):
+        if name in changes.fields:
+            check_text(f"memory.{name}", getattr(changes, name), limit)
+
+
+def check_slot(slot: str, value: str, path: str) -> None:
+    """Refuses a slot that is no name, and a value without one."""
+    check_text(f"{path}.slot", slot, MAX_SLOT_BYTES)
+    check_text(f"{path}.slot_value", value, MAX_SLOT_VALUE_BYTES)
+    if slot != slot.strip():
+        raise invalid_field(f"{path}.slot", "begins or ends with white space; strip it")
+    if value and not slot:
+        raise invalid_field(f"{path}.slot_value", "needs a slot")
 
 
 def check_text(field: str, value: str, limit: int) -> None:
@@ -281,6 +303,19 @@ def check_search(request: SearchRequest, limits: Limits) -> None:
         check_times(request.as_of_micros, None, "as_of")
     if request.reference_time_micros is not None:
         check_times(request.reference_time_micros, None, "reference_time")
+
+
+def check_compose(request: ComposeRequest, limits: Limits) -> None:
+    """Refuses a context that is too small or too large, and a search that is not acceptable."""
+    budget = request.token_budget
+    is_whole = isinstance(budget, int) and not isinstance(budget, bool)
+    if not (is_whole and MIN_TOKEN_BUDGET <= budget <= MAX_TOKEN_BUDGET):
+        raise invalid_field("token_budget", f"is {budget}; {MIN_TOKEN_BUDGET} to {MAX_TOKEN_BUDGET} are accepted")
+    check_text("tokenizer", request.tokenizer, MAX_NAME_BYTES)
+    try:
+        check_search(request.search, limits)
+    except MnemicError as error:
+        raise error.within("search") from error
 
 
 def check_memory_id(memory_id: str, field: str = "memory_id") -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from mnemic import _core
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.identifiers import IdentifierSource
-from mnemic.engine.live_index import LiveIndex, PartitionChange
+from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.replay import fingerprint_of, kept_answer, reused, same_contents
 from mnemic.engine.restriction import refuse_foreign_scope
 from mnemic.engine.settings import Limits
@@ -22,10 +19,12 @@ from mnemic.engine.validation import (
     check_memory_id,
     check_request_id,
     check_scope,
+    check_slot,
     check_times,
     check_update,
     check_vector,
 )
+from mnemic.engine.versions import added, content_hash, embedding_work, kept_add, new_memory, standing
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import (
@@ -34,15 +33,11 @@ from mnemic.model.memory import (
     ChangeKind,
     Memory,
     MemoryInput,
-    MemoryKind,
-    Role,
     embedding_text,
 )
 from mnemic.model.requests import AddMode, DeleteResult, MemoryUpdate, UpdateResult, WaitFor
-from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
+from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import (
-    OutboxKind,
-    OutboxWrite,
     RequestIdTakenError,
     RequestRecord,
     Store,
@@ -50,10 +45,12 @@ from mnemic.store.interface import (
     VersionWrite,
     WriteBatch,
 )
+from mnemic.store.standing import Standing
 
 Outcome = TypeVar("Outcome")
 # Updates that name no version and meet another writer are tried again so often before they give up.
 _UPDATE_TRIES = 5
+_FORMER_KEPT_ITEM = 2
 # One transaction of `delete_all` takes so many.
 _DELETE_BATCH = 1000
 
@@ -100,30 +97,30 @@ class Writer:
         check_inputs(inputs, self._limits, now_micros=now)
         if kept is not None:
             raise reused(kept)
-        self._require_sources(tenant, inputs, within)
+        self._require_named(tenant, scope, inputs, within)
         vectors = self._vectors(inputs, deadline)
         deadline.check()
         memories = [
-            _new_memory(self._identifiers.next(), scope, item, vector, self._embedder.provider.identity, now)
+            new_memory(self._identifiers.next(), scope, item, vector, self._embedder.provider.identity, now)
             for item, vector in zip(inputs, vectors, strict=True)
         ]
-        added = tuple(AddedMemory(memory.memory_id, embedding_pending=memory.vector is None) for memory in memories)
         batch = WriteBatch(
             tenant=tenant,
-            inserts=[VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body)) for memory in memories],
-            outbox=_embedding_work(memories),
-            request=kept_answer(
-                "AddMemories", request_id, fingerprint, [[item.memory_id, item.embedding_pending] for item in added]
-            ),
+            inserts=[
+                VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body), standing=standing(item))
+                for memory, item in zip(memories, inputs, strict=True)
+            ],
+            outbox=embedding_work(memories),
+            request=kept_answer("AddMemories", request_id, fingerprint, None),
+            respond=kept_add,
             quota=self._limits.quota(),
             now_micros=now,
         )
-        change = PartitionChange(rows=[(memory, memory.vector) for memory in memories])
         try:
-            revision = self._index.commit(batch, {scope.partition(tenant): change})
+            committed = self._index.commit(batch)
         except RequestIdTakenError as taken:
             return _replayed_add(same_contents(taken.record, fingerprint))
-        return AddResult(added, revision)
+        return AddResult(tuple(map(added, committed.inserted)), committed.revision)
 
     def _vectors(self, inputs: Sequence[MemoryInput], deadline: Deadline) -> list[bytes | None]:
         """The caller's vectors checked, the rest embedded; None for all of the rest while a remote provider is away."""
@@ -148,14 +145,20 @@ class Writer:
                 return [None] * len(texts)
             raise
 
-    def _require_sources(self, tenant: str, inputs: Sequence[MemoryInput], within: Scope) -> None:
-        wanted = {source for item in inputs for source in item.source_ids}
+    def _require_named(self, tenant: str, scope: Scope, inputs: Sequence[MemoryInput], within: Scope) -> None:
+        """Sources must be the tenant's; what is superseded must besides be seen from the scope, or lie within it."""
+        superseded = {memory_id for item in inputs for memory_id in item.supersedes}
+        wanted = sorted(superseded.union(source for item in inputs for source in item.source_ids))
         if not wanted:
             return
-        found = self._store.get(tenant, sorted(wanted))
-        for source in sorted(wanted):
-            if source not in found or not within.selects(found[source].scope, ScopeMatch.EXACT):
-                raise memory_not_found(source)
+        found = self._store.get(tenant, wanted)
+        for memory_id in wanted:
+            if memory_id not in found or not within.selects(found[memory_id].scope, ScopeMatch.EXACT):
+                raise memory_not_found(memory_id)
+        for memory_id in sorted(superseded):
+            theirs = found[memory_id].scope
+            if not (scope.selects(theirs, ScopeMatch.VISIBLE) or scope.selects(theirs, ScopeMatch.EXACT)):
+                raise memory_not_found(memory_id)
 
     def update(
         self,
@@ -184,6 +187,7 @@ class Writer:
             if kept is not None:
                 raise reused(kept)
             old = self._current(tenant, memory_id, expected_version, scope, within)
+            _refuse_superseded(old)
             new = self._changed(old, changes, deadline, max(_now(), old.update_time_micros + 1))
             try:
                 return self._commit_update(tenant, old, new, request_id, fingerprint)
@@ -207,6 +211,7 @@ class Writer:
             valid_to_micros=None,
         )
         check_times(new.event_time_micros, new.event_time_end_micros, "memory.event_time")
+        check_slot(new.slot, new.slot_value, "memory")
         return replace(new, vector=self._vector_after(old, new, changes, deadline), embedding_model=None)
 
     def _vector_after(self, old: Memory, new: Memory, changes: MemoryUpdate, deadline: Deadline) -> bytes | None:
@@ -222,15 +227,78 @@ class Writer:
         batch = WriteBatch(
             tenant=tenant,
             ends=[VersionEnd(old.memory_id, old.version, ended_at)],
-            inserts=[VersionWrite(new, ChangeKind.UPDATED, content_hash(new.body))],
-            outbox=_embedding_work([new]),
+            inserts=[
+                VersionWrite(
+                    new,
+                    ChangeKind.UPDATED,
+                    content_hash(new.body),
+                    # One that only says it better stands where it stood.
+                    standing=Standing(takes_slot=bool(new.slot) and new.slot != old.slot),
+                )
+            ],
+            outbox=embedding_work([new]),
             request=kept_answer("UpdateMemory", request_id, fingerprint, new.version),
             quota=self._limits.quota(),
             now_micros=ended_at,
         )
-        change = PartitionChange(rows=[(new, new.vector)], closes=[_core.Close(old.memory_id, old.version, ended_at)])
-        revision = self._index.commit(batch, {new.scope.partition(tenant): change})
-        return UpdateResult(replace(new, revision=revision, vector=None), revision)
+        committed = self._index.commit(batch)
+        return UpdateResult(replace(committed.inserted[0].memory, vector=None), committed.revision)
+
+    def restore(
+        self,
+        tenant: str,
+        memory_id: str,
+        *,
+        request_id: str,
+        scope: Scope | None,
+        within: Scope,
+        deadline: Deadline,
+    ) -> UpdateResult:
+        """Brings back what was deleted or superseded; see `mnemic.v1.MemoryService.RestoreMemory`."""
+        memory_id = check_memory_id(memory_id)
+        check_request_id(request_id)
+        fingerprint = fingerprint_of("restore", memory_id) if request_id else ""
+
+        def attempt() -> UpdateResult:
+            kept = self._kept(tenant, "RestoreMemory", request_id)
+            if kept is not None:
+                return self._replayed_update(tenant, memory_id, same_contents(kept, fingerprint), within)
+            old = self._current(tenant, memory_id, 0, scope, within, include_deleted=True)
+            if old.valid_to_micros is None:
+                raise invalid_field("memory_id", "is of a memory that holds; there is nothing to restore")
+            new = self._restored(old, deadline)
+            batch = WriteBatch(
+                tenant=tenant,
+                inserts=[VersionWrite(new, ChangeKind.RESTORED, content_hash(new.body))],
+                outbox=embedding_work([new]),
+                request=kept_answer("RestoreMemory", request_id, fingerprint, new.version),
+                quota=self._limits.quota(),
+                now_micros=new.update_time_micros,
+            )
+            try:
+                committed = self._index.commit(batch)
+            except RequestIdTakenError as taken:
+                return self._replayed_update(tenant, memory_id, same_contents(taken.record, fingerprint), within)
+            return UpdateResult(replace(committed.inserted[0].memory, vector=None), committed.revision)
+
+        return _until_won(attempt, 0)
+
+    def _restored(self, old: Memory, deadline: Deadline) -> Memory:
+        """The version that undoes an end: it holds from there, as if there had been none."""
+        vector = old.vector
+        if vector is None:
+            vector = self._embed([embedding_text(old.name, old.body)], deadline)[0]
+        return replace(
+            old,
+            version=old.version + 1,
+            revision=0,
+            update_time_micros=max(_now(), old.update_time_micros + 1),
+            valid_from_micros=old.valid_from_micros if old.valid_to_micros is None else old.valid_to_micros,
+            valid_to_micros=None,
+            superseded_by=None,
+            vector=vector,
+            embedding_model=None,
+        )
 
     def delete(
         self,
@@ -292,17 +360,21 @@ class Writer:
 
     def _commit_deletions(self, tenant: str, memories: Sequence[Memory], record: RequestRecord | None) -> int:
         now = _now()
-        changes: dict[PartitionKey, PartitionChange] = {}
-        for memory in memories:
-            change = changes.setdefault(memory.scope.partition(tenant), PartitionChange())
-            change.closes.append(_core.Close(memory.memory_id, memory.version, None))
         ends = [VersionEnd(memory.memory_id, memory.version, now, deleted=True) for memory in memories]
-        return self._index.commit(WriteBatch(tenant=tenant, ends=ends, request=record, now_micros=now), changes)
+        return self._index.commit(WriteBatch(tenant=tenant, ends=ends, request=record, now_micros=now)).revision
 
     def _current(
-        self, tenant: str, memory_id: str, expected_version: int, scope: Scope | None, within: Scope
+        self,
+        tenant: str,
+        memory_id: str,
+        expected_version: int,
+        scope: Scope | None,
+        within: Scope,
+        *,
+        include_deleted: bool = False,
     ) -> Memory:
-        old = self._store.get(tenant, [memory_id], with_vectors=True).get(memory_id)
+        found = self._store.get(tenant, [memory_id], with_vectors=True, include_deleted=include_deleted)
+        old = found.get(memory_id)
         if old is None or (scope is not None and not scope.selects(old.scope, ScopeMatch.EXACT)):
             raise memory_not_found(memory_id)
         if not within.selects(old.scope, ScopeMatch.EXACT):
@@ -351,54 +423,24 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _new_memory(memory_id: str, scope: Scope, item: MemoryInput, vector: bytes | None, model: str, now: int) -> Memory:
-    role = item.role
-    if role is None:
-        role = Role.USER if item.kind is MemoryKind.MESSAGE else Role.NONE
-    event_time = item.event_time_micros
-    return Memory(
-        memory_id=memory_id,
-        scope=scope,
-        kind=item.kind,
-        body=item.body,
-        role=role,
-        name=item.name,
-        event_time_micros=event_time,
-        event_time_end_micros=item.event_time_end_micros,
-        event_time_precision=item.event_time_precision,
-        create_time_micros=now,
-        update_time_micros=now,
-        # What is said about the future holds from when it is said.
-        valid_from_micros=now if event_time is None else min(now, event_time),
-        expire_time_micros=item.expire_time_micros,
-        metadata=dict(item.metadata),
-        categories=tuple(item.categories),
-        source_ids=tuple(item.source_ids),
-        entities=tuple(item.entities),
-        importance=item.importance,
-        pinned=item.pinned,
-        trust=item.trust,
-        vector=vector,
-        embedding_model=model if vector is not None else None,
-    )
-
-
-def content_hash(body: str) -> str:
-    """SHA-256 of the text without regard to case, white space and Unicode's compatibility forms."""
-    normalised = " ".join(unicodedata.normalize("NFKC", body).casefold().split())
-    return hashlib.sha256(normalised.encode()).hexdigest()
-
-
-def _embedding_work(memories: Sequence[Memory]) -> list[OutboxWrite]:
-    pending = tuple(memory.memory_id for memory in memories if memory.vector is None)
-    return [OutboxWrite(OutboxKind.EMBED, pending)] if pending else []
-
-
 def _replayed_add(record: RequestRecord) -> AddResult:
-    memories = tuple(
-        AddedMemory(memory_id, embedding_pending=pending) for memory_id, pending in json.loads(record.response)
-    )
-    return AddResult(memories, record.revision, replayed=True)
+    return AddResult(tuple(AddedMemory(*item) for item in _kept_items(record)), record.revision, replayed=True)
+
+
+def _kept_items(record: RequestRecord) -> list[tuple[str, int, bool, bool]]:
+    items: list[tuple[str, int, bool, bool]] = json.loads(record.response)
+    # Before facts were merged an answer was kept as the id and whether its vector was pending.
+    return [(item[0], 1, False, bool(item[1])) if len(item) == _FORMER_KEPT_ITEM else item for item in items]
+
+
+def _refuse_superseded(memory: Memory) -> None:
+    if memory.valid_to_micros is not None:
+        raise MnemicError(
+            Reason.VERSION_CONFLICT,
+            f"memory {memory.memory_id!r} is superseded by {memory.superseded_by!r}; change that one, or restore this "
+            "one first (RestoreMemory)",
+            metadata={"memory_id": memory.memory_id, "superseded_by": memory.superseded_by or ""},
+        )
 
 
 def _check_expected_version(expected: int) -> None:

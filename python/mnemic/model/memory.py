@@ -103,6 +103,9 @@ class MemoryInput:
         importance: 0 to 1.
         pinned: Exempt from retention.
         trust: How far it may be trusted.
+        slot: What it is about: a later value of the same scope and slot supersedes it. Empty for nothing in particular.
+        slot_value: The slot's value, or empty.
+        supersedes: Memories that it supersedes, whatever their slots.
     """
 
     body: str
@@ -121,6 +124,9 @@ class MemoryInput:
     importance: float = 0.5
     pinned: bool = False
     trust: TrustLevel = TrustLevel.NORMAL
+    slot: str = ""
+    slot_value: str = ""
+    supersedes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

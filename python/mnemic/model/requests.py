@@ -49,12 +49,14 @@ class MemoryUpdate:
     importance: float = 0.5
     pinned: bool = False
     trust: TrustLevel = TrustLevel.NORMAL
+    slot: str = ""
+    slot_value: str = ""
     vector: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
-    """The new version and the store's revision after the write."""
+    """The new version of a memory that was updated or restored, and the store's revision after the write."""
 
     memory: Memory
     revision: int

@@ -8,11 +8,13 @@ about values is refused by the engine, so that callers in process get the same a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import IntEnum
 from typing import TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mnemic.model.context import ComposeRequest, hits_for_budget
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.filters import MAX_FILTER_DEPTH, AllOf, AnyOf, Comparison, Filter, Not, Operator
 from mnemic.model.memory import MemoryInput, MemoryKind, Role, TimePrecision, TrustLevel
@@ -117,9 +119,6 @@ def add_inputs(request: memory_service_pb2.AddMemoriesRequest) -> list[MemoryInp
 
 
 def _memory_input(message: memory_service_pb2.MemoryInput, field: str) -> MemoryInput:
-    for name in ("slot", "slot_value", "supersedes"):
-        if getattr(message, name):
-            raise not_implemented(f"{field}.{name}", "this version does not supersede by slots; leave it out")
     return MemoryInput(
         body=message.body,
         kind=enum_value(MemoryKind, message.kind, f"{field}.kind", unspecified=MemoryKind.MESSAGE),
@@ -143,6 +142,9 @@ def _memory_input(message: memory_service_pb2.MemoryInput, field: str) -> Memory
         importance=message.importance if message.HasField("importance") else 0.5,
         pinned=message.pinned,
         trust=trust_level(message.trust, f"{field}.trust"),
+        slot=message.slot,
+        slot_value=message.slot_value,
+        supersedes=tuple(message.supersedes),
     )
 
 
@@ -187,6 +189,22 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         include_superseded=request.include_superseded,
         context_window=request.context_window,
         rerank=request.rerank,
+    )
+
+
+def compose_request(request: memory_service_pb2.ComposeContextRequest) -> ComposeRequest:
+    """One block of prompt."""
+    try:
+        search = search_request(request.search)
+    except MnemicError as error:
+        raise error.within("search") from error
+    if not request.search.HasField("top_k"):
+        search = replace(search, top_k=hits_for_budget(request.token_budget))
+    return ComposeRequest(
+        search=search,
+        token_budget=request.token_budget,
+        tokenizer=request.tokenizer,
+        include_instructions=request.include_instructions,
     )
 
 

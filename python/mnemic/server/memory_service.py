@@ -78,6 +78,13 @@ class MemoryService:
             results=[to_proto.search_response(result, asked) for result, asked in zip(results, parts, strict=True)]
         )
 
+    def compose_context(self, request: pb.ComposeContextRequest, call: Call) -> pb.ComposeContextResponse:
+        """Searches and renders the hits as a block of prompt."""
+        composed = self._engine.compose(
+            call.tenant, from_proto.compose_request(request), within=call.within, deadline=call.deadline
+        )
+        return to_proto.compose_response(composed)
+
     def get_memory(self, request: pb.GetMemoryRequest, call: Call) -> pb.GetMemoryResponse:
         """One memory by its id."""
         mask = read_mask(request.read_mask)
@@ -135,6 +142,20 @@ class MemoryService:
             within=call.within,
         )
         return pb.DeleteMemoryResponse(revision=result.revision, replayed=result.replayed)
+
+    def restore_memory(self, request: pb.RestoreMemoryRequest, call: Call) -> pb.RestoreMemoryResponse:
+        """Brings back a memory."""
+        result = self._engine.restore(
+            call.tenant,
+            request.memory_id,
+            request_id=request.request_id,
+            scope=scope_from_proto(request.scope) if request.HasField("scope") else None,
+            within=call.within,
+            deadline=call.deadline,
+        )
+        return pb.RestoreMemoryResponse(
+            memory=to_proto.memory(result.memory), revision=result.revision, replayed=result.replayed
+        )
 
     def get_memory_history(self, request: pb.GetMemoryHistoryRequest, call: Call) -> pb.GetMemoryHistoryResponse:
         """All versions of a memory."""

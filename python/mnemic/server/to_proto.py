@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mnemic.model.context import ComposedContext
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.search import ContextMessage, SearchHit, SearchResult, SignalScore
 from mnemic.v1 import memory_service_pb2, query_pb2, resources_pb2
@@ -97,6 +98,19 @@ def add_response(result: AddResult) -> memory_service_pb2.AddMemoriesResponse:
         revision=result.revision,
         operation_id=result.operation_id,
         replayed=result.replayed,
+    )
+
+
+def compose_response(composed: ComposedContext) -> memory_service_pb2.ComposeContextResponse:
+    """A block of prompt."""
+    return memory_service_pb2.ComposeContextResponse(
+        text=composed.text,
+        token_count=composed.token_count,
+        memory_ids=composed.memory_ids,
+        revision=composed.revision,
+        omitted=composed.omitted,
+        vector_skipped=composed.vector_skipped,
+        rerank_skipped=composed.rerank_skipped,
     )
 
 

@@ -39,9 +39,10 @@ _UPDATABLE: dict[str, tuple[str, Callable[[Memory], Any]]] = {
     "importance": ("importance", lambda memory: memory.importance),
     "pinned": ("pinned", lambda memory: memory.pinned),
     "trust": ("trust", lambda memory: from_proto.trust_level(memory.trust, "memory.trust")),
+    "slot": ("slot", lambda memory: memory.slot),
+    "slot_value": ("slot_value", lambda memory: memory.slot_value),
     "vector": ("vector", lambda memory: memory.vector or None),
 }
-_LATER = frozenset({"slot", "slot_value"})
 
 
 def memory_update(request: memory_service_pb2.UpdateMemoryRequest) -> MemoryUpdate:
@@ -55,8 +56,6 @@ def memory_update(request: memory_service_pb2.UpdateMemoryRequest) -> MemoryUpda
         field.name for field, _ in request.memory.ListFields() if field.name != "memory_id"
     ]
     for path in paths:
-        if path in _LATER:
-            raise from_proto.not_implemented(f"memory.{path}", "this version has no slots; leave it out")
         if path not in _UPDATABLE:
             raise _not_updatable(path, masked=bool(request.update_mask.paths))
     values = {attribute: read(request.memory) for attribute, read in map(_UPDATABLE.__getitem__, paths)}

@@ -52,6 +52,10 @@ _CONTRADICTIONS: tuple[tuple[str, Select[str]], ...] = (
         select(_VERSION.memory_id).where(_VERSION.valid_to_micros.is_(None), _VERSION.is_deleted),
     ),
     (
+        "a version is superseded and holds",
+        select(_VERSION.memory_id).where(_VERSION.valid_to_micros.is_(None), _VERSION.superseded_by.is_not(None)),
+    ),
+    (
         "versions disagree about tenant, scope or deletion",
         select(_VERSION.memory_id)
         .group_by(_VERSION.memory_id)

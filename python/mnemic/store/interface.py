@@ -12,6 +12,7 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.standing import NO_STANDING, Standing
 
 # A version of a memory and its vector: little-endian float32, or None.
 PartitionRow = tuple[Memory, bytes | None]
@@ -37,7 +38,7 @@ class PartitionChanges:
     """Some of what happened in a partition after a revision.
 
     Attributes:
-        rows: Versions that were written or embedded, as they are now.
+        rows: Versions that were written or embedded, or whose end was moved, as they are now.
         ends: Of the other versions those that ended.
     """
 
@@ -51,16 +52,49 @@ class VersionWrite:
 
     Attributes:
         memory: The version; its `revision` is ignored, the store sets it. Its `vector` (or None) is stored for the
-            active embedding model.
+            active embedding model. A first version that is a fact which the scope has already is not inserted: that
+            one takes its sources.
         change: What kind of change it is.
         content_hash: Hex digest of the normalised body, for deduplication.
         reason: Why, for automatic changes.
+        standing: How it relates to other memories.
     """
 
     memory: Memory
     change: ChangeKind
     content_hash: str
     reason: str = ""
+    standing: Standing = NO_STANDING
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What became of a version that was to be inserted.
+
+    Attributes:
+        memory: As it is stored, with its vector; or the memory that says the same, and took its sources.
+        is_duplicate: Whether it is that.
+    """
+
+    memory: Memory
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did.
+
+    Attributes:
+        revision: Its number.
+        inserted: One for each insert of the batch, in order.
+        changes: What it changed in each partition, as `Store.scan_changes` tells it.
+        rebuilt: The partitions that cannot be told: they are to be read anew.
+    """
+
+    revision: int
+    inserted: tuple[Inserted, ...]
+    changes: Mapping[PartitionKey, PartitionChanges]
+    rebuilt: frozenset[PartitionKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +187,7 @@ class WriteBatch:
         inserts: Versions that begin.
         outbox: Work to do behind it.
         request: The answer to keep for replay.
+        respond: Makes the response of `request` from what became of the inserts, where only the commit can tell it.
         quota: What the tenant may hold where its own settings say nothing.
         now_micros: The time of the write.
     """
@@ -162,6 +197,7 @@ class WriteBatch:
     ends: Sequence[VersionEnd] = ()
     outbox: Sequence[OutboxWrite] = ()
     request: RequestRecord | None = None
+    respond: Callable[[Sequence[Inserted]], str] | None = None
     quota: Quota = field(default_factory=Quota)
     now_micros: int
 
@@ -219,17 +255,18 @@ class Store(ABC):
         """The sequence number of the last commit, 0 for an empty store; one more with each commit, without gaps."""
 
     @abstractmethod
-    def write(self, batch: WriteBatch) -> int:
+    def commit(self, batch: WriteBatch) -> Committed:
         """Commits a batch durably (it survives a power cut).
-
-        Returns:
-            The revision of the commit.
 
         Raises:
             RequestIdTakenError: The batch's request id is there already.
             MnemicError: VERSION_CONFLICT when an end's version is not the current one; MEMORY_NOT_FOUND when the
                 memory is not the tenant's or is deleted; QUOTA_EXCEEDED when the tenant would hold more than it may.
         """
+
+    def write(self, batch: WriteBatch) -> int:
+        """As `commit`; the revision alone."""
+        return self.commit(batch).revision
 
     @abstractmethod
     def find_request(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
@@ -240,8 +277,10 @@ class Store(ABC):
         """Drops kept answers that are older; how many."""
 
     @abstractmethod
-    def get(self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, Memory]:
-        """The latest versions of those that exist in the tenant and are not deleted, superseded ones included."""
+    def get(
+        self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False, include_deleted: bool = False
+    ) -> dict[str, Memory]:
+        """The latest versions of those that exist in the tenant, superseded ones included; deleted ones if asked."""
 
     @abstractmethod
     def history(self, tenant: str, memory_id: str) -> list[MemoryRevision]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from mnemic.store.interface import OutboxItem, OutboxKind, OutboxState
-from mnemic.store.rows import chunks, decode_texts
+from mnemic.store.interface import OutboxItem, OutboxKind, OutboxState, OutboxWrite
+from mnemic.store.rows import chunks, decode_texts, encode_texts
 from mnemic.store.tables import outbox
 
 MAX_ERROR_LENGTH = 2000
@@ -29,12 +29,32 @@ _CLAIM = (
     .where(outbox.c.id == bindparam("item"))
     .values(state=OutboxState.RUNNING.value, attempts=outbox.c.attempts + 1, due_micros=bindparam("lease_until"))
 )
+_INSERT_WORK = insert(outbox)
 _FINISH = delete(outbox).where(outbox.c.id.in_(bindparam("items", expanding=True)))
 _RETRY = (
     update(outbox)
     .where(outbox.c.id == bindparam("item"))
     .values(state=bindparam("new_state"), due_micros=bindparam("due"), last_error=bindparam("error"))
 )
+
+
+def enqueue(connection: Connection, tenant: str, writes: Sequence[OutboxWrite], now_micros: int) -> None:
+    """Adds work that is due at once; the tenant must be there."""
+    rows = [
+        {
+            "tenant": tenant,
+            "kind": write.kind.value,
+            "memory_ids": encode_texts(write.memory_ids),
+            "payload": json.dumps(dict(write.payload), sort_keys=True, ensure_ascii=False, separators=(",", ":")),
+            "state": OutboxState.PENDING.value,
+            "attempts": 0,
+            "due_micros": now_micros,
+            "last_error": "",
+            "create_time_micros": now_micros,
+        }
+        for write in writes
+    ]
+    connection.execute(_INSERT_WORK, rows)
 
 
 def claim(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, select
@@ -28,6 +29,7 @@ from mnemic.store.tables import (
     partitions,
     scopes,
     store_state,
+    supersessions,
     tenants,
 )
 
@@ -42,7 +44,7 @@ _VECTORS = select(embeddings.c.version_id, embeddings.c.vector).where(
 _LATEST_OF = select(_VERSION.id).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
     _VERSION.tenant == bindparam("tenant"),
-    ~_VERSION.is_deleted,
+    _VERSION.is_deleted.in_(bindparam("deleted", expanding=True)),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -50,9 +52,28 @@ _LATEST_OF = select(_VERSION.id).where(
     .scalar_subquery(),
 )
 _HISTORY = (
-    select(*MEMORY_COLUMNS, _VERSION.change, _VERSION.reason, _VERSION.delete_time_micros, _VERSION.delete_revision)
+    select(
+        *MEMORY_COLUMNS,
+        _VERSION.id,
+        _VERSION.change,
+        _VERSION.reason,
+        _VERSION.delete_time_micros,
+        _VERSION.delete_revision,
+    )
     .where(_VERSION.memory_id == bindparam("memory_id"), _VERSION.tenant == bindparam("tenant"))
     .order_by(_VERSION.version)
+)
+_SUPERSESSIONS = (
+    select(
+        supersessions.c.version_id,
+        supersessions.c.superseded_by,
+        supersessions.c.valid_to_micros,
+        supersessions.c.reason,
+        supersessions.c.revision,
+        supersessions.c.create_time_micros,
+    )
+    .where(supersessions.c.version_id.in_(bindparam("ids", expanding=True)))
+    .order_by(supersessions.c.id)
 )
 PARTITION = select(partitions.c.id, partitions.c.changed_revision, partitions.c.rebuild_revision).where(
     partitions.c.tenant == bindparam("tenant"),
@@ -94,11 +115,16 @@ def load_rows(connection: Connection, row_ids: Sequence[int], *, with_vectors: b
     return {row[MEMORY_WIDTH]: memory_of(row, scope_of, vectors.get(row[MEMORY_WIDTH]), identity) for row in rows}
 
 
-def get(connection: Connection, tenant: str, memory_ids: Iterable[str], *, with_vectors: bool) -> dict[str, Memory]:
+def get(
+    connection: Connection, tenant: str, memory_ids: Iterable[str], *, with_vectors: bool, include_deleted: bool
+) -> dict[str, Memory]:
     """See `Store.get`."""
     row_ids: list[int] = []
+    deleted = [False, True] if include_deleted else [False]
     for ids in chunks(list(dict.fromkeys(memory_ids))):
-        row_ids.extend(connection.execute(_LATEST_OF, {"memory_ids": ids, "tenant": tenant}).scalars())
+        row_ids.extend(
+            connection.execute(_LATEST_OF, {"memory_ids": ids, "tenant": tenant, "deleted": deleted}).scalars()
+        )
     return {memory.memory_id: memory for memory in load_rows(connection, row_ids, with_vectors=with_vectors).values()}
 
 
@@ -106,14 +132,21 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
     """See `Store.history`."""
     rows = connection.execute(_HISTORY, {"memory_id": memory_id, "tenant": tenant}).all()
     scope_of = load_scopes(connection, (row[0] for row in rows))
+    memories = {row.id: memory_of(row, scope_of) for row in rows}
     entries: list[MemoryRevision] = []
     for row in rows:
-        memory = memory_of(row, scope_of)
-        change, reason, delete_time_micros, delete_revision = row[MEMORY_WIDTH:]
-        entries.append(MemoryRevision(ChangeKind(change), memory, memory.update_time_micros, memory.revision, reason))
-        if delete_revision is not None:
-            entries.append(MemoryRevision(ChangeKind.DELETED, memory, delete_time_micros, delete_revision))
-    return entries
+        memory = memories[row.id]
+        entries.append(
+            MemoryRevision(ChangeKind(row.change), memory, memory.update_time_micros, memory.revision, row.reason)
+        )
+        if row.delete_revision is not None:
+            entries.append(MemoryRevision(ChangeKind.DELETED, memory, row.delete_time_micros, row.delete_revision))
+    for ids in chunks(list(memories)):
+        for version_id, winner, valid_to, reason, revision, moment in connection.execute(_SUPERSESSIONS, {"ids": ids}):
+            ended = replace(memories[version_id], valid_to_micros=valid_to, superseded_by=winner)
+            entries.append(MemoryRevision(ChangeKind.SUPERSEDED, ended, moment, revision, reason))
+    # What one commit did stays in its order: a version may come already superseded.
+    return sorted(entries, key=lambda entry: entry.revision)
 
 
 def scan_partition(

@@ -14,6 +14,7 @@ from mnemic.model.stats import StoreStats
 from mnemic.store import accounts, checking, feed, listing, models, outbox, reading, requests, writing
 from mnemic.store.database import Database
 from mnemic.store.interface import (
+    Committed,
     Mutation,
     OutboxItem,
     OutboxKind,
@@ -62,8 +63,8 @@ class SqlStore(Store):
         with self._database.reading() as connection:
             return reading.read_revision(connection)
 
-    def write(self, batch: WriteBatch) -> int:
-        """See `Store.write`."""
+    def commit(self, batch: WriteBatch) -> Committed:
+        """See `Store.commit`."""
         with self._database.writing() as connection:
             return writing.apply_batch(connection, batch)
 
@@ -77,10 +78,14 @@ class SqlStore(Store):
         with self._database.writing() as connection:
             return requests.forget_requests(connection, before_micros)
 
-    def get(self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, Memory]:
+    def get(
+        self, tenant: str, memory_ids: Sequence[str], *, with_vectors: bool = False, include_deleted: bool = False
+    ) -> dict[str, Memory]:
         """See `Store.get`."""
         with self._database.reading() as connection:
-            return reading.get(connection, tenant, memory_ids, with_vectors=with_vectors)
+            return reading.get(
+                connection, tenant, memory_ids, with_vectors=with_vectors, include_deleted=include_deleted
+            )
 
     def history(self, tenant: str, memory_id: str) -> list[MemoryRevision]:
         """See `Store.history`."""

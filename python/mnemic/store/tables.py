@@ -4,6 +4,10 @@ How it hangs together:
 
 - A *version* is a row of `memory_versions`; all versions of a memory share its id, tenant, scope and partition. A
   version holds while `valid_to_micros` is null, and at most one of a memory does.
+- A supersession closes the validity of a version and is recorded in `supersessions`, since late news may close it again
+  at another time.
+- A fact that holds has a `fact_key`: within a scope no two of the same content have the same one. It is null where a
+  caller's own change (an update, a restoration) made a memory say what another one says.
 - A deletion is recorded on the version that it ended (`delete_*`) and flags every version of the memory
   (`is_deleted`), so that reads need not look at other rows to know.
 - Row ids of versions are drawn from `store_state` in the transaction that inserts them: they grow in the order of
@@ -37,6 +41,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -169,6 +174,14 @@ memory_versions = Table(
     Column("trust", SmallInteger, nullable=False),
     Column("revision", BigInteger, nullable=False, comment="The commit that wrote it"),
     Column("content_hash", Text, nullable=False),
+    Column("fact_key", Text, comment="What tells facts of the same content apart; null for what is not told apart"),
+    Column(
+        "takes_slot",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="It is the one value of its slot while it holds",
+    ),
     Column("change", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("is_deleted", Boolean, nullable=False, comment="The memory is deleted, as all of its versions say"),
@@ -194,11 +207,44 @@ Index(
 )
 
 Index(
+    "uq_memory_versions_one_says",
+    memory_versions.c.scope_id,
+    memory_versions.c.content_hash,
+    memory_versions.c.fact_key,
+    unique=True,
+    sqlite_where=text("valid_to_micros IS NULL AND fact_key IS NOT NULL"),
+    postgresql_where=text("valid_to_micros IS NULL AND fact_key IS NOT NULL"),
+)
+
+# What holds in a slot, and what held there after a time.
+Index(
+    "ix_memory_versions_slot",
+    memory_versions.c.scope_id,
+    memory_versions.c.slot,
+    memory_versions.c.valid_to_micros,
+    sqlite_where=text("slot <> ''"),
+    postgresql_where=text("slot <> ''"),
+)
+
+Index(
     "ix_memory_versions_changed",
     memory_versions.c.partition_id,
     memory_versions.c.changed_revision,
     sqlite_where=memory_versions.c.changed_revision.is_not(None),
     postgresql_where=memory_versions.c.changed_revision.is_not(None),
+)
+
+supersessions = Table(
+    "supersessions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("version_id", RowId, ForeignKey("memory_versions.id"), nullable=False),
+    Column("superseded_by", Identifier, nullable=False),
+    Column("valid_to_micros", BigInteger, nullable=False, comment="The end that it set"),
+    Column("reason", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, comment="The commit"),
+    Column("create_time_micros", BigInteger, nullable=False),
+    Index(None, "version_id"),
 )
 
 embedding_models = Table(

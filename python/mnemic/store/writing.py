@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
-from mnemic.model.memory import ChangeKind
-from mnemic.model.scope import Scope
+from mnemic.model.memory import ChangeKind, Memory
+from mnemic.model.scope import OwnerKind, PartitionKey, Scope
 from mnemic.store.accounts import Growth, byte_length, count_growth
 from mnemic.store.interface import (
-    OutboxState,
-    OutboxWrite,
+    Committed,
+    Inserted,
+    PartitionChanges,
+    PartitionEnd,
+    RequestRecord,
     VersionEnd,
     VersionWrite,
     WriteBatch,
 )
 from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
+from mnemic.store.outbox import enqueue
+from mnemic.store.places import Places
+from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
-from mnemic.store.rows import chunks, encode_texts, scope_values, version_values
+from mnemic.store.rows import chunks, version_values
+from mnemic.store.settling import Entry, Settlement, Settler, Stored, fact_key_of, is_to_be_settled
 from mnemic.store.tables import (
     embedding_models,
     embeddings,
     memory_versions,
-    outbox,
     partitions,
     pending_vectors,
-    scopes,
     store_state,
-    tenants,
+    supersessions,
 )
 
 _VERSION = memory_versions.c
@@ -53,6 +56,8 @@ _HEADS = select(
     _VERSION.version,
     _VERSION.valid_to_micros,
     _VERSION.is_deleted,
+    _VERSION.slot,
+    _VERSION.takes_slot,
     byte_length(_VERSION.body).label("body_bytes"),
 ).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
@@ -69,6 +74,22 @@ _END = (
         valid_to_micros=func.coalesce(_VERSION.valid_to_micros, bindparam("ended")),
         changed_revision=bindparam("commit"),
     )
+)
+# A row that had ended already reaches an index whole: what it holds of it does not end twice.
+_SUPERSEDE = (
+    update(memory_versions)
+    .where(_VERSION.id == bindparam("row"))
+    .values(
+        valid_to_micros=bindparam("ended"),
+        superseded_by=bindparam("winner"),
+        changed_revision=bindparam("commit"),
+        renewed_revision=func.coalesce(bindparam("renewed"), _VERSION.renewed_revision),
+    )
+)
+_BODY_BYTES = select(_VERSION.id, byte_length(_VERSION.body)).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
+_RECORD_SUPERSESSION = insert(supersessions)
+_PARTITION_KEYS = select(partitions.c.id, partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).where(
+    partitions.c.id.in_(bindparam("ids", expanding=True))
 )
 _RECORD_DELETION = (
     update(memory_versions)
@@ -95,18 +116,6 @@ _RENEW_PENDING = insert(pending_vectors).from_select(
         .exists(),
     ),
 )
-_FIND_SCOPE = select(scopes.c.id, scopes.c.partition_id).where(
-    scopes.c.tenant == bindparam("tenant"),
-    scopes.c.user_id == bindparam("user_id"),
-    scopes.c.agent_id == bindparam("agent_id"),
-    scopes.c.app_id == bindparam("app_id"),
-    scopes.c.session_id == bindparam("session_id"),
-)
-_FIND_PARTITION = select(partitions.c.id).where(
-    partitions.c.tenant == bindparam("tenant"),
-    partitions.c.owner_kind == bindparam("owner_kind"),
-    partitions.c.owner_id == bindparam("owner_id"),
-)
 _TOUCH_PARTITION = (
     update(partitions).where(partitions.c.id == bindparam("row")).values(changed_revision=bindparam("commit"))
 )
@@ -122,10 +131,6 @@ _REQUIRE_REBUILD_OF = _REQUIRE_REBUILD.where(partitions.c.id.in_(bindparam("part
 _INSERT_VERSION = insert(memory_versions)
 _INSERT_VECTOR = insert(embeddings)
 _INSERT_PENDING = insert(pending_vectors)
-_INSERT_SCOPE = insert(scopes)
-_INSERT_PARTITION = insert(partitions)
-_INSERT_TENANT = insert(tenants)
-_INSERT_WORK = insert(outbox)
 
 
 @dataclass(slots=True)
@@ -140,6 +145,8 @@ class _Head:
     has_ended: bool
     is_deleted: bool
     body_bytes: int
+    slot: str
+    takes_slot: bool
 
 
 def advance(connection: Connection, versions: int = 0) -> tuple[int, int]:
@@ -181,8 +188,8 @@ def require_rebuild(connection: Connection, partition_ids: Sequence[int] | None 
         connection.execute(_REQUIRE_REBUILD_OF, {"partition_ids": chunk})
 
 
-def apply_batch(connection: Connection, batch: WriteBatch) -> int:
-    """Writes a batch within the transaction of `connection`; see `Store.write`."""
+def apply_batch(connection: Connection, batch: WriteBatch) -> Committed:
+    """Writes a batch within the transaction of `connection`; see `Store.commit`."""
     return _BatchWriter(connection, batch).apply()
 
 
@@ -193,31 +200,60 @@ class _BatchWriter:
         self._connection = connection
         self._batch = batch
         self._revision, self._first_row_id = advance(connection, len(batch.inserts))
-        self._touched: set[int] = set()
+        # What changed, by the row ids of partitions.
+        self._changes: dict[int, PartitionChanges] = {}
         self._growth = Growth()
-        self._tenant_known = False
+        self._places = Places(connection, batch.tenant, revision=self._revision, now_micros=batch.now_micros)
 
-    def apply(self) -> int:
+    def apply(self) -> Committed:
         batch = self._batch
         if batch.request is not None:
             refuse_replay(self._connection, batch.tenant, batch.request)
         heads = self._load_heads()
         self._end(batch.ends, heads)
-        self._insert(batch.inserts, heads)
-        touch_partitions(self._connection, self._touched, self._revision)
+        settlement, rebuilt = self._insert(batch.inserts, heads)
+        touch_partitions(self._connection, self._changes, self._revision)
         count_growth(self._connection, batch.tenant, self._growth, batch.quota)
-        self._enqueue(batch.outbox)
+        if batch.outbox:
+            self._places.make_tenant()
+            enqueue(self._connection, batch.tenant, batch.outbox, batch.now_micros)
+        inserted = tuple(
+            Inserted(outcome.memory if isinstance(outcome, Entry) else outcome, is_duplicate)
+            for outcome, is_duplicate in settlement.outcomes
+        )
         if batch.request is not None:
-            self._make_tenant()
-            keep_request(
-                self._connection, batch.tenant, batch.request, revision=self._revision, now_micros=batch.now_micros
-            )
-        return self._revision
+            self._keep_request(batch.request, inserted)
+        keys = self._partition_keys()
+        return Committed(
+            self._revision,
+            inserted,
+            {keys[partition_id]: changes for partition_id, changes in self._changes.items()},
+            frozenset(keys[partition_id] for partition_id in rebuilt),
+        )
+
+    def _keep_request(self, request: RequestRecord, inserted: tuple[Inserted, ...]) -> None:
+        batch = self._batch
+        if batch.respond is not None:
+            request = replace(request, response=batch.respond(inserted))
+        self._places.make_tenant()
+        keep_request(self._connection, batch.tenant, request, revision=self._revision, now_micros=batch.now_micros)
+
+    def _partition_keys(self) -> dict[int, PartitionKey]:
+        rows = [
+            row
+            for ids in chunks(sorted(self._changes))
+            for row in self._connection.execute(_PARTITION_KEYS, {"ids": ids})
+        ]
+        return {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
+
+    def _changes_of(self, partition_id: int) -> PartitionChanges:
+        return self._changes.setdefault(partition_id, PartitionChanges())
 
     def _load_heads(self) -> dict[str, _Head]:
         batch = self._batch
         wanted = {end.memory_id for end in batch.ends}
         wanted.update(write.memory.memory_id for write in batch.inserts if write.memory.version > 1)
+        wanted.update(memory_id for write in batch.inserts for memory_id in write.standing.supersedes)
         heads: dict[str, _Head] = {}
         for memory_ids in chunks(sorted(wanted)):
             for row in self._connection.execute(_HEADS, {"memory_ids": memory_ids}):
@@ -230,6 +266,8 @@ class _BatchWriter:
                     row.valid_to_micros is not None,
                     row.is_deleted,
                     row.body_bytes,
+                    row.slot,
+                    row.takes_slot,
                 )
         return heads
 
@@ -249,7 +287,8 @@ class _BatchWriter:
             if not head.has_ended:
                 self._growth.shrink(head.body_bytes)
             head.has_ended, head.is_deleted = True, end.deleted
-            self._touched.add(head.partition_id)
+            told = PartitionEnd(end.memory_id, end.version, None if end.deleted else end.valid_to_micros)
+            self._changes_of(head.partition_id).ends.append(told)
         if endings:
             self._connection.execute(_END, endings)
         if deletions:
@@ -260,53 +299,150 @@ class _BatchWriter:
             )
             self._connection.execute(_DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
 
-    def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> None:
+    def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[Settlement, set[int]]:
+        """Inserts what is new; what was decided, and the partitions that cannot be told what happened."""
         if not writes:
-            return
+            return Settlement(), set()
+        latest = {memory_id: head.row_id for memory_id, head in heads.items()}
+        entries, restored = self._place(writes, heads)
+        if any(map(is_to_be_settled, writes)):
+            named = self._named(writes, heads, latest)
+            settlement = Settler(self._connection, entries, named, self._batch.now_micros).settle()
+        else:
+            settlement = Settlement(entries, [(entry, False) for entry in entries])
+        self._carry_out(settlement)
+        self._insert_entries(settlement)
+        if not restored:
+            return settlement, set()
+        memories = [{"memory": memory_id} for memory_id in restored]
+        self._connection.execute(_FLAG_UNDELETED, memories)
+        for memory in memories:
+            self._connection.execute(_DROP_PENDING, memory)
+            self._connection.execute(_RENEW_PENDING, memory)
+        # An index that saw the deletion takes no older version of the memory again.
+        rebuilt = {heads[memory_id].partition_id for memory_id in restored}
+        require_rebuild(self._connection, sorted(rebuilt))
+        return settlement, rebuilt
+
+    def _place(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[list[Entry], list[str]]:
+        """The writes with their scopes and partitions, and the memories that they bring back from deletion."""
         places: dict[Scope, tuple[int, int]] = {}
-        rows: list[dict[str, object]] = []
-        restored: list[str] = []
-        for row_id, write in enumerate(writes, self._first_row_id):
+        entries, restored = [], []
+        for write in writes:
             scope = write.memory.scope
             if scope not in places:
-                places[scope] = self._place_of(scope)
+                places[scope] = self._places.of(scope)
             scope_id, partition_id = places[scope]
-            if self._continues(write, heads.get(write.memory.memory_id), scope_id):
+            head = heads.get(write.memory.memory_id)
+            if self._continues(write, head, scope_id):
                 restored.append(write.memory.memory_id)
+            inherits = head is not None and head.takes_slot and head.slot == write.memory.slot
+            entry = Entry(
+                write=write,
+                scope_id=scope_id,
+                partition_id=partition_id,
+                takes_slot=write.standing.takes_slot or inherits,
+                fact_key=fact_key_of(write.memory),
+            )
+            entries.append(entry)
+            # The next version of the batch continues this one; its row is not known yet, and nobody asks.
             heads[write.memory.memory_id] = _Head(
-                row_id=row_id,
+                row_id=0,
                 tenant=self._batch.tenant,
                 partition_id=partition_id,
                 scope_id=scope_id,
                 version=write.memory.version,
                 has_ended=write.memory.valid_to_micros is not None,
                 is_deleted=False,
-                body_bytes=len(write.memory.body.encode()),
+                body_bytes=0,
+                slot=write.memory.slot,
+                takes_slot=entry.takes_slot,
             )
-            if write.memory.valid_to_micros is None:
-                self._growth.grow(heads[write.memory.memory_id].body_bytes)
-            self._touched.add(partition_id)
+        return entries, restored
+
+    def _named(self, writes: Sequence[VersionWrite], heads: dict[str, _Head], latest: dict[str, int]) -> dict[str, int]:
+        """The rows of the memories that are superseded by name."""
+        named = {}
+        for memory_id in (memory_id for write in writes for memory_id in write.standing.supersedes):
+            head = heads.get(memory_id)
+            if head is None or head.tenant != self._batch.tenant or head.is_deleted or memory_id not in latest:
+                raise memory_not_found(memory_id)
+            named[memory_id] = latest[memory_id]
+        return named
+
+    def _carry_out(self, settlement: Settlement) -> None:
+        """Ends the versions of the store that were decided to end."""
+        ended = {stored.row_id: stored for stored in settlement.renewed} | settlement.superseded
+        if not ended:
+            return
+        self._connection.execute(
+            _SUPERSEDE,
+            [
+                {
+                    "row": stored.row_id,
+                    "ended": stored.valid_to,
+                    "winner": stored.superseded_by,
+                    "commit": self._revision,
+                    "renewed": self._revision if stored.had_ended else None,
+                }
+                for stored in ended.values()
+            ],
+        )
+        for ids in chunks(sorted(row_id for row_id, stored in ended.items() if not stored.had_ended)):
+            for _, body_bytes in self._connection.execute(_BODY_BYTES, {"ids": ids}):
+                self._growth.shrink(body_bytes)
+        moved = [row_id for row_id, stored in ended.items() if stored.had_ended]
+        rows = load_rows(self._connection, moved, with_vectors=True)
+        for row_id, stored in ended.items():
+            changes = self._changes_of(stored.partition_id)
+            if stored.had_ended:
+                changes.rows.append((rows[row_id], rows[row_id].vector))
+            else:
+                changes.ends.append(PartitionEnd(stored.memory_id, stored.version, stored.valid_to))
+
+    def _insert_entries(self, settlement: Settlement) -> None:
+        row_ids: dict[int, int] = {}
+        rows: list[dict[str, object]] = []
+        memories: list[Memory] = []
+        for row_id, entry in enumerate(settlement.entries, self._first_row_id):
+            row_ids[id(entry)] = row_id
+            memory = replace(entry.memory, revision=self._revision)
+            entry.write = replace(entry.write, memory=memory)
+            memories.append(memory)
+            if memory.valid_to_micros is None:
+                self._growth.grow(len(memory.body.encode()))
+            self._changes_of(entry.partition_id).rows.append((memory, memory.vector))
             rows.append(
-                version_values(write)
+                version_values(entry.write)
                 | {
                     "id": row_id,
                     "tenant": self._batch.tenant,
-                    "partition_id": partition_id,
-                    "scope_id": scope_id,
+                    "partition_id": entry.partition_id,
+                    "scope_id": entry.scope_id,
+                    "fact_key": entry.fact_key,
+                    "takes_slot": entry.takes_slot,
                     "revision": self._revision,
                     "is_deleted": False,
                 }
             )
-        self._insert_rows(rows)
-        self._insert_vectors(writes)
-        if restored:
-            memories = [{"memory": memory_id} for memory_id in restored]
-            self._connection.execute(_FLAG_UNDELETED, memories)
-            for memory in memories:
-                self._connection.execute(_DROP_PENDING, memory)
-                self._connection.execute(_RENEW_PENDING, memory)
-            # An index that saw the deletion takes no older version of the memory again.
-            require_rebuild(self._connection, sorted({heads[memory_id].partition_id for memory_id in restored}))
+        if rows:
+            self._insert_rows(rows)
+            self._insert_vectors(memories)
+        records = [
+            {
+                "version_id": record.version.row_id
+                if isinstance(record.version, Stored)
+                else row_ids[id(record.version)],
+                "superseded_by": record.superseded_by,
+                "valid_to_micros": record.valid_to,
+                "reason": record.reason,
+                "revision": self._revision,
+                "create_time_micros": self._batch.now_micros,
+            }
+            for record in settlement.records
+        ]
+        if records:
+            self._connection.execute(_RECORD_SUPERSESSION, records)
 
     def _continues(self, write: VersionWrite, head: _Head | None, scope_id: int) -> bool:
         """Checks that a version may follow `head`; whether it brings the memory back from deletion."""
@@ -333,15 +469,15 @@ class _BatchWriter:
                 Reason.VERSION_CONFLICT, "a memory of the batch is there already under the same id; give a new id"
             ) from error
 
-    def _insert_vectors(self, writes: Sequence[VersionWrite]) -> None:
+    def _insert_vectors(self, memories: Sequence[Memory]) -> None:
         models = known_models(self._connection)
         active = next((model for model in models if model.is_active), None)
         stored: list[dict[str, object]] = []
         pending: list[dict[str, object]] = []
-        for row_id, write in enumerate(writes, self._first_row_id):
-            vector = write.memory.vector
+        for row_id, memory in enumerate(memories, self._first_row_id):
+            vector = memory.vector
             if vector is not None:
-                stored.append(vector_row(row_id, *checked_vector(active, vector, write.memory.embedding_model)))
+                stored.append(vector_row(row_id, *checked_vector(active, vector, memory.embedding_model)))
             pending.extend(
                 {"version_id": row_id, "model_id": model.row_id}
                 for model in models
@@ -351,69 +487,6 @@ class _BatchWriter:
             self._connection.execute(_INSERT_VECTOR, stored)
         if pending:
             self._connection.execute(_INSERT_PENDING, pending)
-
-    def _place_of(self, scope: Scope) -> tuple[int, int]:
-        """The row ids of a scope and its partition, made when they are not there."""
-        tenant = self._batch.tenant
-        values: dict[str, Any] = {"tenant": tenant} | scope_values(scope)
-        found = self._connection.execute(_FIND_SCOPE, values).one_or_none()
-        if found is not None:
-            self._tenant_known = True
-            return found.id, found.partition_id
-        if scope.is_empty:
-            raise invalid_field("scope", "carries no id; at least one is needed", reason=Reason.SCOPE_MISSING)
-        self._make_tenant()
-        partition_id = self._partition_of(scope)
-        inserted = self._connection.execute(_INSERT_SCOPE, values | {"partition_id": partition_id})
-        return _new_id(inserted.inserted_primary_key), partition_id
-
-    def _partition_of(self, scope: Scope) -> int:
-        key = scope.partition(self._batch.tenant)
-        values: dict[str, Any] = {
-            "tenant": key.tenant,
-            "owner_kind": int(key.owner_kind),
-            "owner_id": key.owner_id,
-        }
-        found = self._connection.execute(_FIND_PARTITION, values).scalar_one_or_none()
-        if found is not None:
-            return int(found)
-        inserted = self._connection.execute(_INSERT_PARTITION, values | {"changed_revision": self._revision})
-        return _new_id(inserted.inserted_primary_key)
-
-    def _make_tenant(self) -> None:
-        if self._tenant_known:
-            return
-        found = self._connection.execute(select(tenants.c.tenant).where(tenants.c.tenant == self._batch.tenant))
-        if found.one_or_none() is None:
-            values = {"tenant": self._batch.tenant, "create_time_micros": self._batch.now_micros}
-            self._connection.execute(_INSERT_TENANT, values)
-        self._tenant_known = True
-
-    def _enqueue(self, writes: Sequence[OutboxWrite]) -> None:
-        if not writes:
-            return
-        self._make_tenant()
-        rows = [
-            {
-                "tenant": self._batch.tenant,
-                "kind": write.kind.value,
-                "memory_ids": encode_texts(write.memory_ids),
-                "payload": json.dumps(dict(write.payload), sort_keys=True, ensure_ascii=False, separators=(",", ":")),
-                "state": OutboxState.PENDING.value,
-                "attempts": 0,
-                "due_micros": self._batch.now_micros,
-                "last_error": "",
-                "create_time_micros": self._batch.now_micros,
-            }
-            for write in writes
-        ]
-        self._connection.execute(_INSERT_WORK, rows)
-
-
-def _new_id(primary_key: Sequence[Any] | None) -> int:
-    if primary_key is None:
-        raise MnemicError(Reason.INTERNAL, "the database gave no id for a new row")
-    return int(primary_key[0])
 
 
 def _version_conflict(memory_id: str, expected: int, head: _Head) -> MnemicError:

@@ -141,9 +141,11 @@ class MemoryInput(_message.Message):
     is scaled to unit length. Must come from the store's model.
     """
     slot: _builtins.str
-    """What a fact is about; a newer fact of the same scope and slot supersedes the older."""
+    """What it is about (`user.diet`), up to 256 bytes. In a scope a slot has one value at a time: a memory that holds from
+    later on supersedes the older, whichever is heard first.
+    """
     slot_value: _builtins.str
-    """The slot's value."""
+    """The slot's value (`vegetarian`), up to 1 KiB; needs a slot."""
     importance: _builtins.float
     """0 to 1; 0.5 unless said."""
     pinned: _builtins.bool
@@ -180,7 +182,7 @@ class MemoryInput(_message.Message):
 
     @_builtins.property
     def supersedes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Memories that it supersedes explicitly."""
+        """Memories that it supersedes explicitly, up to 256: of the scopes that a search in its scope sees, or that lie within."""
 
     def __init__(
         self,
@@ -953,13 +955,18 @@ class ComposeContextRequest(_message.Message):
     """The budget in tokens of the target model, 16 to 100,000."""
     tokenizer: _builtins.str
     """The tokenizer to count by: a name that the server has (`mnemic doctor` lists them); the default counts with
-    the embedding model's own.
+    the embedding model's own, or by `estimate` where the model runs elsewhere.
     """
     include_instructions: _builtins.bool
-    """Always include standing instructions and preferences."""
+    """Always include standing instructions and preferences: the scope's memories of the kind instruction and its facts of
+    the category `preference`, as far as the search's filter lets them through and they are not untrusted. They come first.
+    """
     @_builtins.property
     def search(self) -> Global___SearchMemoriesRequest:
-        """The search whose hits are rendered."""
+        """The search whose hits are rendered. Without `top_k` it asks for as many short memories as fill the budget: one for
+        each 20 tokens, 10 to 1,000. With `context_window` the neighbours of a hit stand with it, each message once.
+        `explain` and `read_mask` have no effect.
+        """
 
     def __init__(
         self,
@@ -988,17 +995,23 @@ class ComposeContextResponse(_message.Message):
     MEMORY_IDS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     OMITTED_FIELD_NUMBER: _builtins.int
+    VECTOR_SKIPPED_FIELD_NUMBER: _builtins.int
+    RERANK_SKIPPED_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The block, ready for a prompt."""
+    """The block, ready for a prompt. Where there is no memory in it, it says so in a sentence."""
     token_count: _builtins.int
-    """How many tokens it counts."""
+    """How many tokens it counts; never more than the budget."""
     revision: _builtins.int
     """The revision that it reflects."""
     omitted: _builtins.int
-    """How many hits did not fit."""
+    """How many hits did not fit, of those that stand whatever is asked too."""
+    vector_skipped: _builtins.bool
+    """As for SearchMemories: found by words and names only."""
+    rerank_skipped: _builtins.bool
+    """As for SearchMemories: not reranked."""
     @_builtins.property
     def memory_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The memories in it, in the order of the text."""
+        """The memories in it, in the order of the text, which calls the first of them 1, the second 2."""
 
     def __init__(
         self,
@@ -1008,10 +1021,12 @@ class ComposeContextResponse(_message.Message):
         memory_ids: _abc.Iterable[_builtins.str] | None = ...,
         revision: _builtins.int = ...,
         omitted: _builtins.int = ...,
+        vector_skipped: _builtins.bool = ...,
+        rerank_skipped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_ids", b"memory_ids", "omitted", b"omitted", "revision", b"revision", "text", b"text", "token_count", b"token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_ids", b"memory_ids", "omitted", b"omitted", "rerank_skipped", b"rerank_skipped", "revision", b"revision", "text", b"text", "token_count", b"token_count", "vector_skipped", b"vector_skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

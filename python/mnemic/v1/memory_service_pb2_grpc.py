@@ -190,7 +190,8 @@ class MemoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RestoreMemory(self, request, context):
-        """Brings back a deleted, archived or superseded memory as a new version.
+        """Brings back a deleted, archived or superseded memory as a new version, which holds from where the last one ended.
+        What superseded it stays as it is. A memory that holds is refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,9 @@ class MemoryServiceStub:
     DeleteMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.DeleteMemoryRequest, _memory_service_pb2.DeleteMemoryResponse]
     """Takes a memory out of every search; its history stays until it is erased (LifecycleService.EraseScope)."""
     RestoreMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.RestoreMemoryRequest, _memory_service_pb2.RestoreMemoryResponse]
-    """Brings back a deleted, archived or superseded memory as a new version."""
+    """Brings back a deleted, archived or superseded memory as a new version, which holds from where the last one ended.
+    What superseded it stays as it is. A memory that holds is refused.
+    """
     GetMemoryHistory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.GetMemoryHistoryRequest, _memory_service_pb2.GetMemoryHistoryResponse]
     """All versions of a memory, oldest first; also of a deleted one."""
     ListScopes: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListScopesRequest, _memory_service_pb2.ListScopesResponse]
@@ -98,7 +100,9 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     DeleteMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.DeleteMemoryRequest, _memory_service_pb2.DeleteMemoryResponse]  # type: ignore[assignment]
     """Takes a memory out of every search; its history stays until it is erased (LifecycleService.EraseScope)."""
     RestoreMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.RestoreMemoryRequest, _memory_service_pb2.RestoreMemoryResponse]  # type: ignore[assignment]
-    """Brings back a deleted, archived or superseded memory as a new version."""
+    """Brings back a deleted, archived or superseded memory as a new version, which holds from where the last one ended.
+    What superseded it stays as it is. A memory that holds is refused.
+    """
     GetMemoryHistory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.GetMemoryHistoryRequest, _memory_service_pb2.GetMemoryHistoryResponse]  # type: ignore[assignment]
     """All versions of a memory, oldest first; also of a deleted one."""
     ListScopes: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListScopesRequest, _memory_service_pb2.ListScopesResponse]  # type: ignore[assignment]
@@ -201,7 +205,9 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _memory_service_pb2.RestoreMemoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_memory_service_pb2.RestoreMemoryResponse, _abc.Awaitable[_memory_service_pb2.RestoreMemoryResponse]]:
-        """Brings back a deleted, archived or superseded memory as a new version."""
+        """Brings back a deleted, archived or superseded memory as a new version, which holds from where the last one ended.
+        What superseded it stays as it is. A memory that holds is refused.
+        """
 
     @_abc_1.abstractmethod
     def GetMemoryHistory(

@@ -497,7 +497,9 @@ class Memory(_message.Message):
 
     @_builtins.property
     def valid_from(self) -> _timestamp_pb2.Timestamp:
-        """From when it holds: the event time if known and past, else the creation time; for a later version, its writing."""
+        """From when it holds: the event time if known and past, else the creation time; for a later version, its writing, or
+        where the one before ended if it was restored.
+        """
 
     @_builtins.property
     def valid_to(self) -> _timestamp_pb2.Timestamp:

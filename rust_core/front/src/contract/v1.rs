@@ -91,7 +91,8 @@ pub struct Memory {
     /// When this revision was written.
     #[prost(message, optional, tag = "11")]
     pub update_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// From when it holds: the event time if known and past, else the creation time; for a later version, its writing.
+    /// From when it holds: the event time if known and past, else the creation time; for a later version, its writing, or
+    /// where the one before ended if it was restored.
     #[prost(message, optional, tag = "12")]
     pub valid_from: ::core::option::Option<::prost_types::Timestamp>,
     /// Until when it held, exclusive; absent while it holds. Set when a newer fact supersedes it.
@@ -1086,38 +1087,47 @@ pub struct BatchSearchMemoriesResponse {
 /// What ComposeContext takes.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ComposeContextRequest {
-    /// The search whose hits are rendered.
+    /// The search whose hits are rendered. Without `top_k` it asks for as many short memories as fill the budget: one for
+    /// each 20 tokens, 10 to 1,000. With `context_window` the neighbours of a hit stand with it, each message once.
+    /// `explain` and `read_mask` have no effect.
     #[prost(message, optional, tag = "1")]
     pub search: ::core::option::Option<SearchMemoriesRequest>,
     /// The budget in tokens of the target model, 16 to 100,000.
     #[prost(int32, tag = "2")]
     pub token_budget: i32,
     /// The tokenizer to count by: a name that the server has (`mnemic doctor` lists them); the default counts with
-    /// the embedding model's own.
+    /// the embedding model's own, or by `estimate` where the model runs elsewhere.
     #[prost(string, tag = "3")]
     pub tokenizer: ::prost::alloc::string::String,
-    /// Always include standing instructions and preferences.
+    /// Always include standing instructions and preferences: the scope's memories of the kind instruction and its facts of
+    /// the category `preference`, as far as the search's filter lets them through and they are not untrusted. They come first.
     #[prost(bool, tag = "4")]
     pub include_instructions: bool,
 }
 /// What ComposeContext answers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ComposeContextResponse {
-    /// The block, ready for a prompt.
+    /// The block, ready for a prompt. Where there is no memory in it, it says so in a sentence.
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
-    /// How many tokens it counts.
+    /// How many tokens it counts; never more than the budget.
     #[prost(int32, tag = "2")]
     pub token_count: i32,
-    /// The memories in it, in the order of the text.
+    /// The memories in it, in the order of the text, which calls the first of them 1, the second 2.
     #[prost(string, repeated, tag = "3")]
     pub memory_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The revision that it reflects.
     #[prost(int64, tag = "4")]
     pub revision: i64,
-    /// How many hits did not fit.
+    /// How many hits did not fit, of those that stand whatever is asked too.
     #[prost(int32, tag = "5")]
     pub omitted: i32,
+    /// As for SearchMemories: found by words and names only.
+    #[prost(bool, tag = "6")]
+    pub vector_skipped: bool,
+    /// As for SearchMemories: not reranked.
+    #[prost(bool, tag = "7")]
+    pub rerank_skipped: bool,
 }
 /// What GetMemory takes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

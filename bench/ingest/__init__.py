@@ -1,0 +1,1 @@
+"""Measures how what is written becomes knowledge."""

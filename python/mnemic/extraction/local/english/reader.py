@@ -1,0 +1,319 @@
+"""English messages, sentence by sentence and clause by clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from mnemic import _core
+from mnemic.extraction.local.english import guards
+from mnemic.extraction.local.english.corrections import Correction, before_and_after, denies_another, read_correction
+from mnemic.extraction.local.english.dating import dated, told
+from mnemic.extraction.local.english.instructions import Instruction, read_instruction
+from mnemic.extraction.local.english.owned import read_dated, read_owned, read_relative
+from mnemic.extraction.local.english.person import (
+    Person,
+    capitalised,
+    folded,
+    in_third_person,
+    with_capitals,
+    written_out,
+)
+from mnemic.extraction.local.english.sentences import Sentence, sentences
+from mnemic.extraction.local.english.slots import SlotReading, read_slots
+from mnemic.extraction.local.english.statements import Clause, clauses, tells_something
+from mnemic.extraction.local.language import Passage
+from mnemic.extraction.times import EventTime, event_times
+from mnemic.model.fact import ExtractedFact, SourceMessage
+from mnemic.model.memory import MemoryKind, Role
+
+_SLOT_CONFIDENCE = 0.9
+_CORRECTION_CONFIDENCE = 0.85
+_DATED_CONFIDENCE = 0.7
+_STATEMENT_CONFIDENCE = 0.6
+_LONGEST_CLAUSE = 300
+_LONGEST_BODY_READ = 20_000
+_LOOKS_BACK = 6
+
+# Words that only English has, and those that every English text has and other languages may have too.
+_ENGLISH_WORDS = frozenset(
+    """the i is my we our you your of and it that this for with not are were they she his her their what there have been had
+    just going went from who which would should could please don't always never yesterday today tomorrow year years week
+    month last next like love hate work works working live lives living moved called named friend sister brother mom dad wife
+    husband born with don doesn't i'm call answer reply keep meant""".split()
+)
+_SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LEAST_COMMON_SHARE = 0.2
+_NO_LONGER = re.compile(
+    r"^(?:(?P<be>am|is) (?:no longer|not)|(?:do|does) (?:no longer|not)|no longer) (?P<what>.+?)(?P<now>,? (?:anymore|any more|any longer|now))?$",
+    re.IGNORECASE,
+)
+_EVERY_YEAR = re.compile(r"\b(?:every|each|birthday|anniversary|annual|always|usually)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A slot that somebody filled, for a correction that may follow."""
+
+    person: Person
+    slot: SlotReading
+    memory_id: str
+
+
+class English:
+    """Reads English."""
+
+    code = "en"
+
+    def is_written_in(self, body: str) -> bool:
+        """See `Language.is_written_in`: by the share of words that every English text has."""
+        words = [word.lower().replace("’", "'") for word in _WORD.findall(body[:1000])]
+        english = sum(word in _ENGLISH_WORDS or word.partition("'")[0] in _ENGLISH_WORDS for word in words)
+        shared = sum(word in _SHARED_WORDS for word in words)
+        return english > 0 and english + shared >= _LEAST_COMMON_SHARE * len(words)
+
+    def read(self, passage: Passage) -> list[ExtractedFact]:
+        """See `Language.read`."""
+        return _Reading(passage).facts()
+
+
+class _Reading:
+    """One message."""
+
+    def __init__(self, passage: Passage) -> None:
+        self._passage = passage
+        self._message = passage.message
+        self._speaker = Person.speaking(self._message.name, self._message.role)
+        self._heard: list[_Heard] = []
+
+    def facts(self) -> list[ExtractedFact]:
+        found: list[ExtractedFact] = []
+        body = self._message.body[:_LONGEST_BODY_READ]
+        if guards.is_joke(body):
+            return found
+        for sentence in sentences(body):
+            if guards.asks_for_work_on_text(sentence.text):
+                break
+            found += self._sentence(sentence)
+        return _without_taken_back(found)
+
+    def heard(self) -> list[_Heard]:
+        """The slots that the message fills."""
+        self.facts()
+        return self._heard
+
+    def _sentence(self, sentence: Sentence) -> Iterator[ExtractedFact]:
+        if guards.is_question(sentence) or guards.is_quoting(sentence.text):
+            return
+        for part in before_and_after(with_capitals(written_out(sentence.text))):
+            correction = read_correction(part)
+            if correction is not None:
+                yield from self._correction(correction)
+            else:
+                yield from self._told_or_asked(part)
+
+    def _told_or_asked(self, text: str) -> Iterator[ExtractedFact]:
+        text = guards.without_openings(text, self._passage.names)
+        if self._message.role is Role.USER:
+            instruction = read_instruction(text)
+            if instruction is not None:
+                yield self._fact(
+                    _quoting(in_third_person(instruction.text, self._speaker), instruction),
+                    kind=MemoryKind.INSTRUCTION,
+                    slot=f"{self._speaker.key}.{instruction.attribute}" if instruction.attribute else "",
+                    slot_value=instruction.value,
+                    categories=("instructions",),
+                    confidence=_SLOT_CONFIDENCE,
+                )
+                return
+        if guards.is_unreal(text):
+            return
+        found = clauses(text)
+        if not found and read_dated(text, text) is not None:
+            # "The deadline for Apollo is 12 June": no first person, and yet the speaker's affair.
+            found = [Clause(text, "", text, "future")]
+        for clause in found:
+            if len(clause.text) <= _LONGEST_CLAUSE and not guards.speaks_to_somebody(clause.text):
+                yield from self._clause(clause)
+
+    def _clause(self, clause: Clause) -> Iterator[ExtractedFact]:
+        times = self._times(clause)
+        appointment = read_dated(clause.text, clause.predicate)
+        if appointment is not None:
+            if times:
+                owner = appointment.owner or self._speaker.key
+                yield self._statement(
+                    clause,
+                    times,
+                    slot=f"{owner}.{appointment.attribute}",
+                    slot_value=told(times[0], utc_offset_minutes=self._passage.utc_offset_minutes),
+                    categories=(appointment.category,),
+                    confidence=_SLOT_CONFIDENCE,
+                )
+            return
+        person, readings = self._slots(clause)
+        is_correction = denies_another(clause.text)
+        for slot in readings:
+            self._heard.append(_Heard(person, slot, self._message.memory_id))
+            # One slot: the whole clause tells it best. Of several each gets a sentence of its own.
+            is_whole = len(readings) == 1 and clause.subject == "i" and (slot.is_denial or tells_something(clause))
+            yield self._slot(
+                slot,
+                person,
+                [] if slot.is_timeless else times,
+                clause if is_whole else None,
+                is_correction=is_correction,
+            )
+        if not readings and not guards.is_reported(clause.predicate) and tells_something(clause, has_time=bool(times)):
+            confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
+            yield self._statement(clause, times, confidence=confidence)
+
+    def _slots(self, clause: Clause) -> tuple[Person, list[SlotReading]]:
+        """Whose slots a clause fills, and which."""
+        speaker = self._speaker
+        owned = [slot for slot in read_owned(clause.text) if not self._is_known(slot)]
+        if clause.subject in ("i", "we") or clause.subject.endswith(" and i"):
+            return speaker, [*_positive_or_negative(clause.predicate), *owned]
+        relative = read_relative(clause.text, speaker)
+        if relative is not None and relative.person.key:
+            readings = _positive_or_negative(relative.predicate)
+            if readings:
+                return relative.person, readings
+        return speaker, owned
+
+    def _is_known(self, slot: SlotReading) -> bool:
+        """Whether it is what the message's own fields say: Ana's name is Ana."""
+        return slot.attribute == "name" and slot.value == self._speaker.label
+
+    def _times(self, clause: Clause) -> list[EventTime]:
+        if _EVERY_YEAR.search(clause.text):
+            return []
+        return event_times(
+            clause.text,
+            said_at_micros=self._message.said_at_micros,
+            utc_offset_minutes=self._passage.utc_offset_minutes,
+            tense="future" if read_dated(clause.text, clause.predicate) else clause.tense,
+        )
+
+    def _statement(self, clause: Clause, times: list[EventTime], **parts: object) -> ExtractedFact:
+        return self._fact(self._told(clause, times), times=times, **parts)
+
+    def _told(self, clause: Clause, times: list[EventTime]) -> str:
+        text = dated(
+            clause.text,
+            times,
+            said_at_micros=self._message.said_at_micros,
+            utc_offset_minutes=self._passage.utc_offset_minutes,
+        )
+        return in_third_person(text, self._speaker)
+
+    def _slot(
+        self, slot: SlotReading, person: Person, times: list[EventTime], clause: Clause | None, *, is_correction: bool
+    ) -> ExtractedFact:
+        if clause is not None:
+            body = self._told(clause, times)
+        else:
+            body = capitalised(slot.template.format(s=person.label, value=slot.value)).rstrip(".")
+        return self._fact(
+            body,
+            times=times,
+            slot=f"{person.key}.{slot.attribute}",
+            slot_value=slot.value,
+            is_additive=slot.adds and not is_correction,
+            is_correction=is_correction,
+            categories=(slot.category,),
+            confidence=_SLOT_CONFIDENCE,
+        )
+
+    def _correction(self, correction: Correction) -> Iterator[ExtractedFact]:
+        heard = self._corrected(correction)
+        if heard is None:
+            return
+        slot = replace(heard.slot, value=correction.value)
+        body = capitalised(slot.template.format(s=heard.person.label, value=slot.value)).rstrip(".")
+        sources = tuple(dict.fromkeys((heard.memory_id, self._message.memory_id)))
+        fact = self._fact(
+            body,
+            slot=f"{heard.person.key}.{slot.attribute}",
+            slot_value=slot.value,
+            is_correction=True,
+            categories=(slot.category,),
+            confidence=_CORRECTION_CONFIDENCE,
+        )
+        yield replace(fact, source_ids=sources)
+
+    def _corrected(self, correction: Correction) -> _Heard | None:
+        """What the speaker said last, or what had the value that was wrong."""
+        own = [message for message in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(message, self._message)]
+        candidates = [*self._heard[::-1]]
+        for message in reversed(own):
+            passage = replace(self._passage, message=message, earlier=())
+            candidates += _Reading(passage).heard()[::-1]
+            if candidates and not correction.wrong:
+                break
+        for heard in candidates:
+            if not correction.wrong or folded(correction.wrong) in (
+                folded(heard.slot.value),
+                folded(heard.slot.value.split(",")[0]),
+            ):
+                return heard
+        return None
+
+    def _fact(self, body: str, *, times: list[EventTime] | None = None, **parts: object) -> ExtractedFact:
+        when: dict[str, object] = {}
+        if times:
+            when = {
+                "event_time_micros": times[0].start_micros,
+                "event_time_end_micros": times[0].end_micros,
+                "event_time_precision": times[0].precision,
+            }
+        label = self._message.name.strip()
+        names = dict.fromkeys([label] if label and label in body else [])
+        names |= dict.fromkeys(name for name in _core.find_entities(body) if name.lower() != f"{label}'s".lower())
+        return ExtractedFact(
+            body=body.rstrip(" ,;:") + ".",
+            source_ids=(self._message.memory_id,),
+            name=label,
+            entities=tuple(names),
+            **when,  # type: ignore[arg-type]  # the three times, whose types stand beside them
+            **parts,  # type: ignore[arg-type]  # of callers in this class, checked by the dataclass's own tests
+        )
+
+
+def _quoting(text: str, instruction: Instruction) -> str:
+    """The text with a new name in quotes: in "Call Ana Annie" two names would read as one."""
+    is_name = instruction.attribute == "nickname"
+    return text.replace(f" {instruction.value}", f' "{instruction.value}"') if is_name else text
+
+
+def _is_same_speaker(one: SourceMessage, other: SourceMessage) -> bool:
+    return one.role is other.role and one.name == other.name
+
+
+def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
+    """The facts of a message without those that it corrects itself."""
+    corrected = {fact.slot: place for place, fact in enumerate(facts) if fact.is_correction and fact.slot}
+    return [fact for place, fact in enumerate(facts) if place >= corrected.get(fact.slot, 0)]
+
+
+def _positive_or_negative(predicate: str) -> list[SlotReading]:
+    """The slots of a predicate; of "am no longer vegan" the slot `diet` with the value `not vegan`."""
+    readings = list(read_slots(predicate))
+    if readings:
+        return readings
+    match = _NO_LONGER.match(predicate)
+    if match is None or not ("no longer" in predicate.lower() or match["now"]):
+        return []
+    be = f"{match['be']} " if match["be"] else ""
+    return [_denied(slot) for slot in read_slots(be + match["what"])]
+
+
+def _denied(slot: SlotReading) -> SlotReading:
+    template = f"It is no longer so that {slot.template.replace('{value}', slot.value)}"
+    opposites = {"likes": "dislikes", "dislikes": "likes"}
+    value = (
+        opposites.get(slot.value, f"not {slot.value}") if slot.attribute.startswith("taste.") else f"not {slot.value}"
+    )
+    return replace(slot, value=value, template=template, adds=False, is_denial=True)

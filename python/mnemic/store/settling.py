@@ -1,0 +1,402 @@
+"""How what is written relates to what is known: what it supersedes, and what says the same already.
+
+A slot of a scope has one value at a time. Its values stand in a chain by the moment from which they hold: a value that
+is written later but held earlier takes its place within the chain, already closed, and does not overturn what holds
+now. Everything is decided within the transaction that writes, from rows that it reads and from what the batch has
+decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, Row, bindparam, or_, select
+
+from mnemic.model.memory import ChangeKind, Memory, MemoryKind
+from mnemic.store.interface import VersionWrite
+from mnemic.store.reading import load_rows
+from mnemic.store.rows import chunks
+from mnemic.store.tables import memory_versions
+
+_VERSION = memory_versions.c
+_COLUMNS = (
+    _VERSION.id,
+    _VERSION.memory_id,
+    _VERSION.version,
+    _VERSION.scope_id,
+    _VERSION.partition_id,
+    _VERSION.valid_from_micros,
+    _VERSION.valid_to_micros,
+    _VERSION.kind,
+    _VERSION.slot_value,
+    _VERSION.takes_slot,
+    _VERSION.fact_key,
+    _VERSION.content_hash,
+)
+_IN_SLOT = select(*_COLUMNS).where(
+    _VERSION.scope_id == bindparam("scope"),
+    _VERSION.slot == bindparam("asked_slot"),
+    _VERSION.slot != "",
+    ~_VERSION.is_deleted,
+    or_(_VERSION.valid_to_micros.is_(None), _VERSION.valid_to_micros > bindparam("after")),
+)
+_SAYING = select(*_COLUMNS).where(
+    _VERSION.scope_id == bindparam("scope"),
+    _VERSION.content_hash.in_(bindparam("hashes", expanding=True)),
+    _VERSION.valid_to_micros.is_(None),
+    _VERSION.fact_key.is_not(None),
+)
+_BY_ID = select(*_COLUMNS).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
+_EARLIEST = -(1 << 63)
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """A version that is to be inserted, as the batch has left it so far.
+
+    Attributes:
+        write: What to insert.
+        scope_id: The row id of its scope.
+        partition_id: And of its partition.
+        takes_slot: See `Standing.takes_slot`; of a later version, what the one before had.
+        fact_key: See `mnemic.store.tables`.
+    """
+
+    write: VersionWrite
+    scope_id: int
+    partition_id: int
+    takes_slot: bool = False
+    fact_key: str | None = None
+
+    @property
+    def memory(self) -> Memory:
+        """The version."""
+        return self.write.memory
+
+
+@dataclass(slots=True, kw_only=True)
+class Stored:
+    """A version that the store has, as the batch has left it so far.
+
+    Attributes:
+        row_id: Its row.
+        memory_id: Whose.
+        version: Which.
+        partition_id: Where.
+        valid_from: From when it holds.
+        valid_to: Until when, or None.
+        had_ended: Whether it had an end before the batch.
+        superseded_by: What the batch superseded it by, if it did.
+    """
+
+    row_id: int
+    memory_id: str
+    version: int
+    partition_id: int
+    valid_from: int
+    valid_to: int | None
+    had_ended: bool
+    superseded_by: str | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """A version that may relate to another: one of the store's or one of the batch."""
+
+    version: Entry | Stored
+    kind: int
+    slot_value: str
+    takes_slot: bool
+    fact_key: str | None
+
+    @property
+    def memory_id(self) -> str:
+        return self.version.memory.memory_id if isinstance(self.version, Entry) else self.version.memory_id
+
+    @property
+    def valid_from(self) -> int:
+        return self.version.memory.valid_from_micros if isinstance(self.version, Entry) else self.version.valid_from
+
+    @property
+    def valid_to(self) -> int | None:
+        return self.version.memory.valid_to_micros if isinstance(self.version, Entry) else self.version.valid_to
+
+    def holds_at(self, moment: int) -> bool:
+        return self.valid_from <= moment and (self.valid_to is None or self.valid_to > moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Supersession:
+    """One closing of a version, to be recorded."""
+
+    version: Entry | Stored
+    superseded_by: str
+    valid_to: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What is to be written.
+
+    Attributes:
+        entries: The versions to insert.
+        outcomes: For each write of the batch, in order: the entry or the stored memory that it became, and whether that
+            is one that said the same before.
+        superseded: Versions of the store whose end is set or moved, each once.
+        renewed: Versions of the store that end because a later version of the same memory takes sources.
+        records: The supersessions, in order.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    outcomes: list[tuple[Entry | Memory, bool]] = field(default_factory=list)
+    superseded: dict[int, Stored] = field(default_factory=dict)
+    renewed: list[Stored] = field(default_factory=list)
+    records: list[Supersession] = field(default_factory=list)
+
+
+def is_to_be_settled(write: VersionWrite) -> bool:
+    """Whether a write can relate to other memories; messages do not, and cost nothing here."""
+    return write.memory.kind is MemoryKind.FACT or write.standing.takes_slot or bool(write.standing.supersedes)
+
+
+def fact_key_of(memory: Memory) -> str | None:
+    """What tells a fact apart from others that have the same words: its slot, or else when it happened."""
+    if memory.kind is not MemoryKind.FACT:
+        return None
+    if memory.slot:
+        return f"#{memory.slot}"
+    return "" if memory.event_time_micros is None else f"@{memory.event_time_micros}"
+
+
+class Settler:
+    """Settles the writes of one batch, in their order.
+
+    Args:
+        connection: The transaction, in which the batch's own ends have been carried out.
+        entries: The writes with their places.
+        heads: The row ids of the latest versions of the memories that are named in `supersedes`.
+        now_micros: The time of the write.
+    """
+
+    def __init__(
+        self, connection: Connection, entries: Sequence[Entry], heads: dict[str, int], now_micros: int
+    ) -> None:
+        self._connection = connection
+        self._now = now_micros
+        self._heads = heads
+        self._known: dict[int, _Known] = {}
+        self._slots: dict[tuple[int, str], list[_Known]] = {}
+        self._saying: dict[tuple[int, str], list[_Known]] = {}
+        self._memories: dict[int, Memory] = {}
+        self._entries = entries
+        self._result = Settlement()
+
+    def settle(self) -> Settlement:
+        """Decides; writes nothing."""
+        self._load()
+        for entry in self._entries:
+            self._settle(entry)
+        return self._result
+
+    def _load(self) -> None:
+        after: dict[tuple[int, str], int] = {}
+        hashes: dict[int, set[str]] = {}
+        for entry in self._entries:
+            memory, standing = entry.memory, entry.write.standing
+            if memory.slot and (standing.takes_slot or standing.merges_equal_value):
+                place = (entry.scope_id, memory.slot)
+                start = _EARLIEST if standing.is_correction else memory.valid_from_micros
+                after[place] = min(start, after.get(place, start))
+            if memory.kind is MemoryKind.FACT:
+                hashes.setdefault(entry.scope_id, set()).add(entry.write.content_hash)
+        for (scope_id, slot), start in after.items():
+            values = {"scope": scope_id, "asked_slot": slot, "after": start}
+            self._slots[scope_id, slot] = self._take(self._connection.execute(_IN_SLOT, values))
+        for scope_id, wanted in hashes.items():
+            for chunk in chunks(sorted(wanted)):
+                found = self._connection.execute(_SAYING, {"scope": scope_id, "hashes": chunk}).all()
+                for row, known in zip(found, self._take(found), strict=True):
+                    self._saying.setdefault((scope_id, row.content_hash), []).append(known)
+        for row_ids in chunks(sorted(set(self._heads.values()))):
+            self._take(self._connection.execute(_BY_ID, {"ids": row_ids}))
+        twins = [known.version.row_id for those in self._saying.values() for known in those
+                 if isinstance(known.version, Stored)]  # fmt: skip
+        self._memories = load_rows(self._connection, twins, with_vectors=True)
+
+    def _take(self, rows: Iterable[Row[*tuple[int | str, ...]]]) -> list[_Known]:
+        """Rows as what is known; each row is known once, however it was found."""
+        found = []
+        for row in rows:
+            if row.id not in self._known:
+                self._known[row.id] = _Known(
+                    Stored(
+                        row_id=row.id,
+                        memory_id=row.memory_id,
+                        version=row.version,
+                        partition_id=row.partition_id,
+                        valid_from=row.valid_from_micros,
+                        valid_to=row.valid_to_micros,
+                        had_ended=row.valid_to_micros is not None,
+                    ),
+                    row.kind,
+                    row.slot_value,
+                    row.takes_slot,
+                    row.fact_key,
+                )
+            found.append(self._known[row.id])
+        return found
+
+    def _settle(self, entry: Entry) -> None:
+        memory = entry.memory
+        named = [self._known[self._heads[memory_id]] for memory_id in entry.write.standing.supersedes]
+        twin = self._twin(entry, named)
+        if twin is not None and memory.version == 1:
+            merged = self._merge(twin, entry)
+            self._result.outcomes.append((merged, True))
+            if named:
+                keeper = merged.memory if isinstance(merged, Entry) else merged
+                self._end_named(named, keeper.memory_id, memory.valid_from_micros)
+            return
+        entry.fact_key = None if twin is not None and twin.fact_key == fact_key_of(memory) else fact_key_of(memory)
+        self._result.entries.append(entry)
+        self._result.outcomes.append((entry, False))
+        if entry.write.standing.takes_slot:
+            self._take_slot(entry)
+        self._end_named(named, memory.memory_id, memory.valid_from_micros)
+        self._note(entry)
+
+    def _note(self, entry: Entry) -> None:
+        """Later writes of the batch relate to this one."""
+        memory = entry.memory
+        known = _Known(entry, int(memory.kind), memory.slot_value, entry.takes_slot, entry.fact_key)
+        if memory.slot:
+            self._slots.setdefault((entry.scope_id, memory.slot), []).append(known)
+        if entry.fact_key is not None:
+            self._saying.setdefault((entry.scope_id, entry.write.content_hash), []).append(known)
+
+    def _twin(self, entry: Entry, named: Sequence[_Known]) -> _Known | None:
+        """The fact that holds and says the same."""
+        memory, standing = entry.memory, entry.write.standing
+        key = fact_key_of(memory)
+        if key is None:
+            return None
+        saying = [
+            known
+            for known in self._saying.get((entry.scope_id, entry.write.content_hash), ())
+            if known.valid_to is None and known not in named and known.memory_id != memory.memory_id
+        ]
+        twin = next((known for known in saying if known.fact_key == key), None)
+        if twin is None and not key:
+            # Said again without its slot.
+            twin = next((known for known in saying if (known.fact_key or "").startswith("#")), None)
+        if twin is None and standing.merges_equal_value and memory.slot_value:
+            value = memory.slot_value.casefold()
+            twin = next(
+                (
+                    known
+                    for known in self._slots.get((entry.scope_id, memory.slot), ())
+                    if known.valid_to is None
+                    and known.kind == MemoryKind.FACT
+                    and known not in named
+                    and known.slot_value.casefold() == value
+                ),
+                None,
+            )
+        # That it held earlier, before another value did, is news.
+        if twin is not None and twin.takes_slot and memory.valid_from_micros < twin.valid_from:
+            return None
+        return twin
+
+    def _merge(self, twin: _Known, entry: Entry) -> Entry | Memory:
+        """The twin with what the entry adds to it, as a new version unless it is one of the batch itself."""
+        stored = twin.version
+        if isinstance(stored, Entry):
+            stored.write = replace(stored.write, memory=_enriched(stored.memory, entry.memory))
+            return stored
+        if stored.row_id not in self._memories:
+            self._memories |= load_rows(self._connection, [stored.row_id], with_vectors=True)
+        old = self._memories[stored.row_id]
+        enriched = _enriched(old, entry.memory)
+        if enriched == old:
+            return old
+        moment = max(entry.memory.valid_from_micros, stored.valid_from)
+        new = replace(
+            enriched,
+            version=old.version + 1,
+            revision=0,
+            update_time_micros=max(self._now, old.update_time_micros + 1),
+            valid_from_micros=moment,
+        )
+        reason = "what says the same was added, and its sources are kept"
+        write = VersionWrite(new, ChangeKind.MERGED, entry.write.content_hash, reason)
+        merged = Entry(
+            write=write,
+            scope_id=entry.scope_id,
+            partition_id=entry.partition_id,
+            takes_slot=twin.takes_slot,
+            fact_key=twin.fact_key,
+        )
+        stored.valid_to = moment
+        self._result.renewed.append(stored)
+        self._result.entries.append(merged)
+        self._note(merged)
+        return merged
+
+    def _take_slot(self, entry: Entry) -> None:
+        chain = [known for known in self._slots.get((entry.scope_id, entry.memory.slot), ()) if known.takes_slot]
+        if entry.write.standing.is_correction:
+            self._correct(entry, chain)
+        moment, memory_id, slot = entry.memory.valid_from_micros, entry.memory.memory_id, entry.memory.slot
+        later = [known for known in chain if known.valid_from > moment and known.valid_from != known.valid_to]
+        for known in chain:
+            if known.holds_at(moment):
+                self._end(known, memory_id, moment, f"a newer value of the slot {slot!r}")
+        if later:
+            following = min(later, key=lambda known: known.valid_from)
+            reason = f"late news: a newer value of the slot {slot!r} was known already"
+            self._end(_Known(entry, 0, "", True, None), following.memory_id, following.valid_from, reason)  # noqa: FBT003 (as a row has it)
+
+    def _correct(self, entry: Entry, chain: Sequence[_Known]) -> None:
+        """The value that holds now never did; the entry holds from when it was to, unless it says from when."""
+        holding = [known for known in chain if known.valid_to is None]
+        if not holding:
+            return
+        wrong = max(holding, key=lambda known: known.valid_from)
+        start = wrong.valid_from
+        self._end(wrong, entry.memory.memory_id, start, f"a correction of the slot {entry.memory.slot!r}")
+        if entry.memory.event_time_micros is None:
+            start = min(start, entry.memory.valid_from_micros)
+            entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
+
+    def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
+        for known in named:
+            end = max(moment, known.valid_from)
+            if known.valid_to is None or known.valid_to > end:
+                self._end(known, memory_id, end, "the caller said that it is superseded")
+
+    def _end(self, known: _Known, memory_id: str, moment: int, reason: str) -> None:
+        version = known.version
+        if isinstance(version, Entry):
+            ended = replace(version.memory, valid_to_micros=moment, superseded_by=memory_id)
+            version.write = replace(version.write, memory=ended)
+        else:
+            version.valid_to, version.superseded_by = moment, memory_id
+            self._result.superseded[version.row_id] = version
+        self._result.records.append(Supersession(version, memory_id, moment, reason))
+
+
+def _enriched(memory: Memory, other: Memory) -> Memory:
+    """The memory with what another one that says the same knows besides."""
+    return replace(
+        memory,
+        source_ids=_union(memory.source_ids, other.source_ids),
+        categories=_union(memory.categories, other.categories),
+        entities=_union(memory.entities, other.entities),
+        confidence=max(memory.confidence, other.confidence),
+    )
+
+
+def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
