@@ -88,6 +88,8 @@ pub type Parts = [Option<SignalScore>; SIGNALS];
 pub(crate) struct Columns {
     values: [Vec<f64>; SIGNALS],
     takes_part: [bool; SIGNALS],
+    /// Memory for a column that is put into another order.
+    spare: Vec<f64>,
 }
 
 /// How the columns of a query become scores.
@@ -117,6 +119,25 @@ impl Columns {
         self.values[signal].extend(values);
     }
 
+    /// Puts the values of a signal that takes part into another order: each at its former place, or the next of the fresh
+    /// ones where there is none.
+    pub(crate) fn rearrange(
+        &mut self,
+        signal: usize,
+        places: impl IntoIterator<Item = Option<usize>>,
+        fresh: impl IntoIterator<Item = f64>,
+    ) {
+        let former = &self.values[signal];
+        let mut fresh = fresh.into_iter();
+        self.spare.clear();
+        self.spare
+            .extend(places.into_iter().map(|place| match place {
+                Some(place) => former[place],
+                None => fresh.next().expect("there is one for each new place"),
+            }));
+        std::mem::swap(&mut self.values[signal], &mut self.spare);
+    }
+
     /// Gives the context's words and meaning, each if the query has it; the signal takes part if one is there.
     pub(crate) fn set_context(&mut self, words: Option<&[f64]>, meaning: Option<&[f64]>) {
         let parts = [(LEXICAL, words), (VECTOR, meaning)];
@@ -137,7 +158,7 @@ impl Columns {
     }
 
     /// The values of a signal that takes part.
-    fn column(&self, signal: usize) -> Option<&[f64]> {
+    pub(crate) fn column(&self, signal: usize) -> Option<&[f64]> {
         self.takes_part[signal].then_some(self.values[signal].as_slice())
     }
 

@@ -1,6 +1,7 @@
 //! The index: all partitions of a node that are in memory, and the searches over them.
 
 mod actor;
+mod candidates;
 mod choose;
 mod context;
 mod graph;
@@ -16,6 +17,7 @@ mod sources;
 mod support;
 mod time;
 mod understanding;
+mod widening;
 
 use std::path::Path;
 use std::sync::Arc;

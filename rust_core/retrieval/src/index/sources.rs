@@ -60,6 +60,11 @@ impl Sources {
         self.0.iter()
     }
 
+    /// The source at a place.
+    pub(super) fn at(&self, place: usize) -> &Source {
+        &self.0[place]
+    }
+
     /// All rows are below this.
     pub(super) fn end(&self) -> SourceRow {
         self.0.last().map_or(0, Source::end)

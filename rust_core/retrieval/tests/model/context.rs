@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::text::{Bm25, terms};
 
-use crate::reference::{Model, ModelRow, Question, best, cosine, normalized};
+use crate::reference::{Model, ModelRow, Question, cosine, normalized};
 
 const REACH: usize = 3;
 const ENOUGH_TERMS: usize = 60;
@@ -85,37 +85,30 @@ impl Model {
             .any(|other| std::ptr::eq(other, row))
     }
 
-    /// The rows whose context has a candidate become candidates, and every candidate gets its context.
+    /// Whether the context of messages counts.
+    pub(crate) fn has_context(&self, question: &Question) -> bool {
+        question.weights[6] > 0.0 && (self.has_words(question) || vector_of(question).is_some())
+    }
+
+    fn has_words(&self, question: &Question) -> bool {
+        question.weights[1] > 0.0 && !self.query_terms(question).is_empty()
+    }
+
+    /// The rows whose context has a seed become candidates, and every candidate gets its context.
     pub(crate) fn add_context(
         &self,
         question: &Question,
         selected: &[&ModelRow],
+        seeds: &BTreeSet<usize>,
         signals: &mut [[Option<f64>; SIGNALS]],
         pool: &mut BTreeSet<usize>,
     ) {
         let query = self.query_terms(question);
-        let has_words = question.weights[1] > 0.0 && !query.is_empty();
-        let vector = question
-            .vector
-            .as_ref()
-            .filter(|_| question.weights[0] > 0.0);
-        if question.weights[6] == 0.0 || !has_words && vector.is_none() {
-            return;
-        }
+        let (has_words, vector) = (self.has_words(question), vector_of(question));
         let windows: Vec<Window<'_>> = selected
             .iter()
             .map(|row| self.window(question, row))
             .collect();
-        let mut seeds = BTreeSet::new();
-        for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0)] {
-            seeds.extend(best(
-                signal,
-                least,
-                question.wanted() * 3 / 5,
-                signals,
-                selected,
-            ));
-        }
         let found: Vec<&ModelRow> = seeds.iter().map(|&row| selected[row]).collect();
         let is_found = |row: &ModelRow| found.iter().any(|other| std::ptr::eq(*other, row));
         pool.extend((0..selected.len()).filter(|&row| {
@@ -170,6 +163,12 @@ impl Model {
             signals[row][6] = Some(normalized.sum::<f64>() / parts.len() as f64);
         }
     }
+}
+
+/// The vector that counts.
+fn vector_of(question: &Question) -> Option<&Vec<f32>> {
+    let vector = question.vector.as_ref();
+    vector.filter(|_| question.weights[0] > 0.0)
 }
 
 /// What the versions of a message have in common, in the order of the conversation.

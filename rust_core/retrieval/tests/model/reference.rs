@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use mnemic_retrieval::entity::{find_entities, linked_names, named_speakers, normalize_name};
 use mnemic_retrieval::fusion::SIGNALS;
 use mnemic_retrieval::partition::MetadataValue;
-use mnemic_retrieval::text::{Bm25, analyze, terms};
+use mnemic_retrieval::text::{Bm25, terms};
 use mnemic_retrieval::time::{QueryTime, Reference, names_a_time};
 use mnemic_retrieval::understanding::{TermFrequency, understand};
 use mnemic_retrieval::{Close, Memory, ScopeIds, ScopeMatch};
 
 use crate::common::NOW;
+use crate::phrases::{has_phrase, phrases};
 
 /// One row of the model.
 #[derive(Clone, Debug)]
@@ -66,10 +67,22 @@ impl Question {
     pub(crate) fn wanted(&self) -> usize {
         50.max(4 * self.top_k)
     }
+
+    /// How many candidates get a context.
+    fn in_context(&self) -> usize {
+        40.max(4 * self.top_k)
+    }
+
+    /// How many of them bring the messages around them.
+    fn seeds(&self) -> usize {
+        20.max(self.top_k)
+    }
 }
 
 /// What the model says of one row: its signals, None where it has none.
 pub(crate) struct Scored<'a> {
+    /// Its place among the selected rows.
+    place: usize,
     pub(crate) row: &'a ModelRow,
     pub(crate) signals: [Option<f64>; SIGNALS],
     pub(crate) score: f64,
@@ -214,7 +227,9 @@ impl Model {
         }
     }
 
-    pub(crate) fn search(&self, question: &Question) -> (Vec<Scored<'_>>, usize) {
+    /// The candidates, the better first, and how many rows are selected. None if roundings decide which of the candidates
+    /// get a context.
+    pub(crate) fn search(&self, question: &Question) -> Option<(Vec<Scored<'_>>, usize)> {
         let selected: Vec<&ModelRow> = self
             .rows
             .iter()
@@ -225,49 +240,17 @@ impl Model {
         for (signal, least) in [(0, f64::NEG_INFINITY), (1, 0.0), (2, 0.0)] {
             pool.extend(best(signal, least, question.wanted(), &signals, &selected));
         }
-        self.add_context(question, &selected, &mut signals, &mut pool);
         if question.weights[4] > 0.0 {
             add_actor(question, &selected, &mut signals, &pool);
         }
-        // Everything takes part that the question has; rows without a vector have no cosine.
-        let has_signal = |signal: usize| {
-            if signal == 0 {
-                question.vector.is_some()
-            } else {
-                signals.iter().any(|row| row[signal].is_some())
-            }
-        };
-        let taking_part: Vec<usize> = (0..SIGNALS)
-            .filter(|&signal| question.weights[signal] > 0.0 && has_signal(signal))
-            .collect();
-        let total: f64 = taking_part
-            .iter()
-            .map(|&signal| question.weights[signal])
-            .sum();
-        let mut scored: Vec<Scored<'_>> = pool
-            .iter()
-            .map(|&row| {
-                let parts = taking_part.iter().map(|&signal| {
-                    let column: Vec<f64> = pool
-                        .iter()
-                        .filter_map(|&other| signals[other][signal])
-                        .collect();
-                    question.weights[signal] / total
-                        * normalized(signal, signals[row][signal], &column)
-                });
-                Scored {
-                    row: selected[row],
-                    signals: signals[row],
-                    score: parts.sum(),
-                }
-            })
-            .collect();
-        scored.sort_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then(b.row.newness().cmp(&a.row.newness()))
-        });
-        (scored, selected.len())
+        if self.has_context(question) {
+            let alone = scored(question, &selected, &signals, &pool);
+            pool = first(question.in_context(), &alone)?;
+            let seeds = first(question.seeds(), &alone)?;
+            self.add_context(question, &selected, &seeds, &mut signals, &mut pool);
+        }
+        let scored = scored(question, &selected, &signals, &pool);
+        Some((scored, selected.len()))
     }
 
     /// The rows of whose texts words and names have their statistics.
@@ -373,6 +356,66 @@ impl Model {
     }
 }
 
+/// The candidates with the score that their signals give them together, the better first.
+fn scored<'a>(
+    question: &Question,
+    selected: &[&'a ModelRow],
+    signals: &[[Option<f64>; SIGNALS]],
+    pool: &BTreeSet<usize>,
+) -> Vec<Scored<'a>> {
+    // Everything takes part that the question has; rows without a vector have no cosine.
+    let has_signal = |signal: usize| {
+        if signal == 0 {
+            question.vector.is_some()
+        } else {
+            signals.iter().any(|row| row[signal].is_some())
+        }
+    };
+    let taking_part: Vec<usize> = (0..SIGNALS)
+        .filter(|&signal| question.weights[signal] > 0.0 && has_signal(signal))
+        .collect();
+    let total: f64 = taking_part
+        .iter()
+        .map(|&signal| question.weights[signal])
+        .sum();
+    let mut scored: Vec<Scored<'_>> = pool
+        .iter()
+        .map(|&row| {
+            let parts = taking_part.iter().map(|&signal| {
+                let column: Vec<f64> = pool
+                    .iter()
+                    .filter_map(|&other| signals[other][signal])
+                    .collect();
+                question.weights[signal] / total * normalized(signal, signals[row][signal], &column)
+            });
+            Scored {
+                place: row,
+                row: selected[row],
+                signals: signals[row],
+                score: parts.sum(),
+            }
+        })
+        .collect();
+    scored.sort_by(|a, b| {
+        let cosine = |scored: &Scored<'_>| scored.signals[0].unwrap_or(f64::NEG_INFINITY);
+        b.score
+            .total_cmp(&a.score)
+            .then(cosine(b).total_cmp(&cosine(a)))
+            .then(b.row.newness().cmp(&a.row.newness()))
+    });
+    scored
+}
+
+/// The best `count` candidates; None if those behind them are as good but for roundings.
+fn first(count: usize, scored: &[Scored<'_>]) -> Option<BTreeSet<usize>> {
+    let (kept, others) = scored.split_at(count.min(scored.len()));
+    let is_clear = match (kept.last(), others.first()) {
+        (Some(last), Some(next)) => last.score - next.score > 1e-4,
+        _ => true,
+    };
+    is_clear.then(|| kept.iter().map(|scored| scored.place).collect())
+}
+
 /// The rows with the highest values of a signal above some least one, the newer first among equals.
 pub(crate) fn best(
     signal: usize,
@@ -412,7 +455,7 @@ fn agreement(question: &Question, memory: &Memory) -> Option<f64> {
     })
 }
 
-/// 1 for the candidates of the speaker whom the question names, if it names just one of those who speak in them.
+/// 1 for the rows of the speaker whom the question names, if it names just one of those who speak in the candidates.
 fn add_actor(
     question: &Question,
     selected: &[&ModelRow],
@@ -423,47 +466,11 @@ fn add_actor(
     let speakers: BTreeSet<String> = pool.iter().filter_map(|&row| speaker(row)).collect();
     let speakers: Vec<&str> = speakers.iter().map(String::as_str).collect();
     if let [named] = named_speakers(&question.text, &speakers)[..] {
-        for &row in pool {
+        for (row, signals) in signals.iter_mut().enumerate() {
             let is_named = speaker(row).as_deref() == Some(speakers[named]);
-            signals[row][4] = Some(f64::from(is_named));
+            signals[4] = Some(f64::from(is_named));
         }
     }
-}
-
-/// What stands between pairs of quotation marks and has at least two terms, each once.
-fn phrases(text: &str) -> BTreeSet<&str> {
-    let pieces: Vec<&str> = text.split('"').collect();
-    let quoted = pieces
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .take((pieces.len() - 1) / 2);
-    quoted
-        .copied()
-        .filter(|piece| placed(piece).len() > 1)
-        .collect()
-}
-
-/// Whether the terms of a phrase stand in a text as they do in the phrase.
-fn has_phrase(text: &str, phrase: &str) -> bool {
-    let (text, phrase) = (placed(text), placed(phrase));
-    let first = phrase[0].1;
-    let begins = |start: u32| {
-        let mut all = phrase
-            .iter()
-            .map(|(term, at)| (term.clone(), start + at - first));
-        all.all(|wanted| text.contains(&wanted))
-    };
-    text.iter().any(|&(_, start)| begins(start))
-}
-
-/// Terms with their positions.
-fn placed(text: &str) -> Vec<(String, u32)> {
-    let mut placed = Vec::new();
-    analyze(text, &mut |term, position| {
-        placed.push((term.to_owned(), position));
-    });
-    placed
 }
 
 pub(crate) fn normalized(signal: usize, value: Option<f64>, column: &[f64]) -> f64 {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::marks::Marks;
 use super::neighbourhood::Neighbourhood;
 use super::{AFTER, BEFORE, ENOUGH_TERMS, REACH};
 use crate::index::select::Selector;
@@ -18,6 +17,21 @@ pub(super) struct Member {
     pub(super) share: f32,
 }
 
+/// A candidate, and its place among those that were candidates before their neighbours; None if it is such a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::index) struct Widened {
+    pub(in crate::index) row: SourceRow,
+    pub(in crate::index) place: Option<usize>,
+}
+
+/// The windows of one source.
+#[derive(Clone)]
+pub(super) struct OfSource {
+    pub(super) source: usize,
+    /// Their places among all windows.
+    pub(super) windows: Range<usize>,
+}
+
 /// The windows of rows, in the order of these.
 #[derive(Default)]
 pub(super) struct Windows {
@@ -26,85 +40,105 @@ pub(super) struct Windows {
     ends: Vec<u32>,
     /// The terms of each window.
     lengths: Vec<u32>,
-    /// How many windows there are up to the end of each source.
-    of_sources: Vec<usize>,
-    candidates: Marks,
-    seeds: Marks,
-    /// The candidates and the rows around them.
-    around: Marks,
+    of_sources: Vec<OfSource>,
     sides: [Vec<RowNumber>; 2],
+    near: Vec<Widened>,
 }
 
 impl Windows {
-    /// Makes the windows of the rows, which are ascending, and of those whose windows have one of the seeds, which are added.
+    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
+    ///
+    /// Both are ascending, and the seeds are candidates.
     pub(super) fn make(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
-        rows: &mut Vec<SourceRow>,
+        candidates: &mut Vec<Widened>,
         seeds: &[SourceRow],
     ) {
         self.members.clear();
         self.ends.clear();
         self.lengths.clear();
         self.of_sources.clear();
-        self.candidates.clear(sources.end());
-        self.seeds.clear(sources.end());
-        self.around.clear(sources.end());
-        for &row in &*rows {
-            self.candidates.add(row);
-            self.around.add(row);
-        }
-        for &row in seeds {
-            self.seeds.add(row);
-        }
-        rows.clear();
-        for source in sources.iter() {
+        let known = candidates.len();
+        let (mut done, mut seeds) = (0, seeds);
+        // Those that remain are added behind the known ones.
+        while done < known {
+            let (place, start) = (sources.place_of(candidates[done].row), candidates.len());
+            let source = sources.at(place);
+            let rest = &candidates[done..known];
+            let here = rest.partition_point(|candidate| candidate.row < source.end());
+            let (seeds_here, later) =
+                seeds.split_at(seeds.partition_point(|&row| row < source.end()));
+            seeds = later;
             Neighbourhood::with(source, selector, |neighbourhood| {
-                self.look_around(neighbourhood);
-                self.make_of(neighbourhood, rows);
+                self.look_around(neighbourhood, seeds_here);
+                self.near.extend(&candidates[done..done + here]);
+                self.make_of(neighbourhood, seeds_here, candidates);
             });
-            self.of_sources.push(rows.len());
+            done += here;
+            self.of_sources.push(OfSource {
+                source: place,
+                windows: start - known..candidates.len() - known,
+            });
         }
+        candidates.drain(..known);
     }
 
-    /// Marks the rows next to the seeds that may be found.
-    fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>) {
+    /// Finds the rows next to the seeds that may be candidates.
+    fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>, seeds: &[SourceRow]) {
         let source = neighbourhood.source;
-        let [side, _] = &mut self.sides;
-        for row in self.seeds.rows_of(source) {
+        self.near.clear();
+        for &row in seeds {
+            let [side, _] = &mut self.sides;
             side.clear();
             // How far apart they are is asked of their windows.
             neighbourhood.around(row - source.offset, REACH, side);
             for &near in &*side {
                 if has_row(&source.selected, near) && neighbourhood.length(near) < ENOUGH_TERMS {
-                    self.around.add(near + source.offset);
+                    self.near.push(Widened {
+                        row: near + source.offset,
+                        place: None,
+                    });
                 }
             }
         }
     }
 
-    /// Adds the windows of the marked rows, but for those that are neither of a candidate nor have a seed.
-    fn make_of(&mut self, neighbourhood: &Neighbourhood<'_, '_>, rows: &mut Vec<SourceRow>) {
-        let source = neighbourhood.source;
+    /// Makes the windows of `near`, but for those that neither were a candidate nor have a seed.
+    fn make_of(
+        &mut self,
+        neighbourhood: &Neighbourhood<'_, '_>,
+        seeds: &[SourceRow],
+        candidates: &mut Vec<Widened>,
+    ) {
         let Self {
             members,
             ends,
             lengths,
-            candidates,
-            seeds,
-            around,
             sides,
+            near,
             ..
         } = self;
-        for row in around.rows_of(source) {
+        let offset = neighbourhood.source.offset;
+        // Of a row that comes twice, the one with a place comes last.
+        near.sort_unstable();
+        for (at, &candidate) in near.iter().enumerate() {
+            if near
+                .get(at + 1)
+                .is_some_and(|next| next.row == candidate.row)
+            {
+                continue;
+            }
             let start = members.len();
-            let terms = window_of(neighbourhood, row - source.offset, sides, members);
-            let window = &members[start..];
-            if candidates.has(row) || window.iter().any(|member| seeds.has(member.row)) {
+            let terms = window_of(neighbourhood, candidate.row - offset, sides, members);
+            let mut window = members[start..].iter();
+            if candidate.place.is_some()
+                || window.any(|member| seeds.binary_search(&member.row).is_ok())
+            {
                 ends.push(members.len() as u32);
                 lengths.push(terms);
-                rows.push(row);
+                candidates.push(candidate);
             } else {
                 members.truncate(start);
             }
@@ -130,10 +164,9 @@ impl Windows {
         (0..self.ends.len()).map(|place| self.range(place))
     }
 
-    /// The places of the windows of a source.
-    pub(super) fn of_source(&self, source: usize) -> Range<usize> {
-        let start = source.checked_sub(1);
-        start.map_or(0, |before| self.of_sources[before])..self.of_sources[source]
+    /// The sources that have windows.
+    pub(super) fn of_sources(&self) -> &[OfSource] {
+        &self.of_sources
     }
 }
 

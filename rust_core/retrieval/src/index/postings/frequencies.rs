@@ -39,31 +39,30 @@ impl Term {
         self.weight
     }
 
-    /// Gives those of some rows of a source that have the term to `sink`, with how often. The rows are ascending, and
-    /// `is_wanted` knows them too.
+    /// Gives the numbers of those of some rows of a source that have the term to `sink`, with how often. The rows are
+    /// ascending; their numbers are their places, and `number_of` knows them too.
     pub(in crate::index) fn find(
         &self,
         source: &Source,
         rows: &[SourceRow],
-        is_wanted: impl Fn(SourceRow) -> bool,
-        mut sink: impl FnMut(SourceRow, u16),
+        number_of: impl Fn(SourceRow) -> Option<usize>,
+        mut sink: impl FnMut(usize, u16),
     ) {
         for mut slice in self.list.slices(source.view.limit) {
             if slice.len() < POSTINGS_FOR_A_LOOK_UP * rows.len() {
                 for posting in slice {
-                    let row = posting.row + source.offset;
-                    if is_wanted(row) {
-                        sink(row, posting.frequency);
+                    if let Some(number) = number_of(posting.row + source.offset) {
+                        sink(number, posting.frequency);
                     }
                 }
                 continue;
             }
-            for &row in rows {
+            for (number, &row) in rows.iter().enumerate() {
                 let wanted = row - source.offset;
                 slice = &slice[slice.partition_point(|posting| posting.row < wanted)..];
                 let found = slice.first().filter(|posting| posting.row == wanted);
                 if let Some(posting) = found {
-                    sink(row, posting.frequency);
+                    sink(number, posting.frequency);
                 }
             }
         }
