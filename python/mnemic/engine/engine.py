@@ -15,6 +15,7 @@ from mnemic import _core
 from mnemic.embedding.factory import native_embedder, open_provider, tokenizer_file
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.abstention import calibration
 from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
@@ -94,7 +95,15 @@ class Engine:
         self._reader = Reader(store, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
         profiles = Profiles(default_profile(settings))
-        self._searcher = Searcher(store, self._index, embedder, self._reranking, profiles, settings.limits)
+        self._searcher = Searcher(
+            store,
+            self._index,
+            embedder,
+            self._reranking,
+            profiles,
+            calibration(settings.embedding.provider),
+            settings.limits,
+        )
         tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
         self._composer = Composer(store, self._searcher, tokenizers, settings.limits, dimension=provider.dimension)
         self.authority = Authority(store, settings.authentication)

@@ -17,33 +17,33 @@ use crate::text::fold;
 #[derive(Default)]
 pub(super) struct Groups {
     /// By what they say, the places of leaders.
-    by_words: HashMap<String, usize, RandomState>,
-    by_id: HashMap<u128, usize, RandomState>,
+    words: HashMap<String, usize, RandomState>,
+    memories: HashMap<u128, usize, RandomState>,
     /// By what they were drawn from.
-    by_source: HashMap<u128, usize, RandomState>,
+    sources: HashMap<u128, usize, RandomState>,
 }
 
 impl Groups {
     /// The place of the leader with whom a record belongs. If there is none, it leads a group of its own at `place`.
     pub(super) fn join(&mut self, record: &RecordBytes, place: usize) -> Option<usize> {
         let (id, words) = (record.memory_id(), words_of(record));
-        let sources = || record.source_ids().into_iter().map(parse_memory_id);
-        let mut leaders: Vec<usize> = Vec::new();
-        leaders.extend(self.by_words.get(&words));
-        leaders.extend(self.by_source.get(&id));
-        leaders.extend(
-            sources()
-                .flatten()
-                .filter_map(|source| self.by_id.get(&source)),
-        );
-        if let Some(&best) = leaders.iter().min() {
+        let drawn_from = || {
+            record
+                .source_ids()
+                .into_iter()
+                .filter_map(|source| parse_memory_id(source).ok())
+        };
+        let of_sources = drawn_from().filter_map(|source| self.memories.get(&source));
+        let leaders = self.words.get(&words).into_iter();
+        let leaders = leaders.chain(self.sources.get(&id)).chain(of_sources);
+        if let Some(&best) = leaders.min() {
             return Some(best);
         }
-        self.by_words.insert(words, place);
-        self.by_id.insert(id, place);
-        for source in sources().flatten() {
-            self.by_source.entry(source).or_insert(place);
+        for source in drawn_from() {
+            self.sources.entry(source).or_insert(place);
         }
+        self.words.insert(words, place);
+        self.memories.insert(id, place);
         None
     }
 }
