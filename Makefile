@@ -109,6 +109,10 @@ bench-quality: setup $(VENV)/.quality-peers ## Measure whether searches find the
 	$(if $(LONGMEMEVAL),--longmemeval $(LONGMEMEVAL)) $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH)) \
 	$(if $(QUICK),--quick)
 
+bench-contexts: setup ## Measure how much of the evidence is in contexts of a budget, and counts of tokens (LOCOMO=locomo10.json, BEAM=chats/100K, QUICK=1)
+	$(BIN)/python -m bench.quality.contexts $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) $(if $(QUICK),--quick)
+	$(BIN)/python -m bench.quality.token_counts $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) $(if $(QUICK),--quick)
+
 bench-embedding: setup ## Measure the local embedding models
 	$(BIN)/python -m bench.embedding
 

@@ -15,8 +15,8 @@ from mnemic.model.access import AccessRole, ApiKey
 from mnemic.model.scope import DEFAULT_TENANT, Scope
 from mnemic.server.server import MnemicServer
 
-PLAIN = ["server", "TLS", "health", "authentication", "round trip", "search", "data", "index", "model", "version"]
-PLAIN += ["clock", "disk", "load", "dropped", "metrics"]
+PLAIN = ["server", "TLS", "health", "authentication", "round trip", "search", "data", "index", "model"]
+PLAIN += ["tokenizers", "version", "clock", "disk", "load", "dropped", "metrics"]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,7 @@ def test_a_sound_server_is_found_sound(run, start):
     assert "whoever reaches the address is anonymous, operator of the tenant default" in found["authentication"].found
     assert found["data"].found.startswith("1 memory in 1 scope, revision 1")
     assert "the native front" in found["version"].found
+    assert found["tokenizers"].found.startswith("static, ")
     assert "relayed_calls 1 of" in found["load"].found, "the question itself"
     assert server.metrics.address in found["metrics"].found
     plain = run("doctor", "--server", server.address)

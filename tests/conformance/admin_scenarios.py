@@ -197,6 +197,7 @@ def figures_count_what_is_there(wire):
         pb.GetStatsRequest(all_tenants=True),
         only=lambda answer: (answer.server.version, answer.server.embedding_model, answer.server.embedding_dimension),
     )
+    assert overall.server.tokenizers[0] == "static", "the default"
     assert overall.server.simd == _core.build_info()["simd"]
     calls = {(item.method, item.code): item.count for item in overall.server.calls}
     assert calls["/mnemic.v1.MemoryService/AddMemories", 0] >= 1

@@ -263,3 +263,26 @@ def test_openais_encodings_count_special_tokens_as_text():
     count = Tokenizers(None, {}).counter("o200k_base").exact
     assert count("hello world") == 2
     assert count("<|endoftext|>") > 1
+
+
+def test_what_was_superseded_is_left_out_unless_it_is_asked_for(engine):
+    later = MORNING + 86_400_000_000
+    (old,) = add(engine, fact("Ana lives in Faro.", slot="ana.home", event_time_micros=MORNING))
+    (new,) = add(engine, fact("Ana lives in Lisbon.", slot="ana.home", event_time_micros=later))
+    assert compose(engine, "Where does Ana live?").memory_ids == (new,)
+    both = compose(engine, "Where does Ana live?", include_superseded=True)
+    assert sorted(both.memory_ids) == sorted([old, new])
+    assert "2026-05-01 09:30, superseded 2026-05-02: Ana lives in Faro." in both.text
+    assert "2026-05-02 09:30: Ana lives in Lisbon." in both.text
+    before = compose(engine, "Where does Ana live?", as_of_micros=MORNING + 1)
+    assert before.memory_ids == (old,)
+    assert "superseded" not in before.text, "as things stood then"
+
+
+def test_a_memory_of_several_versions_stands_once(engine):
+    ids = add(engine, fact("Ana moved to Lisbon."), "To Lisbon!")
+    for memory_id in ids:
+        engine.update(DEFAULT_TENANT, memory_id, MemoryUpdate(fields=frozenset({"body"}), body="No: to Lisbon, Maine."))
+    composed = compose(engine, include_superseded=True)
+    assert sorted(composed.memory_ids) == sorted(ids)
+    assert len(composed.memory_ids) == 2

@@ -1,6 +1,7 @@
 """Blocks of prompt: what they may hold, what they must never be, whatever memories say."""
 
 import re
+import unicodedata
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -117,7 +118,7 @@ def test_no_memory_can_pose_as_anything_but_itself(candidates):
         return
     first, _about, *inner, last = fitted.text.split("\n")
     assert (first, last) == ("<memory>", "</memory>")
-    assert re.findall(r"(?i)<[^\w<]*memory\b", fitted.text) == ["<memory", "</memory"]
+    assert re.findall(r"(?i)[<＜﹤][^\w<]*memory\b", fitted.text) == ["<memory", "</memory"]
     own = [line for line in inner if not line.startswith("    ")]
     numbers = [int(found[1]) for line in own if (found := re.match(r"\[(\d+)\] ", line))]
     assert numbers == list(range(1, len(fitted.memory_ids) + 1))
@@ -132,8 +133,9 @@ def test_what_is_not_trusted_stands_between_fences_that_it_cannot_close(body):
     text = body_text(body, trusted=False)
     assert text.startswith("<untrusted>")
     assert text.endswith("</untrusted>")
+    compatible = {chr(code) for code in range(0x11000) if unicodedata.normalize("NFKC", chr(code)) in {"<", ">"}}
     inner = text.removeprefix("<untrusted>").removesuffix("</untrusted>")
-    assert not set("<>＜＞﹤﹥") & set(inner)
+    assert not compatible & set(inner)
 
 
 def test_an_instruction_that_is_not_trusted_is_quoted_and_not_followed():
@@ -250,6 +252,10 @@ def test_ordinary_text_is_left_as_it_is():
         assert body_text(text) == text
     assert name_text("Ana María O'Neil-Łukasz") == "Ana María O'Neil-Łukasz"
     assert name_text("Ana\n<b>") == "Ana &lt;b&gt;"
+
+
+def test_lines_of_a_text_keep_their_indentation():
+    assert body_text("\ndef f():\r\n    return 1\n\n") == "def f():\n        return 1"
 
 
 def test_an_empty_name_is_the_role():

@@ -16,23 +16,23 @@ from mnemic.model.memory import MemoryKind
             "Ana has been living in New York since 2016.",
         ),
         ("we moved from Paris to Berlin", "ana.home", "Berlin", "Ana lives in Berlin."),
-        ("I'm originally from Sweden.", "ana.origin", "Sweden", "Ana is from Sweden."),
-        ("I am 34.", "ana.age", "34", "Ana is 34 years old."),
+        ("I'm originally from Sweden.", "ana.origin", "Sweden", "Ana is originally from Sweden."),
+        ("I am 34.", "ana.age", "34", "Ana is 34."),
         ("My birthday is March 3.", "ana.birthday", "March 3", "Ana's birthday is March 3."),
         ("I'm a software engineer.", "ana.job", "software engineer", "Ana is a software engineer."),
-        ("I work for Google.", "ana.employer", "Google", "Ana works at Google."),
+        ("I work for Google.", "ana.employer", "Google", "Ana works for Google."),
         ("I study computer science.", "ana.field_of_study", "computer science", "Ana studies computer science."),
         ("I'm vegetarian.", "ana.diet", "vegetarian", "Ana is vegetarian."),
         ("I'm allergic to peanuts.", "ana.allergy", "peanuts", "Ana is allergic to peanuts."),
         ("I am lactose intolerant", "ana.intolerance", "lactose", "Ana is lactose intolerant."),
         ("My favourite colour is blue.", "ana.favourite_colour", "blue", "Ana's favourite colour is blue."),
-        ("I love hiking!", "ana.taste.hiking", "likes", "Ana likes hiking."),
-        ("I can't stand olives.", "ana.taste.olives", "dislikes", "Ana dislikes olives."),
+        ("I love hiking!", "ana.taste.hiking", "likes", "Ana loves hiking."),
+        ("I can't stand olives.", "ana.taste.olives", "dislikes", "Ana cannot stand olives."),
         ("my wife's name is Eva", "ana.partner", "Eva", "Ana's wife is called Eva."),
         ("I have a sister named Emma.", "ana.sister", "Emma", "Ana has a sister named Emma."),
         ("We adopted a dog named Rex.", "ana.pet", "dog Rex", "Ana has a dog named Rex."),
         ("I play the piano.", "ana.plays", "piano", "Ana plays the piano."),
-        ("I can speak French.", "ana.speaks", "French", "Ana speaks French."),
+        ("I can speak French.", "ana.speaks", "French", "Ana can speak French."),
         ("I drive a Tesla Model 3.", "ana.vehicle", "Tesla Model 3", "Ana drives a Tesla Model 3."),
         ("My email is ana@example.org", "ana.email", "ana@example.org", "Ana's e-mail address is ana@example.org."),
         ("I don't eat pork", "ana.not_eaten", "pork", "Ana does not eat pork."),
@@ -105,6 +105,7 @@ def test_relatives_have_slots_of_their_own_if_one_can_tell_which_is_meant(facts)
     assert [(fact.slot, fact.slot_value) for fact in found] == [
         ("ana.emma.home", "Porto"),
         ("ana.emma.job", "nurse"),
+        ("ana.sister", "Emma"),
     ]
     assert found[0].body == "Ana's sister Emma lives in Porto."
     (unnamed,) = facts("My sister lives in Rome.")
@@ -205,3 +206,44 @@ def test_standing_requests_are_instructions(facts, text, body, slot, value):
 def test_a_request_for_once_is_no_instruction(facts):
     assert facts("Answer the question in the attached file.") == []
     assert facts("Please send the report to Tom.") == []
+
+
+def test_what_somebody_is_not_fond_of_is_not_what_they_like(facts):
+    for text in ("I'm not really into hiking.", "I'm not a fan of hiking.", "I do not enjoy hiking."):
+        assert [(fact.slot, fact.slot_value) for fact in facts(text)] == [("ana.taste.hiking", "dislikes")]
+
+
+def test_encouragement_is_no_instruction(facts):
+    assert facts("Never give up!") == []
+    assert facts("Always be yourself.") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["I'm still looking into counselling.", "I like me.", "I love stories that make sense."]
+)
+def test_what_only_sounds_like_a_liking_is_none(facts, text):
+    assert [fact for fact in facts(text) if fact.slot] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "slot", "value"),
+    [
+        ("I quit my job at Acme.", "ana.employer", "not Acme"),
+        ("I was laid off from Acme last week.", "ana.employer", "not Acme"),
+        ("I broke up with Tom.", "ana.partner", "not Tom"),
+        ("I sold my Tesla.", "ana.vehicle", "not Tesla"),
+        ("I no longer eat meat.", "ana.not_eaten", "meat"),
+        ("I've moved to Porto.", "ana.home", "Porto"),
+        ("Since January I've been living in Porto.", "ana.home", "Porto"),
+        ("I joined Globex last week.", "ana.employer", "Globex"),
+        ("I got promoted to senior engineer.", "ana.job", "senior engineer"),
+        ("My new favorite color is green.", "ana.favourite_colour", "green"),
+        ("Green is my favourite colour.", "ana.favourite_colour", "Green"),
+        ("My boss is Mr. Miller.", "ana.manager", "Mr. Miller"),
+        ("Everyone in my family is fine. My girlfriend is Julia.", "ana.partner", "Julia"),
+        ("Apollo is due on 20 June.", "apollo.deadline", "20 June 2023"),
+        ("The Apollo deadline has been pushed back to 20 June.", "apollo.deadline", "20 June 2023"),
+    ],
+)
+def test_other_ways_to_say_it(facts, text, slot, value):
+    assert [(fact.slot, fact.slot_value) for fact in facts(text)] == [(slot, value)]

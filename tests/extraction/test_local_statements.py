@@ -238,3 +238,9 @@ def test_the_deadline_is_kept(local):
 def test_the_same_answer_every_time(local):
     asked = request("I live in Rome and my sister Emma works at Acme. I went to Oslo last week.")
     assert local.extract(asked, NO_DEADLINE) == local.extract(asked, NO_DEADLINE)
+
+
+def test_what_is_told_before_it_is_asked_is_kept(facts):
+    (fact,) = facts("I adopted a puppy from the shelter last week, can you tell me what it may eat?")
+    assert fact.body == "Ana adopted a puppy from the shelter in the week of 1 May 2023."
+    assert facts("I wonder, can I live in Rome?") == []

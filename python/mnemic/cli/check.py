@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,3 +38,12 @@ class Check:
 def failed(name: str, error: MnemicError, hint: str = "") -> Check:
     """A check that an error ended."""
     return Check(name, Level.FAIL, error.message, hint or hint_for(error))
+
+
+def tokenizers_check(names: Sequence[str]) -> Check:
+    """What contexts can be counted by.
+
+    Args:
+        names: The default first.
+    """
+    return Check("tokenizers", Level.OK, f"{', '.join(names)}; the first is the default")

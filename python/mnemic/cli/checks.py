@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnemic.cli.backend import Connection, connection_of, directory_settings, quiet_logs
-from mnemic.cli.check import Check, Level, failed
+from mnemic.cli.check import Check, Level, failed, tokenizers_check
 from mnemic.cli.failures import hint_for
 from mnemic.cli.options import TargetOptions
 from mnemic.cli.terminal import counted
@@ -113,7 +113,7 @@ def _tokenizers(settings: Settings) -> Check:
             tokenizers.counter(name)
     except MnemicError as error:
         return failed("tokenizers", error, "set composing.tokenizers to files of the form `tokenizer.json`")
-    return Check("tokenizers", Level.OK, f"{', '.join(tokenizers.names)}; the first is the default")
+    return tokenizers_check(tokenizers.names)
 
 
 def _timed_embedding(settings: Settings, provider: EmbeddingProvider) -> Check:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mnemic.cli.backend import Connection
-from mnemic.cli.check import Check, Level, failed
+from mnemic.cli.check import Check, Level, failed, tokenizers_check
 from mnemic.cli.serving import is_loopback
 from mnemic.cli.terminal import counted
 from mnemic.cli.tls_checks import host_and_port, look, refusal_hint, tls_check
@@ -161,6 +161,8 @@ def _server(report: Report) -> Iterator[Check]:
         yield Check("server's figures", Level.OK, words)
         return
     yield Check("model", Level.OK, f"{report.stats.model}, {report.stats.dimension} dimensions")
+    if server.tokenizers:
+        yield tokenizers_check(server.tokenizers)
     yield _versions(server)
     yield _clock(server.seconds)
     if server.disk_total:

@@ -66,6 +66,7 @@ class ServerReport:
         disk_free: Room on the disk of the data directory.
         disk_total: What that disk has in all.
         figures: What the front holds and dropped; none without a front.
+        tokenizers: What contexts can be counted by, the default first; none of a server that composes none.
     """
 
     version: str
@@ -76,6 +77,7 @@ class ServerReport:
     disk_free: int
     disk_total: int
     figures: tuple[Figure, ...]
+    tokenizers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +184,5 @@ def _server(server: admin_service_pb2.ServerStats) -> ServerReport:
         figures=tuple(
             Figure(each.name, each.value, each.limit if each.HasField("limit") else None) for each in server.figures
         ),
+        tokenizers=tuple(server.tokenizers),
     )

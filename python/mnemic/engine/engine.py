@@ -104,8 +104,10 @@ class Engine:
             calibration(settings.embedding.provider),
             settings.limits,
         )
-        tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
-        self._composer = Composer(store, self._searcher, tokenizers, settings.limits, dimension=provider.dimension)
+        self._tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
+        self._composer = Composer(
+            store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
+        )
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._stopping = threading.Event()
@@ -323,6 +325,10 @@ class Engine:
     def index_stats(self) -> IndexStats:
         """What is in memory; unlike `stats`, without asking the store."""
         return self._index.stats()
+
+    def tokenizers(self) -> tuple[str, ...]:
+        """What contexts can be counted by, the default first."""
+        return self._tokenizers.names
 
     def announce(self, address: str) -> None:
         """Notes where this engine is served, for other processes that want its data directory."""

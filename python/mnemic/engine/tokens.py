@@ -44,8 +44,9 @@ class TokenCounter:
     def __init__(self, count: Callable[[str], int], *, sums_words: bool, is_quick: bool = False) -> None:
         self._count = count
         self._known: dict[str, int] = {}
-        self.exact: Callable[[str], int] = self._by_words if sums_words else count
-        self.nearly: Callable[[str], int] = count if is_quick else self._by_words
+        by_words = self._by_words
+        self.exact: Callable[[str], int] = by_words if sums_words else count
+        self.nearly: Callable[[str], int] = count if is_quick else by_words
 
     def _by_words(self, text: str) -> int:
         known = self._known

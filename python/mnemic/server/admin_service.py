@@ -167,6 +167,7 @@ class AdminService:
                 pb.ServerFigure(name=name, value=value, limit=limit)
                 for name, value, limit in self._figures.front_figures()
             ],
+            tokenizers=self._engine.tokenizers(),
         )
 
 

@@ -1120,6 +1120,7 @@ class ServerStats(_message.Message):
     DISK_FREE_BYTES_FIELD_NUMBER: _builtins.int
     DISK_TOTAL_BYTES_FIELD_NUMBER: _builtins.int
     FIGURES_FIELD_NUMBER: _builtins.int
+    TOKENIZERS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Its version, such as `0.1.0`."""
     embedding_model: _builtins.str
@@ -1154,6 +1155,10 @@ class ServerStats(_message.Message):
     def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerFigure]:
         """What the front holds, of what is bounded, and what it dropped; none without a front."""
 
+    @_builtins.property
+    def tokenizers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tokenizers that contexts can be counted by, the default first."""
+
     def __init__(
         self,
         *,
@@ -1170,10 +1175,11 @@ class ServerStats(_message.Message):
         disk_free_bytes: _builtins.int = ...,
         disk_total_bytes: _builtins.int = ...,
         figures: _abc.Iterable[Global___ServerFigure] | None = ...,
+        tokenizers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "disk_free_bytes", b"disk_free_bytes", "disk_total_bytes", b"disk_total_bytes", "embedding_dimension", b"embedding_dimension", "embedding_model", b"embedding_model", "figures", b"figures", "front", b"front", "metrics_address", b"metrics_address", "resident_bytes", b"resident_bytes", "simd", b"simd", "start_time", b"start_time", "time", b"time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "disk_free_bytes", b"disk_free_bytes", "disk_total_bytes", b"disk_total_bytes", "embedding_dimension", b"embedding_dimension", "embedding_model", b"embedding_model", "figures", b"figures", "front", b"front", "metrics_address", b"metrics_address", "resident_bytes", b"resident_bytes", "simd", b"simd", "start_time", b"start_time", "time", b"time", "tokenizers", b"tokenizers", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

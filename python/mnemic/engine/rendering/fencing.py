@@ -5,35 +5,32 @@ control tokens by which chat templates tell who speaks.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 BLOCK = "memory"
 UNTRUSTED = "untrusted"
 
 # Lines of a text after its first begin so: what begins a line without it is never a memory's.
 _CONTINUED = "\n    "
+# Angle brackets, and the characters that Unicode's compatibility makes the same.
+_BRACKETS = {"<": "&lt;", "\uff1c": "&lt;", "\ufe64": "&lt;", ">": "&gt;", "\uff1e": "&gt;", "\ufe65": "&gt;"}
+_ESCAPES = _BRACKETS | {"[": "&#91;"}
 # What stands between an angle bracket and a name without a reader seeing it counts for nothing.
-_GAP = r"[\s/\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
+_GAP = r"[\s/\uff0f\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
 # Our own tags, and the markers of common chat templates (ChatML, Llama, Mistral, Gemma).
 _MARKERS = re.compile(
-    rf"<(?={_GAP}(?:{BLOCK}|{UNTRUSTED})\b)|<(?=\|)|<(?=<SYS>>|</?SYS>>)|<(?=/?s>)|<(?=(?:start|end)_of_turn>)"
+    rf"[<\uff1c\ufe64](?={_GAP}(?:{BLOCK}|{UNTRUSTED})\b)"
+    r"|<(?=\||<SYS>>|</?SYS>>|/?s>|(?:start|end)_of_turn>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
     re.IGNORECASE,
 )
-_ESCAPES = {"<": "&lt;", ">": "&gt;", "[": "&#91;"}
 # Invisible to people and legible to models: tag characters; and what turns the direction of writing.
 _INVISIBLE = re.compile("[\U000e0000-\U000e007f\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_BRACKETS = {
-    character: _ESCAPES[unicodedata.normalize("NFKC", character)]
-    for character in map(chr, range(0x10000))
-    if unicodedata.normalize("NFKC", character) in {"<", ">"}
-}
 _BRACKET = re.compile(f"[{''.join(_BRACKETS)}]")
-
-
 # A text without any of these is harmless as it is.
-_NOTABLE = re.compile(f"[<\\[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f{''.join(_BRACKETS)}]")
+_NOTABLE = re.compile(
+    f"[{re.escape(''.join(_ESCAPES))}\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+)
 
 
 def body_text(body: str, *, trusted: bool = True) -> str:
@@ -46,7 +43,7 @@ def body_text(body: str, *, trusted: bool = True) -> str:
     if _NOTABLE.search(body) is None:
         text = body.strip()
         return text if trusted else f"<{UNTRUSTED}>{text}</{UNTRUSTED}>"
-    lines = (line.strip() for line in _visible(body).splitlines())
+    lines = (line.rstrip() for line in _visible(body).strip().splitlines())
     text = _CONTINUED.join(line for line in lines if line)
     if trusted:
         return _without_markers(text)

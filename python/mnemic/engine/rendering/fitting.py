@@ -11,8 +11,9 @@ from mnemic.engine.rendering.block import GAP, Entry, render
 from mnemic.engine.rendering.excerpts import merge
 from mnemic.model.memory import MemoryKind
 
-# What a line costs is counted by itself, which is near what it adds to the block. What the block then leaves of the
-# budget is given away again, so often.
+# What a line costs is counted by itself, which is near what it adds to the block. If the block then leaves more than
+# one part in so many of the budget, that is given away again, and so often at most.
+_WORTH_A_ROUND = 20
 _ROUNDS = 3
 # So many that do not fit one after another, and the budget counts as used.
 _MOST_MISFITS = 8
@@ -69,27 +70,27 @@ def fit(candidates: Iterable[Candidate], budget: int, counter: Counter) -> Fitte
     """
     taking = _Taking(counter.nearly)
     chosen: list[tuple[Entry, ...]] = []
-    used, waiting = counter.nearly(render((), ())[0]), iter(candidates)
+    text, ids = render((), ())
+    used, waiting = counter.nearly(text), iter(candidates)
     for _ in range(_ROUNDS):
         taken, waiting = taking.take(waiting, budget - used)
         if not taken:
             break
         chosen += taken
-        used = counter.nearly(_block(chosen)[0])
-    return _within(budget, chosen, counter)
-
-
-def _within(budget: int, chosen: list[tuple[Entry, ...]], counter: Counter) -> Fitted:
-    """The block of what was chosen, without the last of it if it counts more than the budget after all."""
-    while chosen:
         text, ids = _block(chosen)
-        tokens = counter.exact(text)
-        if tokens <= budget:
-            return Fitted(text, tokens, ids)
-        excess = tokens - budget
+        used = counter.nearly(text)
+        if (budget - used) * _WORTH_A_ROUND <= budget:
+            break
+    if counter.exact is not counter.nearly:
+        used = counter.exact(text)
+    while chosen and used > budget:
+        # By single lines it seemed less.
+        excess = used - budget
         while chosen and excess > 0:
             excess -= sum(counter.nearly(entry.line()) for entry in chosen.pop())
-    return Fitted()
+        text, ids = _block(chosen)
+        used = counter.exact(text)
+    return Fitted(text, used, ids) if chosen else Fitted()
 
 
 def _block(chosen: Sequence[tuple[Entry, ...]]) -> tuple[str, tuple[str, ...]]:

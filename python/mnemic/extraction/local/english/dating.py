@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from mnemic.extraction.times import EventTime
 
 _PREPOSITION_BEFORE = re.compile(
-    r"\b(?:on|in|at|by|since|until|till|before|after|during|from|for|of|to|around|about|over|through|throughout|the)\s+$",
+    r"\b(?:on|in|by|since|until|till|before|after|during|from|for|of|to|around|about|over|through|throughout|the)\s+$",
     re.IGNORECASE,
 )
+_ARTICLE_BEFORE = re.compile(r"\bthe\s+$", re.IGNORECASE)
 _POSSESSIVE_AFTER = re.compile(r"^['’]s?\b")
 _KEPT_PREPOSITION = re.compile(r"^(?:on|in|at|by|since|until|till|before|after|around|about)\s+", re.IGNORECASE)
 _NOON = 12
@@ -43,6 +44,8 @@ def dated(text: str, times: list[EventTime], *, said_at_micros: int, utc_offset_
             mark = possessive[0] if possessive else ""
             text = f"{before}{time.text}{mark} ({noun}){after[len(mark) :]}"
         else:
+            if _ARTICLE_BEFORE.search(before):
+                noun = noun.removeprefix("the ")
             text = f"{before}{_preposition(time, before)}{noun}{after}"
     return text
 

@@ -58,9 +58,23 @@ _OPENINGS = re.compile(
     r"|anyways|by the way|actually|honestly|to be honest|tbh|fyi|like|yeah sure|good (?:morning|evening|afternoon|question)"
     r"|for sure|no worries|no problem|in fact|luckily|fortunately|unfortunately|sadly|speaking of which|guess what"
     r"|remember(?: that)?|for the record|just so you know|note that|please remember(?: that)?|please note(?: that)?"
-    r"|oh no|good news|bad news|update)\b(?!\s+(?:to|is|are|was|I|my|we)\b(?<!I)(?<!my)(?<!we))[,!:;]?\s*)+",
+    r"|on (?:a|an)other note|on a (?:different|side|brighter|related) note|in the meantime|since (?:we|the) last (?:\w+|we \w+)"
+    r"|since (?:we|our) (?:last )?(?:talked|spoke|chatted|chat|talk)(?: last)?|oh no|good news|bad news|(?:quick |small |an? |life )*update|news)\b(?!\s+(?:to|is|are|was|I|my|we)\b(?<!I)(?<!my)(?<!we))[,!:;]?\s*)+",
     re.IGNORECASE,
 )
+
+
+_QUESTION_WITHIN = re.compile(
+    r"[,;:-]\s*(?:so |but |and )?(?:how|what|why|where|which|can|could|should|do|does|is|are|would|will)\s+(?:can|could|should|do|does|would"
+    r"|is|are|I|we|you|it|this|that|there)\b",
+    re.IGNORECASE,
+)
+
+
+def told_before_asked(text: str) -> str:
+    """What a sentence tells before it asks: "I finished the review, can you check the rest" tells of the review."""
+    match = _QUESTION_WITHIN.search(text)
+    return text if match is None else text[: match.start()].rstrip()
 
 
 def is_question(sentence: Sentence) -> bool:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from mnemic.extraction.local.english.values import LANGUAGES, NAME
 
-_POLITE = r"^(?:(?:please|and|also|oh|ok|okay|hey|one more thing|btw|by the way|kindly)[,:]? )*"
+_POLITE = r"^(?:(?:please|you can|you may|just|and|also|oh|ok|okay|hey|one more thing|btw|by the way|kindly)[,:]? )*"
 _FOR_GOOD = r"(?:from now on|going forward|in (?:the )?future|from here on(?: out)?|for all (?:future )?(?:answers|replies|chats))"
 _ANSWER = r"(?:answer|reply|respond|write|speak|talk|explain|communicate)"
 _VERBS = (
-    r"(?:answer|reply|respond|write|speak|talk|use|call|address|give|send|include|add|keep|show|tell|explain|format|cite"
-    r"|mention|ask|check|remind|start|end|sign|convert|quote|provide|suggest|recommend|avoid|assume|be|put|list|translate"
-    r"|refer|make|double-check|confirm|summari[sz]e)"
+    r"(?:answer|reply|respond|write|speak|talk|use|call|address|give me|send|include|add|keep|show|tell|explain|format|cite"
+    r"|mention|ask|check|remind|start|end|sign|convert|quote|provide|suggest|recommend|avoid|assume|put|list|translate"
+    r"|refer|double-check|confirm|summari[sz]e)(?! up\b)"
 )
 _STANDING = re.compile(
     rf"{_POLITE}(?:(?:always|never|do not ever) {_VERBS}\b|{_FOR_GOOD},? (?:please |always |never |do not |i (?:want|would like) you to )*{_VERBS}\b"

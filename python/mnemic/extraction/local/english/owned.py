@@ -27,7 +27,13 @@ class _Owned:
 
 
 def _owned(attribute: str, pattern: str, template: str, category: str, *, adds: bool = False) -> _Owned:
-    return _Owned(attribute, re.compile(r"(?:my|our) " + pattern, re.IGNORECASE), template, category, adds)
+    return _Owned(
+        attribute,
+        re.compile(r"(?:my|our) (?:new |current |latest )?" + pattern, re.IGNORECASE),
+        template,
+        category,
+        adds,
+    )
 
 
 _ROWS = (
@@ -37,8 +43,8 @@ _ROWS = (
     _owned("home", rf"(?:home ?town|home city|city) {_BE} (?:now )?(?P<value>{PLACE})", "{s} lives in {value}.", "personal"),
     _owned("address", rf"(?:home |new )?address {_BE} (?P<value>\d+[\w ,.'-]+|[A-Z][\w ,.'-]*\d+[\w ,.'-]*)$", "{s}'s address is {value}.", "personal"),
     _owned("email", rf"(?:new |work )?e-?mail(?: address)? {_BE} (?P<value>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", "{s}'s e-mail address is {value}.", "personal"),
-    _owned("phone", rf"(?:new )?(?:phone|mobile|cell)(?: number)? {_BE} (?P<value>\+?[\d ()-]{{6,}}\d)", "{s}'s phone number is {value}.", "personal"),
-    _owned("time_zone", rf"time ?zone {_BE} (?P<value>[A-Z]{{2,4}}(?:[+-]\d{{1,2}})?|[A-Z][a-z]+/[A-Z]\w+)", "{s}'s time zone is {value}.", "personal"),
+    _owned("phone", rf"(?:(?:phone|mobile|cell)(?: phone)?(?: number)?|number) {_BE} (?P<value>\+?[\d ()-]{{6,}}\d)", "{s}'s phone number is {value}.", "personal"),
+    _owned("time_zone", rf"time ?zone {_BE} (?P<value>(?-i:[A-Z]{{2,4}}(?:[+-]\d{{1,2}})?|[A-Z][a-z]+/[A-Z]\w+))", "{s}'s time zone is {value}.", "personal"),
     _owned("pronouns", rf"pronouns {_BE} (?P<value>\w+/\w+(?:/\w+)?)", "{s}'s pronouns are {value}.", "personal"),
     _owned("job", rf"(?:new |current )?(?:job(?: title)?|profession|occupation) {_BE} (?:as )?(?:an? )?(?P<value>{NOUN}){END}", "{s}'s job is {value}.", "work"),
     _owned("employer", rf"(?:new |current )?(?:employer|company) {_BE} (?:called )?(?P<value>{values.ORGANISATION})", "{s} works at {value}.", "work"),
@@ -57,6 +63,14 @@ _ONE_AT_A_TIME = frozenset(
     """wife husband girlfriend boyfriend partner fiance fiancé fiancée fiancee spouse mother mom mum father dad boss manager
     therapist landlord mother-in-law father-in-law""".split()
 )
+_SAME_KIN = {
+    "mom": "mother",
+    "mum": "mother",
+    "dad": "father",
+    "boss": "manager",
+    "grandma": "grandmother",
+    "grandpa": "grandfather",
+}
 _PARTNERS = frozenset("wife husband girlfriend boyfriend partner fiance fiancé fiancée fiancee spouse".split())
 _NAMED_KIN = re.compile(
     rf"\b(?:my|our) (?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)", re.IGNORECASE
@@ -64,9 +78,10 @@ _NAMED_KIN = re.compile(
 _SUBJECT_KIN = re.compile(rf"(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)? (?P<predicate>.+)", re.IGNORECASE)
 _DEADLINE = re.compile(
     r"(?:(?:the|our|my) )?(?:(?P<of>[\w-]+(?: [\w-]+)?) )?(?:deadline|due date)(?: for (?:the |my |our )?(?P<for>[\w-]+(?: [\w-]+){0,2}))?"
-    r" (?:is|was|has been|got)(?: now| moved| extended| pushed| changed| set)*(?: to| on| for| by)? ",
+    r" (?:(?:is|was|has|been|got|now|moved|extended|pushed|changed|set|postponed|delayed|brought|back|forward) )+(?:(?:to|on|for|by|until|till) )?",
     re.IGNORECASE,
 )
+_DUE = re.compile(r"(?:the |our |my )?(?P<of>[\w-]+(?: [\w-]+)?) (?:is|are) (?:now )?due (?:on |by )?", re.IGNORECASE)
 _APPOINTMENT = r"(?P<what>(?:[\w'-]+ ){0,2}?(?:appointment|interview|exam|flight|surgery|check-?up|meeting|rehearsal|wedding|concert))"
 _APPOINTMENTS = (
     re.compile(rf"(?:have|have got|booked|scheduled) (?:an?|my|our|the) {_APPOINTMENT}\b", re.IGNORECASE),
@@ -81,7 +96,7 @@ def read_owned(clause: str) -> Iterator[SlotReading]:
     """The slots of a clause that begins with "my", and the names of people and animals anywhere in it."""
     for row in _ROWS:
         match = row.pattern.match(clause)
-        if match is None or not values.is_value(match["value"]):
+        if match is None or not (row.attribute == "pronouns" or values.is_value(match["value"])):
             continue
         groups = match.groupdict()
         yield _reading(row.attribute, row.template, row.category, groups, match.span(), adds=row.adds)
@@ -95,6 +110,22 @@ def read_owned(clause: str) -> Iterator[SlotReading]:
             yield _reading("pet", "{s}'s {animal} is called {value}.", "pets", groups, match.span(), adds=True)
 
 
+_REVERSED = (
+    ("favourite_{what}", re.compile(rf"(?P<value>{NOUN}) is (?:now )?my (?:new )?(?:all-time )?favou?rite (?P<what>[\w-]+)$", re.IGNORECASE), "{s}'s favourite {what} is {value}.", "preferences"),
+    ("home", re.compile(rf"(?P<value>{PLACE}) is (?:now )?my (?:new )?home(?: now)?$"), "{s} lives in {value}.", "personal"),
+    ("nickname", re.compile(rf"(?:my friends|my family|everyone|everybody|people|most people|they all) calls? me (?P<value>{NAME})$", re.IGNORECASE), "{s}'s nickname is {value}.", "personal"),
+)  # fmt: skip
+
+
+def read_reversed(text: str) -> SlotReading | None:
+    """The slot of a sentence whose subject is its value ("Green is my favourite colour"), or somebody else."""
+    for attribute, pattern, template, category in _REVERSED:
+        match = pattern.match(text)
+        if match is not None and values.is_value(match["value"]):
+            return _reading(attribute, template, category, match.groupdict(), match.span(), adds=False)
+    return None
+
+
 def _reading(
     attribute: str, template: str, category: str, groups: dict[str, str | None], span: tuple[int, int], *, adds: bool
 ) -> SlotReading:
@@ -103,8 +134,11 @@ def _reading(
     for key, text in known.items():
         template = template.replace("{" + key + "}", text)
     if "kin" in known:
+        known["kin"] = _SAME_KIN.get(known["kin"], known["kin"])
         adds = known["kin"] not in _ONE_AT_A_TIME
         attribute = "partner" if known["kin"] in _PARTNERS else attribute
+    if "what" in known:
+        known["what"] = known["what"].replace("color", "colour")
     if "animal" in known:
         value = f"{known['animal']} {value}"
         template = "{s} has a {value}."
@@ -132,7 +166,7 @@ def read_relative(clause: str, speaker: Person) -> Relative | None:
         return None
     kin, name = match["kin"].lower(), match["name"]
     label = f"{speaker.possessive} {kin}" + (f" {name}" if name else "")
-    key = f"{speaker.key}.{folded(name or kin)}" if name or kin in _ONE_AT_A_TIME else ""
+    key = f"{speaker.key}.{folded(name or _SAME_KIN.get(kin, kin))}" if name or kin in _ONE_AT_A_TIME else ""
     return Relative(Person(label, key), match["predicate"])
 
 
@@ -153,9 +187,9 @@ class Dated:
 
 def read_dated(text: str, predicate: str) -> Dated | None:
     """An appointment or a deadline that a clause names, if it names one; its date is the clause's."""
-    match = _DEADLINE.match(text)
+    match = _DEADLINE.match(text) or _DUE.match(text)
     if match is not None:
-        subject = match["of"] or match["for"] or ""
+        subject = match["of"] or match.groupdict().get("for") or ""
         return Dated(folded(subject) or "project", "deadline", "work")
     for pattern, tail in zip(_APPOINTMENTS, (predicate, text), strict=True):
         match = pattern.match(tail)

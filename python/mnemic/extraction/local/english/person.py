@@ -98,7 +98,7 @@ _SINGLE = {"me": "{}", "my": "{}'s", "mine": "{}'s", "myself": "themselves"}
 # After "and" these are a second verb of the same subject; the others only before what shows that they are no nouns.
 _SURE_VERBS = frozenset("live enjoy have own prefer teach speak drive eat hate want need go am".split())
 _LIKELY_VERBS = frozenset("work study play love like run train cook write read".split())
-_AFTER_A_VERB = frozenset("a an the my our at in for as with on to from".split())
+_AFTER_A_VERB = frozenset("a an the my our at in for as with on to from every".split())
 _NO_LONGER_FINITE = frozenset("to not cannot can will would could should might must may going".split())
 
 

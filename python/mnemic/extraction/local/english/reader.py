@@ -10,8 +10,9 @@ from mnemic import _core
 from mnemic.extraction.local.english import guards
 from mnemic.extraction.local.english.corrections import Correction, before_and_after, denies_another, read_correction
 from mnemic.extraction.local.english.dating import dated, told
+from mnemic.extraction.local.english.endings import read_slots_and_endings
 from mnemic.extraction.local.english.instructions import Instruction, read_instruction
-from mnemic.extraction.local.english.owned import read_dated, read_owned, read_relative
+from mnemic.extraction.local.english.owned import read_dated, read_owned, read_relative, read_reversed
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -21,8 +22,8 @@ from mnemic.extraction.local.english.person import (
     written_out,
 )
 from mnemic.extraction.local.english.sentences import Sentence, sentences
-from mnemic.extraction.local.english.slots import SlotReading, read_slots
-from mnemic.extraction.local.english.statements import Clause, clauses, tells_something
+from mnemic.extraction.local.english.slots import SlotReading
+from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times
 from mnemic.model.fact import ExtractedFact, SourceMessage
@@ -46,10 +47,6 @@ _ENGLISH_WORDS = frozenset(
 _SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LEAST_COMMON_SHARE = 0.2
-_NO_LONGER = re.compile(
-    r"^(?:(?P<be>am|is) (?:no longer|not)|(?:do|does) (?:no longer|not)|no longer) (?P<what>.+?)(?P<now>,? (?:anymore|any more|any longer|now))?$",
-    re.IGNORECASE,
-)
 _EVERY_YEAR = re.compile(r"\b(?:every|each|birthday|anniversary|annual|always|usually)\b", re.IGNORECASE)
 
 
@@ -105,9 +102,11 @@ class _Reading:
         return self._heard
 
     def _sentence(self, sentence: Sentence) -> Iterator[ExtractedFact]:
-        if guards.is_question(sentence) or guards.is_quoting(sentence.text):
+        statement = guards.told_before_asked(sentence.text)
+        asks = guards.is_question(sentence if statement == sentence.text else Sentence(statement))
+        if asks or guards.is_quoting(sentence.text):
             return
-        for part in before_and_after(with_capitals(written_out(sentence.text))):
+        for part in before_and_after(with_capitals(written_out(statement))):
             correction = read_correction(part)
             if correction is not None:
                 yield from self._correction(correction)
@@ -134,6 +133,11 @@ class _Reading:
         if not found and read_dated(text, text) is not None:
             # "The deadline for Apollo is 12 June": no first person, and yet the speaker's affair.
             found = [Clause(text, "", text, "future")]
+        reversed_slot = read_reversed(text)
+        if reversed_slot is not None:
+            yield self._slot(reversed_slot, self._speaker, [], None, is_correction=False)
+            self._heard.append(_Heard(self._speaker, reversed_slot, self._message.memory_id))
+            return
         for clause in found:
             if len(clause.text) <= _LONGEST_CLAUSE and not guards.speaks_to_somebody(clause.text):
                 yield from self._clause(clause)
@@ -153,12 +157,12 @@ class _Reading:
                     confidence=_SLOT_CONFIDENCE,
                 )
             return
-        person, readings = self._slots(clause)
+        readings = self._slots(clause)
         is_correction = denies_another(clause.text)
-        for slot in readings:
+        for person, slot in readings:
             self._heard.append(_Heard(person, slot, self._message.memory_id))
             # One slot: the whole clause tells it best. Of several each gets a sentence of its own.
-            is_whole = len(readings) == 1 and clause.subject == "i" and (slot.is_denial or tells_something(clause))
+            is_whole = len(readings) == 1 and clause.subject == "i" and (slot.is_denial or stands_alone(clause.text))
             yield self._slot(
                 slot,
                 person,
@@ -170,18 +174,16 @@ class _Reading:
             confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
             yield self._statement(clause, times, confidence=confidence)
 
-    def _slots(self, clause: Clause) -> tuple[Person, list[SlotReading]]:
-        """Whose slots a clause fills, and which."""
+    def _slots(self, clause: Clause) -> list[tuple[Person, SlotReading]]:
+        """The slots that a clause fills, with those whose they are."""
         speaker = self._speaker
-        owned = [slot for slot in read_owned(clause.text) if not self._is_known(slot)]
+        owned = [(speaker, slot) for slot in read_owned(clause.text) if not self._is_known(slot)]
         if clause.subject in ("i", "we") or clause.subject.endswith(" and i"):
-            return speaker, [*_positive_or_negative(clause.predicate), *owned]
+            return [*((speaker, slot) for slot in read_slots_and_endings(clause.predicate)), *owned]
         relative = read_relative(clause.text, speaker)
-        if relative is not None and relative.person.key:
-            readings = _positive_or_negative(relative.predicate)
-            if readings:
-                return relative.person, readings
-        return speaker, owned
+        if relative is None or not relative.person.key:
+            return owned
+        return [*((relative.person, slot) for slot in read_slots_and_endings(relative.predicate)), *owned]
 
     def _is_known(self, slot: SlotReading) -> bool:
         """Whether it is what the message's own fields say: Ana's name is Ana."""
@@ -296,24 +298,3 @@ def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
     """The facts of a message without those that it corrects itself."""
     corrected = {fact.slot: place for place, fact in enumerate(facts) if fact.is_correction and fact.slot}
     return [fact for place, fact in enumerate(facts) if place >= corrected.get(fact.slot, 0)]
-
-
-def _positive_or_negative(predicate: str) -> list[SlotReading]:
-    """The slots of a predicate; of "am no longer vegan" the slot `diet` with the value `not vegan`."""
-    readings = list(read_slots(predicate))
-    if readings:
-        return readings
-    match = _NO_LONGER.match(predicate)
-    if match is None or not ("no longer" in predicate.lower() or match["now"]):
-        return []
-    be = f"{match['be']} " if match["be"] else ""
-    return [_denied(slot) for slot in read_slots(be + match["what"])]
-
-
-def _denied(slot: SlotReading) -> SlotReading:
-    template = f"It is no longer so that {slot.template.replace('{value}', slot.value)}"
-    opposites = {"likes": "dislikes", "dislikes": "likes"}
-    value = (
-        opposites.get(slot.value, f"not {slot.value}") if slot.attribute.startswith("taste.") else f"not {slot.value}"
-    )
-    return replace(slot, value=value, template=template, adds=False, is_denial=True)

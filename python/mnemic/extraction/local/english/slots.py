@@ -95,7 +95,14 @@ def _is_job(groups: Groups) -> bool:
 
 def _is_taste(groups: Groups) -> bool:
     value = groups["value"].lower()
-    return values.is_value(value) and not value.startswith(("be ", "see ", "hear ", "know ", "my ", "our ", "being "))
+    return values.is_value(value) and _NO_TASTES.match(value) is None
+
+
+# Beginnings of what somebody likes, and not what: "spending" of "spending time with friends".
+_NO_TASTES = re.compile(
+    r"(?:be|see|hear|know|my|our|being|spending|going|getting|having|making|taking|looking|trying|doing|seeing|hearing|keeping"
+    r"|helping|giving|finding|just|take|go|get|have|make|do|spend|try|keep|give|find|help|talking|coming|bringing)\b"
+)
 
 
 def _is_subject(groups: Groups) -> bool:
@@ -118,12 +125,13 @@ _CARS = re.compile(
     r"|harley|ducati|yamaha|motorbike|motorcycle|scooter|van|truck)\b",
     re.IGNORECASE,
 )
+_VERY = r"(?:really|so|very|also|more|mostly|totally|quite|still|super|just|pretty|especially|particularly|mainly|now)"
 _PROGRESS = r"(?:am |are |is |have been |has been )?"
 _KEEPING = r"(?:have|has|own|owns|adopted|got|bought|rescued)(?: also)? (?:an?|my|another|our|one|two|three|\d) (?:[\w-]+ ){0,3}?"
 _ROWS: tuple[Row, ...] = (
     _row(
         "home",
-        rf"{_PROGRESS}(?:lives?|living|resides?|residing|based|settled|(?:just |recently )?(?:moved|relocated))(?: back| over| down| up)?"
+        rf"{_PROGRESS}(?:lives?|living|resides?|residing|based|settled(?: down)?|(?:just |recently )?(?:moved|relocated))(?: back| over| down| up)?"
         rf"(?: from {PLACE})? (?:in|to) (?P<value>{PLACE})(?!'s)(?!\s+(?:team|department|division|role|group))",
         "{s} lives in {value}.",
         "personal",
@@ -154,6 +162,13 @@ _ROWS: tuple[Row, ...] = (
     ),
     _row(
         "job",
+        rf"(?:(?:just )?(?:got|was|were) promoted to (?:an? |the )?|(?:am|is|became) (?:now )?the (?=(?:head|director|vice|vp|chief|ceo|cto|cfo)\b))"
+        rf"(?P<value>{NOUN}(?: of {NOUN})?){END}",
+        "{s} works as a {value}.",
+        "work",
+    ),
+    _row(
+        "job",
         rf"(?:am|is|became) (?:now )?(?:an?|the) (?P<value>{NOUN}){END}",
         "{s} is a {value}.",
         "work",
@@ -168,8 +183,15 @@ _ROWS: tuple[Row, ...] = (
         accepts=_is_organisation,
     ),
     _row(
+        "employer",
+        rf"(?:(?:just |recently )?joined|(?:got|was) hired by|(?:am|is) (?:now )?employed (?:at|by)|accepted (?:an|the|my) offer from) (?P<value>{ORGANISATION})",
+        "{s} works at {value}.",
+        "work",
+        accepts=_is_organisation,
+    ),
+    _row(
         "field_of_study",
-        rf"{_PROGRESS}(?:studies|study|studying|majors? in|majoring in) (?!for\b|at\b)(?P<value>{NOUN}){END}",
+        rf"{_PROGRESS}(?:studies|study|studying|majors? in|majoring in|(?:switched|changed) (?:my|his|her) major to) (?!for\b|at\b)(?P<value>{NOUN}){END}",
         "{s} studies {value}.",
         "education",
         accepts=_is_subject,
@@ -186,19 +208,20 @@ _ROWS: tuple[Row, ...] = (
     ),
     _row(
         "diet",
-        rf"(?:am|is|went|became|turned|have been|has been|(?:am|is) now)(?: an?)?(?: strict| mostly)? (?P<value>{DIETS})\b(?! options?| food)",
+        rf"(?:am|is|went|became|become|turned|have been|has been|(?:am|is) now)(?: an?)?(?: strict| mostly)? (?P<value>{DIETS})\b(?! options?| food)",
         "{s} is {value}.",
         "food",
     ),
     _row(
         "diet",
-        rf"(?:follows?|eats?|(?:am|is) on)(?: an?)?(?: strict)? (?P<value>{DIETS})(?: diet| food)?{END}",
+        rf"(?:follows?|eats?|(?:am|is) on|(?:switched|changed|moved) to)(?: an?)?(?: strict)? (?P<value>{DIETS})(?: diet| food)?{END}",
         "{s} eats {value}.",
         "food",
     ),
     _row(
         "not_eaten",
-        r"(?:do not|does not|cannot|never) (?:eat|drink) (?:any )?(?P<value>[a-z]+(?: [a-z]+)?)" + END,
+        r"(?:(?:do not|does not|cannot|never|no longer) (?:eat|drink)s?|(?:stopped|quit|gave up) (?:eating|drinking)) (?:any )?(?P<value>[a-z]+(?: [a-z]+)?)"
+        + END,
         "{s} does not eat or drink {value}.",
         "food",
         adds=True,
@@ -274,7 +297,7 @@ _ROWS: tuple[Row, ...] = (
     ),
     _row(
         "speaks",
-        rf"(?:can )?(?:also )?speaks? (?:fluent |some |a little |a bit of )?(?P<value>(?:{LANGUAGES})(?:(?:, | and |, and )(?:{LANGUAGES}))*)\b",
+        rf"(?:(?:can )?(?:also )?speaks?|(?:am|is) (?:fluent|bilingual) in) (?:fluent |some |a little |a bit of )?(?P<value>(?:{LANGUAGES})(?:(?:, | and |, and )(?:{LANGUAGES}))*)\b",
         "{s} speaks {value}.",
         "personal",
         adds=True,
@@ -295,12 +318,13 @@ _ROWS: tuple[Row, ...] = (
     ),
     _row(
         "vehicle",
-        rf"(?:drives?|(?:just )?bought|(?:have|has|own|owns)) (?:an? )(?:new |used |second-hand )?(?P<value>(?-i:[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)(?: \w+)?|motorbike|motorcycle|scooter|van|truck)"
+        rf"(?:drives?|(?:just )?(?:bought|got)|(?:have|has|own|owns)) (?:an? )(?:new |used |second-hand )?(?P<value>(?-i:[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)(?: \w+)?|motorbike|motorcycle|scooter|van|truck)"
         rf"(?= car| bike| to work|{END[3:]}",
         "{s} drives a {value}.",
         "personal",
         accepts=lambda groups: bool(_CARS.match(groups["value"])),
     ),
+    _row("name", rf"changed (?:my|his|her) name to (?P<value>{NAME})", "{s}'s name is {value}.", "personal"),
     _row("nickname", rf"(?:go|goes) by (?:the name )?(?P<value>{NAME})", "{s} goes by {value}.", "personal"),
     _row(
         "project",
@@ -308,11 +332,12 @@ _ROWS: tuple[Row, ...] = (
         "{s} is working on a {value}.",
         "work",
         adds=True,
+        accepts=lambda groups: values.is_value(groups["value"]) and groups["value"].lower() not in ("project", "book"),
     ),
     _row(
         "taste.{value}",
-        rf"(?P<how>(?:really |absolutely |also |just |totally |genuinely |do |always )*(?:love|like|enjoy|adore)s?|(?:am|is) (?:\w+ )?(?:a )?(?:\w+ )?(?:fan of|into|fond of|keen on))"
-        rf" (?P<to>to )?(?!the |that |this |get|being )(?P<value>{NOUN}){END}",
+        rf"(?P<how>(?:really |absolutely |also |just |totally |genuinely |do |always )*(?:love|like|enjoy|adore)s?|(?:am|is) (?:{_VERY} )*(?:a )?(?:(?:big|huge|great|massive|real) )?(?:fan of|into|fond of|keen on))"
+        rf" (?P<to>to )?(?!the |that |this |get|being )(?P<value>{NOUN}){END}(?! (?:that|who|which|where|when|about)\b)",
         "{s} likes {to} {value}.",
         "preferences",
         value="likes",
@@ -351,12 +376,20 @@ def read_slots(predicate: str) -> Iterator[SlotReading]:
 
 _JOINED = re.compile(
     r",? and (?=(?:also |now |currently )?(?:work|live|am|is|have|has|study|studies|speak|play|drive|love|like|hate|enjoy"
-    r"|own|adopted|moved)s?\b)",
+    r"|own|adopted|moved|got|joined|bought|started|became|eat|follow)s?\b)",
     re.IGNORECASE,
 )
 
 
+# "I have moved to Porto" says what "I moved to Porto" says.
+_PERFECT = re.compile(
+    r"^(?:have|has) (?=(?:just |recently |now |finally |already |also )?(?:moved|relocated|settled|joined|become|started|switched|changed"
+    r"|adopted|bought|turned|accepted|graduated|stopped|quit)\b)"
+)
+
+
 def _read_part(predicate: str) -> Iterator[SlotReading]:
+    predicate = _PERFECT.sub("", predicate)
     leading = _LEADING.match(predicate)
     offset = leading.end() if leading else 0
     says_also = bool(leading and "also" in leading[0].split()) or bool(_ANOTHER.search(predicate))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from mnemic import _core
-from mnemic.extraction.local.english.verbs import IRREGULAR_PASTS, is_adverb, is_past
+from mnemic.extraction.local.english.verbs import COMMON_VERBS, IRREGULAR_PASTS, is_adverb, is_past, third_person
 from mnemic.extraction.times import Tense
 
 _SPLIT = re.compile(
@@ -18,21 +18,21 @@ _LEAD = (
     r"|yesterday|today|tomorrow|two|three|four|five|\d+|a|earlier|later|recently|lately|just|right now|these days|nowadays"
     r"|currently|growing up|every|each|once|one day|the other)\b[^,]{0,60}),\s*)"
     r"|(?:yesterday|today|tonight|tomorrow|recently|lately|nowadays|currently|now|once|just|finally"
-    r"|(?:last|next|this|the other|every) \w+(?: \w+)?) )?"
+    r"|(?:last|next|this|the other|every) \w+(?: \w+)?"
+    r"|(?:as of|since|starting|from|in|on|until) (?:last |next |this )?[\w'-]+(?: [\w'-]+)?(?= (?:I|we) )) )?"
 )
 # After "my sister" a verb must be told from the sister's name.
-_OWN_VERBS = (
-    r"am|is|are|was|were|has|have|had|do|does|did|will|can|used|love|like|live|play|go|want|enjoy|work|make|come|keep"
-    r"|[a-z]+(?<!')s|[a-z]+ed|" + "|".join(sorted(IRREGULAR_PASTS))
+_OWN_VERBS = r"am|is|are|was|were|has|have|had|do|does|did|will|can|used|[a-z]+ed|" + "|".join(
+    sorted(IRREGULAR_PASTS | COMMON_VERBS | {third_person(verb) for verb in COMMON_VERBS})
 )
 _SUBJECT = re.compile(
-    r"^" + _LEAD + r"(?P<subject>(?:my [\w' -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: [\w'-]+){0,3}?))\s+"
+    r"^" + _LEAD + r"(?P<subject>(?:my [\w -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: [\w'-]+){0,3}?))\s+"
     r"(?P<predicate>(?:(?:\w+ly|also|always|just|never|now|still|often|even|both|all|already|usually|then|once|finally)\s+)*"
     r"(?P<verb>(?(owned)(?:" + _OWN_VERBS + r")|[a-z'-]+))\b.*)$",
     re.IGNORECASE,
 )
 # "My wife Maria" before "and I moved": half of a subject.
-_COMPANY = re.compile(r"(?:my|our) [\w'-]+(?: [\w'-]+){0,2}", re.IGNORECASE)
+_COMPANY = re.compile(r"(?:my|our) [\w-]+(?: [\w-]+){0,2}", re.IGNORECASE)
 _ELIDED = re.compile(
     r"^(?:just |recently |finally |also |already )?(?P<verb>got|went|moved|started|finished|bought|adopted|signed|joined|took"
     r"|visited|met|made|had|tried|saw|ran|passed|failed|won|lost|booked|landed|accepted|quit|returned|graduated|celebrated"
@@ -46,11 +46,13 @@ _STANCE = re.compile(
     r"|promise|swear|get (?:it|that|you)|got (?:it|this|that)|doubt|remember|recall|admire|say|said|can|cannot|could|do not know|do not think"
     r"|did not know|hope|care|look forward|love (?:how|when|that|the way|it|to hear|seeing|hearing)|like (?:how|when|that|it)"
     r"|have no idea|have to (?:say|admit|agree|go|run|try|check)|had no idea|must|need|need to|may|shall|ought|gotta|would|should|might|keep|try"
-    r"|(?:am|are|was|were) (?:(?:so|really|very|super|also|all|just|totally|pretty|always|here|still|quite|too|beyond|truly|definitely)\s+)*(?:glad"
+    r"|(?:am|are|was|were) (?:(?:so|really|very|super|also|all|just|totally|pretty|always|here|still|quite|too|beyond|truly|definitely|kinda|a bit|a little|kind of|sort of|somewhat)\s+)*(?:confused|stuck|struggling to (?:understand|figure)|glad"
     r"|sorry|sure|proud|here|curious|jealous|excited|happy|thrilled|pumped|stoked|afraid|rooting|with|in|good|fine|great|okay"
     r"|ok|doing|feeling|looking forward|all ears|grateful|thankful|honou?red|impressed|amazed|inspired|blown|touched|intrigued"
     r"|interested in (?:hearing|seeing)|ready|down|up|game|lucky|blessed|fortunate|convinced|tempted|cheering|amped|psyched|determined"
-    r"|hoping|wondering|wishing|saying|going to (?:try|be|keep|check|have to|need|do)|trying to|trying my)"
+    r"|hoping|wondering|wishing|saying|looking for|aiming|having (?:\w+ ){0,2}(?:trouble|issues?|problems?|difficult\w*|a hard time)"
+    r"|(?:getting|seeing|encountering|facing) (?:\w+ ){0,2}(?:errors?|issues?|problems?|warnings?)|going to (?:try|be|keep|check|have to|need|do)|trying to|trying my)"
+    r"|(?:want|wanted|like) to (?:make sure|ensure|know|see|understand|say|ask|check|thank|tell|hear|share|learn more)"
     r"|will (?:be there|try|keep|let|do|check|make sure|never|always|definitely|get|look|give it|take|see|think|be)"
     r")\b",
     re.IGNORECASE,
@@ -65,13 +67,18 @@ _DANGLING = re.compile(
     r"|\b(?:this|these|those)\s+(?!morning|afternoon|evening|week|weekend|month|year|summer|winter|spring|autumn|fall|past|last"
     r"|coming|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\w+|\b(?:that|this|these|those|there|here)\b\s*(?:$|[,.;!])"
     r"|\b(?:that|this) (?:was|is|will|would|made|makes|means|meant|has|had|one|way|kind|type|sort|stuff|thing)\b"
-    r"|\b(?:ones?|someone|both|some|another|others)\s*(?:$|[,.;!])|\b(?:such|here|something|anything|similar|that happen|that same|the thought)\b",
+    r"|\b(?:ones?|someone|both|some|another|others)\s*(?:$|[,.;!])|\b(?:such|here|something|anything|similar|that happen|that same|the thought)\b"
+    r"|\b(?:from|of|in|on|at|with|about|for|to|during|after|before|by|like|take|took|snapped) that\b"
+    r"|\b(?:a few|some|many|any|no|two|three|even) more\b|\b(?:more|a ton|a lot|a bit|again)\s*(?:$|[,.;!])"
+    r"|\b(?:another|on|first|second|last|next|new|the|been|was) one\b"
+    r"|\b(?:learn|do|did|know|see|hear|try|want|need|love|like|enjoy|mean|use|did not|some) (?:that|to|this)\b(?= too| also|$|[,.;!])|\bsome to\b",
     re.IGNORECASE,
 )
 # Before a pronoun so many words of meaning are taken for what it stands for.
 _ANTECEDENT_TERMS = 3
-_LEAST_TERMS = 2
-_LEAST_TERMS_OF_A_STATE = 3
+# What is told with a time, a name or a number may be short: "Ana ran a race on 6 May".
+_LEAST_TERMS, _LEAST_TERMS_WITH_NAME, _LEAST_TERMS_WITH_TIME = 3, 2, 1
+_NAMED = re.compile(r"(?<=\w )(?!I\b)[A-Z]|\d|\"")
 _FIRST_PERSON = frozenset({"i", "my", "we", "our", "me", "us", "myself", "mine"})
 _EMPTY_TERMS = frozenset(
     _core.tokenize(
@@ -79,7 +86,8 @@ _EMPTY_TERMS = frozenset(
         thing things stuff lot lots way ways bit time times feel feeling feels felt make makes made get got getting take took
         give gave go going went come came keep kept try tried start love like life world day days people person everyone
         something much many super totally pretty always never recently lately just now today yesterday tomorrow week month
-        year ago last next support journey moment moments blast work done"""
+        year ago last next support journey moment moments blast work done completely totally already definitely absolutely
+        everything wild few stay positive"""
     )
 )
 
@@ -111,9 +119,11 @@ def clauses(sentence: str) -> list[Clause]:
     """
     found = []
     company = ""
-    for piece in _SPLIT.split(sentence):
-        text = f"{company} and {piece}" if company else piece.strip(" ,;")
-        company = text if _COMPANY.fullmatch(text) else ""
+    pieces = [piece.strip(" ,;") for piece in _SPLIT.split(sentence)]
+    for place, piece in enumerate(pieces):
+        text = f"{company} and {piece}" if company else piece
+        is_last = place == len(pieces) - 1
+        company = text if not is_last and _COMPANY.fullmatch(text) else ""
         clause = None if company else _clause(text)
         if clause is not None:
             found.append(clause)
@@ -151,20 +161,28 @@ def tells_something(clause: Clause, *, has_time: bool = False) -> bool:
         clause: What is told.
         has_time: Whether it names a time: then less has to be told with it.
     """
-    if _STANCE.match(clause.predicate) or _dangles(clause.text):
+    if _STANCE.match(clause.predicate) or not stands_alone(clause.text):
+        return False
+    if clause.predicate.startswith("will ") and not has_time:
+        # What one will do some time is said more often than done.
         return False
     terms = {
         term
         for term in _core.tokenize(clause.text)
         if term not in _EMPTY_TERMS and term not in _FIRST_PERSON and not term.isdigit()
     }
-    is_state = clause.predicate.lower().startswith(("am ", "are ", "is ", "was ", "were ", "have been ", "has been "))
-    least = _LEAST_TERMS_OF_A_STATE if is_state and clause.tense != "future" else _LEAST_TERMS
-    return len(terms) >= least - has_time
+    least = (
+        _LEAST_TERMS_WITH_TIME if has_time else _LEAST_TERMS_WITH_NAME if _NAMED.search(clause.text) else _LEAST_TERMS
+    )
+    return len(terms) >= least
+
+
+def stands_alone(text: str) -> bool:
+    """Whether it needs nothing that was said before: no pronoun without a noun in front of it, no "this one"."""
+    return not _dangles(text)
 
 
 def _dangles(text: str) -> bool:
-    """Whether it needs what was said before: a pronoun without a noun in front of it, or "this one"."""
     for match in _DANGLING.finditer(text):
         pronoun = match["pronoun"]
         if pronoun is None:
@@ -173,14 +191,22 @@ def _dangles(text: str) -> bool:
         if pronoun.lower() in _PEOPLE:
             if not _SOMEBODY.search(before):
                 return True
-        elif len(_core.tokenize(before)) < _ANTECEDENT_TERMS or (
-            pronoun.lower() == "it" and not _PREDICATE_FOLLOWS.match(text, match.end())
+        elif (
+            (pronoun.lower() in _MANY and not _SEVERAL.search(before))
+            or len(_core.tokenize(before)) < _ANTECEDENT_TERMS
+            or (pronoun.lower() == "it" and not _PREDICATE_FOLLOWS.match(text, match.end()))
         ):
             return True
     return False
 
 
 _PEOPLE = frozenset({"he", "she", "him", "her", "his", "hers"})
+_MANY = frozenset({"they", "them", "their", "theirs", "'em"})
+_SEVERAL = re.compile(
+    r"\b(?:my|our|the|some|many|two|three|four|\d+|these|of|new|with|other|few)\s+(?:[\w'-]+\s+){0,3}?(?!(?:always|us|its|has|was|does|this)\b)"
+    r"(?:[a-z]{2,}(?<!s)s|people|kids|children|family|team|group|men|women|folks|crew|band|staff|class)\b|\w+ and \w+",
+    re.IGNORECASE,
+)
 _SOMEBODY = re.compile(
     r"\b(?:an?|my|our|the) (?:\w+ ){0,2}?(?:brother|sister|mother|mom|mum|father|dad|son|daughter|child|kid|baby|wife|husband"
     r"|girlfriend|boyfriend|partner|grandma|grandpa|grandmother|grandfather|aunt|uncle|cousin|friend|boss|colleague|dog|cat"

@@ -8,9 +8,9 @@ import re
 END = (
     r"(?=\s*(?:[,;:.!()]|$|\s-|\b(?:and|but|because|since|for|at|in|on|with|so|when|while|where|which|that|now|these|right"
     r"|who|from|until|till|if|as|anymore|any|too|also|though|after|before|by|to|a lot|very|so|again|still|currently|today"
-    r"|again|instead|not|then|until|last|next|this|every|during|whenever|about|or|more|than|over|near|under)\b))"
+    r"|again|instead|not|then|until|last|next|this|every|during|whenever|lately|recently|together|about|or|more|than|over|near|under)\b))"
 )
-NAME = r"(?-i:[A-Z][\w'-]*(?:\s+(?!(?:And|But|I)\b)[A-Z][\w'-]*){0,2})"
+NAME = r"(?-i:(?:(?:Mr|Mrs|Ms|Dr|Prof)\.? )?[A-Z][\w'-]*(?:\s+(?!(?:And|But|I)\b)[A-Z][\w'-]*){0,2})"
 PLACE = (
     r"(?-i:[A-Z][\w'-]*(?:\s+(?:de|da|do|del|la|of|the|upon|am)\s+[A-Z][\w'-]*|\s+(?!I\b)[A-Z][\w'-]*){0,3}"
     r"(?:,\s*(?!I\b)[A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?(?!['\w]))?)"
@@ -86,7 +86,7 @@ NO_ORGANISATIONS = frozenset(
     """.split()
 ) | frozenset(MONTHS)
 _NO_VALUES = re.compile(
-    r"^(?:it|that|this|these|those|them|they|him|her|he|she|you|your|yours|how|what|when|where|why|who|one|ones|everything"
+    r"^(?:it|that|this|these|those|them|they|me|myself|us|him|her|he|she|you|your|yours|how|what|when|where|why|who|one|ones|everything"
     r"|something|anything|nothing|everyone|someone|people|stuff|things?|each|all|to|being|having|both|there|here|some|any"
     r"|such|every|more|most|much|so|as|doing|seeing|hearing|another|other|others|not|is|was|the way|the fact|the idea"
     r"|the look|the feeling|the color|the sound|a lot|lots|hopefully)\b|\b(?:it|that|this|these|those|them|him|her|you|your|he|she"

@@ -37,10 +37,20 @@ _OWN_FORMS = {
 }
 
 _ADVERBS_WITHOUT_LY = frozenset(
-    """also always almost already both ever even first hardly just never no not now often once only quite rather
+    """also always almost already both ever even first hardly just longer never no not now often once only quite rather
     seldom so sometimes soon still then therefore though too usually very""".split()
 )
 _VERBS_IN_LY = frozenset("apply bely comply fly imply multiply rely reply supply".split())
+
+
+COMMON_VERBS = frozenset(
+    """attend bake become believe belong bring build buy call care collect come cook cost create dance draw drink drive eat
+    enjoy feel find get give go grow hate help hope inspire keep know learn like live look love make mean meet move need
+    offer own paint pay play practise practice prefer read remain remind ride run say see seem sell sing sleep speak spend
+    start stay stop study suffer support swim take talk teach tell think train travel try use visit walk want watch wear
+    work write""".split()
+)
+"""Verbs that are told from a noun in front of them ("my sister paints"), in the form without an ending."""
 
 
 def is_adverb(word: str) -> bool:
