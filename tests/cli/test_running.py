@@ -130,13 +130,22 @@ def test_doctor_finds_a_sound_directory_sound(run):
     outcome = run("doctor", "--json")
     assert outcome.code == 0
     assert outcome.document["ok"] is True
-    names = ["mnemic", "Python", "SQLite", "grpcio", "onnxruntime", "core", "SIMD", "model", "data directory", "store"]
-    assert [*names, "vectors", "snapshots", "index"] == list(levels(outcome))
+    names = ["mnemic", "Python", "SQLite", "grpcio", "onnxruntime", "core", "SIMD", "model", "tokenizers"]
+    assert [*names, "data directory", "store", "vectors", "snapshots", "index"] == list(levels(outcome))
     assert set(levels(outcome).values()) - {"warn"} == {"ok"}
     found = {check["name"]: check["found"] for check in outcome.document["checks"]}
     assert "2 rows in 1 partition" in found["index"]
     assert "in use; this CPU can run" in found["SIMD"]
     assert "static-wordllama" in found["model"]
+    assert found["tokenizers"].startswith("static, ")
+
+
+def test_doctor_reads_the_tokenizers_of_the_settings(run, tmp_path, monkeypatch):
+    (tmp_path / "none.json").write_text("{}")
+    monkeypatch.setenv("MNEMIC_COMPOSING__TOKENIZERS", json.dumps({"mine": str(tmp_path / "none.json")}))
+    outcome = run("doctor", "--json")
+    assert (outcome.code, levels(outcome)["tokenizers"]) == (1, "fail")
+    assert "composing.tokenizers" in hint_of(outcome, "tokenizers")
 
 
 def test_doctor_makes_no_directory(run, tmp_path):

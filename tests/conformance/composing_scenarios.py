@@ -1,11 +1,14 @@
 """ComposeContext, over the wire and of every client."""
 
 import pytest
+from access_scenarios import make_key
+from admin_scenarios import make_tenant
 from client_scenarios import client_scenario, refusal
 from google.protobuf.timestamp_pb2 import Timestamp
-from wire import Wire, scenario
+from wire import Wire, guarded_scenario, scenario
 
 from mnemic import MemoryInput, MemoryKind, Reason, TrustLevel
+from mnemic.model.access import AccessRole
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.v1 import resources_pb2
 
@@ -99,6 +102,25 @@ def contexts_that_cannot_be_composed_are_refused(wire):
     ):
         refused = wire.refused("ComposeContext", request)
         assert list(refused.violations) == [field]
+
+
+@guarded_scenario
+def a_restricted_key_composes_of_its_own_memories_alone(wire):
+    tenant = make_tenant(wire)
+    _, writer = make_key(wire, AccessRole.WRITE, tenant)
+    _, annas = make_key(wire, AccessRole.READ, tenant, scope=resources_pb2.Scope(user_id="anna"))
+    ids = {}
+    for user in ("anna", "ben"):
+        scope = resources_pb2.Scope(user_id=user)
+        added = wire.AddMemories(pb.AddMemoriesRequest(scope=scope, memories=memories()), credential=writer)
+        ids[user] = [memory.memory_id for memory in added.memories]
+    for user, seen in (("anna", ids["anna"]), ("ben", [])):
+        request = composing(wire, scope=resources_pb2.Scope(user_id=user), context_window=1)
+        request.include_instructions = True
+        assert sorted(wire.ComposeContext(request, credential=writer).memory_ids) == sorted(ids[user])
+        assert sorted(wire.ComposeContext(request, credential=annas).memory_ids) == sorted(seen)
+    whole = composing(wire, scope=resources_pb2.Scope(), match=resources_pb2.SCOPE_MATCH_TENANT)
+    assert wire.refused("ComposeContext", whole, credential=annas).reason == "PERMISSION_DENIED"
 
 
 @client_scenario

@@ -98,6 +98,28 @@ def test_times_are_counted_from_when_it_was_said(facts, said, told, begins, prec
     assert (fact.body, day(fact), fact.event_time_precision) == (told, begins, precision)
 
 
+@pytest.mark.parametrize(
+    ("said", "told", "begins"),
+    [
+        ("I moved in with Tom on the 3rd of May.", "Ana moved in with Tom on 3 May 2023.", "2023-05-03"),
+        ("I start at Globex on Monday.", "Ana starts at Globex on 15 May 2023.", "2023-05-15"),
+        ("I was in Rome last week.", "Ana was in Rome in the week of 1 May 2023.", "2023-05-01"),
+        ("The day before yesterday I crashed my bike.", "On 6 May 2023 Ana crashed Ana's bike.", "2023-05-06"),
+    ],
+)
+def test_dates_are_told_in_good_english(facts, said, told, begins):
+    (fact,) = facts(said)
+    assert (fact.body, day(fact)) == (told, begins)
+
+
+def test_what_has_lasted_began_so_long_ago_and_goes_on(facts):
+    (fact,) = facts("I've been vegan for three years.")
+    assert fact.body == "Ana has been vegan for three years (as of 8 May 2023)."
+    assert (day(fact), fact.event_time_end_micros) == ("2020-01-01", None)
+    (over,) = facts("I studied in Rome for three years.")
+    assert over.event_time_micros is None
+
+
 def test_a_time_in_another_zone_is_that_zones_day(facts):
     late = SAID_AT + 10 * 3_600_000_000  # 23:56 UTC
     assert day(facts("I ran a charity race today.", said_at=late)[0]) == "2023-05-08"
@@ -135,6 +157,7 @@ def test_since_begins_and_does_not_end(facts):
         "I hope it goes well.",
         "I know what you mean.",
         "Take care!",
+        "And my marketing skills to make connections.",
         "lol",
         "👍👍",
         "",

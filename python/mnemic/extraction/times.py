@@ -72,6 +72,30 @@ def event_times(text: str, *, said_at_micros: int, utc_offset_minutes: int = 0, 
     return found
 
 
+def lasting(text: str, ago: str, *, span: tuple[int, int], said_at_micros: int) -> EventTime | None:
+    """The time of what has lasted for so long: it began so long ago, and has no end.
+
+    Args:
+        text: Its words ("for three years").
+        ago: The words of its beginning ("three years ago"), for the core.
+        span: Its places in the sentence.
+        said_at_micros: When it was said.
+    """
+    found = _core.find_times(ago, reference_micros=said_at_micros)
+    if len(found) != 1 or found[0].start_micros is None:
+        return None
+    return EventTime(
+        start_micros=found[0].start_micros,
+        end_micros=None,
+        precision=TimePrecision.APPROXIMATE,
+        unit="span",
+        is_vague=True,
+        is_relative=True,
+        text=text,
+        span=span,
+    )
+
+
 def _bounds(expression: _core.TimeExpression, said_at_micros: int, tense: Tense) -> tuple[int, int | None] | None:
     start, end = expression.start_micros, expression.end_micros
     # The core reads the tense of the whole text; a clause of it may have another ("was moved to Friday").

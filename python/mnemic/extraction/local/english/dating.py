@@ -45,7 +45,8 @@ def dated(text: str, times: list[EventTime], *, said_at_micros: int, utc_offset_
             text = f"{before}{time.text}{mark} ({noun}){after[len(mark) :]}"
         else:
             if _ARTICLE_BEFORE.search(before):
-                noun = noun.removeprefix("the ")
+                # "on the 3rd", "in the last week": one article is enough, and a date has none.
+                before = _ARTICLE_BEFORE.sub("", before)
             text = f"{before}{_preposition(time, before)}{noun}{after}"
     return text
 

@@ -84,7 +84,9 @@ _DEADLINE = re.compile(
 _DUE = re.compile(r"(?:the |our |my )?(?P<of>[\w-]+(?: [\w-]+)?) (?:is|are) (?:now )?due (?:on |by )?", re.IGNORECASE)
 _APPOINTMENT = r"(?P<what>(?:[\w'-]+ ){0,2}?(?:appointment|interview|exam|flight|surgery|check-?up|meeting|rehearsal|wedding|concert))"
 _APPOINTMENTS = (
-    re.compile(rf"(?:have|have got|booked|scheduled) (?:an?|my|our|the) {_APPOINTMENT}\b", re.IGNORECASE),
+    re.compile(
+        rf"(?:have|have got|booked|scheduled) (?:(?P<another>an?|another)|my|our|the) {_APPOINTMENT}\b", re.IGNORECASE
+    ),
     re.compile(
         rf"(?:my|our|the) {_APPOINTMENT} (?:is|was|has been|got)(?: now| moved| rescheduled| postponed| pushed)*\b",
         re.IGNORECASE,
@@ -178,11 +180,13 @@ class Dated:
         owner: What stands before the dot of the slot instead of the speaker's key, or empty.
         attribute: The slot behind it.
         category: The fact's label.
+        adds: Whether it stands beside others alike ("I have a meeting"), rather than in the place of one.
     """
 
     owner: str
     attribute: str
     category: str
+    adds: bool
 
 
 def read_dated(text: str, predicate: str) -> Dated | None:
@@ -190,9 +194,10 @@ def read_dated(text: str, predicate: str) -> Dated | None:
     match = _DEADLINE.match(text) or _DUE.match(text)
     if match is not None:
         subject = match["of"] or match.groupdict().get("for") or ""
-        return Dated(folded(subject) or "project", "deadline", "work")
+        return Dated(folded(subject) or "project", "deadline", "work", adds=False)
     for pattern, tail in zip(_APPOINTMENTS, (predicate, text), strict=True):
         match = pattern.match(tail)
         if match is not None:
-            return Dated("", f"appointment.{folded(match['what'])}", "plans")
+            is_another = match.groupdict().get("another") is not None
+            return Dated("", f"appointment.{folded(match['what'])}", "plans", adds=is_another)
     return None

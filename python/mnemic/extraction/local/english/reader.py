@@ -25,7 +25,7 @@ from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import SlotReading
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something
 from mnemic.extraction.local.language import Passage
-from mnemic.extraction.times import EventTime, event_times
+from mnemic.extraction.times import EventTime, event_times, lasting
 from mnemic.model.fact import ExtractedFact, SourceMessage
 from mnemic.model.memory import MemoryKind, Role
 
@@ -47,6 +47,12 @@ _ENGLISH_WORDS = frozenset(
 _SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LEAST_COMMON_SHARE = 0.2
+_HAS_LASTED = re.compile(
+    r"\b(?:have|has) (?:\w+ly |always |now |also )?(?:been|had|known|lived|worked|played|owned|kept|taught|studied|driven)\b.*"
+    r"(?P<for>\bfor (?:about |around |over |almost |nearly |more than )?(?P<long>(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten"
+    r"|eleven|twelve|fifteen|twenty|thirty) (?:years?|months?|weeks?|days?))(?: now)?\b)",
+    re.IGNORECASE,
+)
 _EVERY_YEAR = re.compile(r"\b(?:every|each|birthday|anniversary|annual|always|usually)\b", re.IGNORECASE)
 
 
@@ -153,6 +159,7 @@ class _Reading:
                     times,
                     slot=f"{owner}.{appointment.attribute}",
                     slot_value=told(times[0], utc_offset_minutes=self._passage.utc_offset_minutes),
+                    is_additive=appointment.adds,
                     categories=(appointment.category,),
                     confidence=_SLOT_CONFIDENCE,
                 )
@@ -192,12 +199,18 @@ class _Reading:
     def _times(self, clause: Clause) -> list[EventTime]:
         if _EVERY_YEAR.search(clause.text):
             return []
-        return event_times(
+        said_at = self._message.said_at_micros
+        times = event_times(
             clause.text,
-            said_at_micros=self._message.said_at_micros,
+            said_at_micros=said_at,
             utc_offset_minutes=self._passage.utc_offset_minutes,
             tense="future" if read_dated(clause.text, clause.predicate) else clause.tense,
         )
+        duration = _HAS_LASTED.search(clause.text)
+        if times or duration is None:
+            return times
+        begun = lasting(duration["for"], f"{duration['long']} ago", span=duration.span("for"), said_at_micros=said_at)
+        return [] if begun is None else [begun]
 
     def _statement(self, clause: Clause, times: list[EventTime], **parts: object) -> ExtractedFact:
         return self._fact(self._told(clause, times), times=times, **parts)

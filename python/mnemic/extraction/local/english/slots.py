@@ -125,6 +125,10 @@ _CARS = re.compile(
     r"|harley|ducati|yamaha|motorbike|motorcycle|scooter|van|truck)\b",
     re.IGNORECASE,
 )
+_VEHICLE = (
+    r"(?:new |used |second-hand )?(?P<value>(?-i:[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)(?: \w+)?|motorbike|motorcycle|scooter|van|truck)"
+    rf"(?= car| bike| to work|{END[3:]}"
+)
 _VERY = r"(?:really|so|very|also|more|mostly|totally|quite|still|super|just|pretty|especially|particularly|mainly|now)"
 _PROGRESS = r"(?:am |are |is |have been |has been )?"
 _KEEPING = r"(?:have|has|own|owns|adopted|got|bought|rescued)(?: also)? (?:an?|my|another|our|one|two|three|\d) (?:[\w-]+ ){0,3}?"
@@ -318,10 +322,17 @@ _ROWS: tuple[Row, ...] = (
     ),
     _row(
         "vehicle",
-        rf"(?:drives?|(?:just )?(?:bought|got)|(?:have|has|own|owns)) (?:an? )(?:new |used |second-hand )?(?P<value>(?-i:[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)(?: \w+)?|motorbike|motorcycle|scooter|van|truck)"
-        rf"(?= car| bike| to work|{END[3:]}",
+        rf"drives? an? {_VEHICLE}",
         "{s} drives a {value}.",
         "personal",
+        accepts=lambda groups: bool(_CARS.match(groups["value"])),
+    ),
+    _row(
+        "vehicle",
+        rf"(?:(?:just )?(?:bought|got)|have|has|own|owns) an? {_VEHICLE}",
+        "{s} has a {value}.",
+        "personal",
+        adds=True,
         accepts=lambda groups: bool(_CARS.match(groups["value"])),
     ),
     _row("name", rf"changed (?:my|his|her) name to (?P<value>{NAME})", "{s}'s name is {value}.", "personal"),
@@ -337,7 +348,7 @@ _ROWS: tuple[Row, ...] = (
     _row(
         "taste.{value}",
         rf"(?P<how>(?:really |absolutely |also |just |totally |genuinely |do |always )*(?:love|like|enjoy|adore)s?|(?:am|is) (?:{_VERY} )*(?:a )?(?:(?:big|huge|great|massive|real) )?(?:fan of|into|fond of|keen on))"
-        rf" (?P<to>to )?(?!the |that |this |get|being )(?P<value>{NOUN}){END}(?! (?:that|who|which|where|when|about)\b)",
+        rf" (?P<to>to )?(?!(?-i:the )|that |this |get|being )(?P<value>{NOUN}){END}(?! (?:that|who|which|where|when|about)\b)",
         "{s} likes {to} {value}.",
         "preferences",
         value="likes",
@@ -346,7 +357,7 @@ _ROWS: tuple[Row, ...] = (
     _row(
         "taste.{value}",
         rf"(?P<how>(?:really |absolutely |also |just )*(?:hate|dislike|detest)s?|cannot stand|(?:do|does) not (?:really )?(?:like|enjoy)|(?:am|is) not (?:really )?(?:a )?(?:big )?(?:fan of|into|fond of|keen on))"
-        rf" (?P<to>to )?(?!the |that |this |get|being )(?P<value>{NOUN}){END}",
+        rf" (?P<to>to )?(?!(?-i:the )|that |this |get|being )(?P<value>{NOUN}){END}",
         "{s} dislikes {to} {value}.",
         "preferences",
         value="dislikes",

@@ -19,14 +19,17 @@ _LEAD = (
     r"|currently|growing up|every|each|once|one day|the other)\b[^,]{0,60}),\s*)"
     r"|(?:yesterday|today|tonight|tomorrow|recently|lately|nowadays|currently|now|once|just|finally"
     r"|(?:last|next|this|the other|every) \w+(?: \w+)?"
-    r"|(?:as of|since|starting|from|in|on|until) (?:last |next |this )?[\w'-]+(?: [\w'-]+)?(?= (?:I|we) )) )?"
+    r"|the day before yesterday|the day after tomorrow"
+    r"|(?:as of|since|around|starting|from|in|on|until) (?:last |next |this )?[\w'-]+(?: [\w'-]+)?(?= (?:I|we) )) )?"
 )
 # After "my sister" a verb must be told from the sister's name.
 _OWN_VERBS = r"am|is|are|was|were|has|have|had|do|does|did|will|can|used|[a-z]+ed|" + "|".join(
     sorted(IRREGULAR_PASTS | COMMON_VERBS | {third_person(verb) for verb in COMMON_VERBS})
 )
 _SUBJECT = re.compile(
-    r"^" + _LEAD + r"(?P<subject>(?:my [\w -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: [\w'-]+){0,3}?))\s+"
+    r"^"
+    + _LEAD
+    + r"(?P<subject>(?:my [\w -]{2,40}? and )?I|we|(?:my|our) (?P<owned>[\w'-]+(?: (?!to\b)[\w'-]+){0,3}?))\s+"
     r"(?P<predicate>(?:(?:\w+ly|also|always|just|never|now|still|often|even|both|all|already|usually|then|once|finally)\s+)*"
     r"(?P<verb>(?(owned)(?:" + _OWN_VERBS + r")|[a-z'-]+))\b.*)$",
     re.IGNORECASE,
@@ -47,7 +50,7 @@ _STANCE = re.compile(
     r"|did not know|hope|care|look forward|love (?:how|when|that|the way|it|to hear|seeing|hearing)|like (?:how|when|that|it)"
     r"|have no idea|have to (?:say|admit|agree|go|run|try|check)|had no idea|must|need|need to|may|shall|ought|gotta|would|should|might|keep|try"
     r"|(?:am|are|was|were) (?:(?:so|really|very|super|also|all|just|totally|pretty|always|here|still|quite|too|beyond|truly|definitely|kinda|a bit|a little|kind of|sort of|somewhat)\s+)*(?:confused|stuck|struggling to (?:understand|figure)|glad"
-    r"|sorry|sure|proud|here|curious|jealous|excited|happy|thrilled|pumped|stoked|afraid|rooting|with|in|good|fine|great|okay"
+    r"|sorry|sure|proud|here|curious|jealous|excited|happy|thrilled|pumped|stoked|afraid|rooting|with you|in$|good|fine|great|okay"
     r"|ok|doing|feeling|looking forward|all ears|grateful|thankful|honou?red|impressed|amazed|inspired|blown|touched|intrigued"
     r"|interested in (?:hearing|seeing)|ready|down|up|game|lucky|blessed|fortunate|convinced|tempted|cheering|amped|psyched|determined"
     r"|hoping|wondering|wishing|saying|looking for|aiming|having (?:\w+ ){0,2}(?:trouble|issues?|problems?|difficult\w*|a hard time)"
@@ -141,6 +144,12 @@ def _clause(text: str) -> Clause | None:
     return Clause("I " + text[:1].lower() + text[1:], "i", text[:1].lower() + text[1:], "past", is_elided=True)
 
 
+# In the present tense told of what is to come: "I start on Monday".
+_SCHEDULED = frozenset(
+    "start starts begin begins end ends expire expires leave leaves arrive arrives graduate graduates".split()
+)
+
+
 def tense_of(predicate: str) -> Tense:
     """When a predicate is, by its first verb."""
     if _PLAN.match(predicate):
@@ -148,6 +157,8 @@ def tense_of(predicate: str) -> Tense:
     words = [word for word in re.findall(r"[a-z'-]+", predicate.lower()[:80]) if not is_adverb(word)]
     if not words:
         return "present"
+    if words[0] in _SCHEDULED:
+        return "future"
     first, second = words[0], words[1] if len(words) > 1 else ""
     if first in ("have", "has") and (is_past(second) or second in ("been", "done", "gone", "seen", "taken", "given")):
         return "past"

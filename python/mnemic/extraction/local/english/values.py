@@ -93,7 +93,8 @@ _NO_VALUES = re.compile(
     r"|they|their|his)\b",
     re.IGNORECASE,
 )
-_ARTICLE = re.compile(r"^(?:an?|the|some)\s+", re.IGNORECASE)
+# With a capital it is part of a name: "The Beatles".
+_ARTICLE = re.compile(r"^(?:an?|the|some)\s+")
 
 
 def is_value(text: str) -> bool:

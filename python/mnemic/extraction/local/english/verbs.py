@@ -44,8 +44,8 @@ _VERBS_IN_LY = frozenset("apply bely comply fly imply multiply rely reply supply
 
 
 COMMON_VERBS = frozenset(
-    """attend bake become believe belong bring build buy call care collect come cook cost create dance draw drink drive eat
-    enjoy feel find get give go grow hate help hope inspire keep know learn like live look love make mean meet move need
+    """arrive attend bake become begin believe belong bring build buy call care collect come cook cost create dance draw drink drive eat end
+    enjoy expire feel find get give go graduate grow hate help hope inspire keep know learn like live look love make mean meet move need
     offer own paint pay play practise practice prefer read remain remind ride run say see seem sell sing sleep speak spend
     start stay stop study suffer support swim take talk teach tell think train travel try use visit walk want watch wear
     work write""".split()
