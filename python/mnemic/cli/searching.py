@@ -157,9 +157,11 @@ def _print_surroundings(hits: Sequence[SearchHit]) -> None:
             for message in hit.after:
                 _print_said("  ", message)
         if hit.grouped:
-            print_line(f"#{position}  says the same as")
+            # Nobody asked for them: who reads the table by a program finds nothing else among its lines.
+            show = print_line if is_terminal() else print_remark
+            show(f"#{position}  says the same as")
             for other in hit.grouped:
-                print_line(f"    {other.memory_id}  {_said(other)}")
+                show(f"    {other.memory_id}  {_said(other)}")
 
 
 def _print_said(mark: str, message: SearchHit | ContextMessage) -> None:
