@@ -27,6 +27,7 @@ fn ask(index: &Index, text: &str, change: impl FnOnce(&mut SearchRequest<'_>)) -
         text,
         weights: Weights::new([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("valid weights"),
         now_micros: NOW,
+        separate: false,
         ..search(&partitions, &scope)
     };
     change(&mut request);

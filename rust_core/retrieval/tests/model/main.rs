@@ -51,8 +51,6 @@ fn check(index: &Index, model: &Model, question: &Question) -> Result<(), TestCa
         top_k: question.top_k,
         weights: Weights::new(question.weights).expect("valid weights"),
         min_score: question.min_score,
-        // Its texts repeat each other; groups have tests of their own.
-        separate: true,
         explain: true,
         context_window: question.context_window,
         ..search(&partitions, &question.scope)
