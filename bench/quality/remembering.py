@@ -15,7 +15,7 @@ from mnemic.client.options import SearchOptions
 from mnemic.client.results import SearchResult
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import MemoryInput, Role, TimePrecision, embedding_text, to_micros
-from mnemic.model.search import SignalWeights, StageTimings
+from mnemic.model.search import SearchHit, SignalWeights, StageTimings
 
 Backend = Memory | MnemicClient
 _ADDS_AT_ONCE = 500
@@ -99,12 +99,16 @@ class Remembered:
         for user in self.users.values():
             self.backend.search("warm up", user_id=user, match="exact", profile="lexical")
 
+    def _turns(self, hit: SearchHit) -> tuple[str, ...]:
+        """Its own, or those that it was drawn from."""
+        own = self.turn_of.get(hit.memory_id)
+        sources = hit.memory.source_ids if own is None else ()
+        return (own,) if own else tuple(self.turn_of[i] for i in sources if i in self.turn_of)
+
     def _found(self, result: SearchResult, seconds: float) -> Found:
         turns, bodies = [], []
         for hit in result.hits:
-            own = self.turn_of.get(hit.memory_id)
-            sources = hit.memory.source_ids if own is None else ()
-            turns.append((own,) if own else tuple(self.turn_of[i] for i in sources if i in self.turn_of))
+            turns.append(tuple(turn for one in (hit, *hit.grouped) for turn in self._turns(one)))
             bodies.append(embedding_text(hit.name, hit.body))
         scores = tuple(hit.score for hit in result.hits)
         parts = tuple(hit.score_parts for hit in result.hits)

@@ -197,6 +197,14 @@ class Hit:
     def after(self) -> list[tuple[str, str, int, str, int | None]]:
         """Those after it, oldest first."""
 
+    @property
+    def group_id(self) -> str | None:
+        """The best hit that says the same, which may be this one; None for a hit alone."""
+
+    @property
+    def grouped(self) -> list[Hit]:
+        """Further hits of its group, best first."""
+
     def memory(self) -> Memory:
         """The memory, without vector and model."""
 
@@ -209,6 +217,16 @@ class SearchOutcome:
     @property
     def considered(self) -> int:
         """How many rows the scope, time and filter let through."""
+
+    @property
+    def confidence(self) -> float | None:
+        """How likely the scope has an answer, 0 to 1, where there is support and a calibration."""
+
+    @property
+    def support(self) -> tuple[float, float] | None:
+        """The highest cosine of a candidate, and the largest share of what the query's words could be worth that one
+        has; where both take part.
+        """
 
 @final
 class PartitionStats:
@@ -280,6 +298,7 @@ class NativeAnswers:
         *,
         profiles: Mapping[str, tuple[Sequence[float], int]],
         default_profile: str,
+        calibration: tuple[float, float, float] | None,
         default_top_k: int,
         most_top_k: int,
         query_bytes: int,
@@ -295,6 +314,7 @@ class NativeAnswers:
             profiles: By name the weights of all signals in the order of the contract's fields, and `candidates` of
                 `Index.search`.
             default_profile: The profile of a search that names none.
+            calibration: As `Index.search` takes it.
             default_top_k: How many hits a search gives that says nothing.
             most_top_k: How many it may ask for.
             query_bytes: The longest query.
@@ -548,6 +568,9 @@ class Index:
         weights: Weights,
         candidates: int = 50,
         min_score: float,
+        separate: bool = False,
+        calibration: tuple[float, float, float] | None = None,
+        min_confidence: float = 0.0,
         explain: bool,
         context_window: int = 0,
     ) -> SearchOutcome:
@@ -571,6 +594,10 @@ class Index:
             candidates: How many candidates each retriever gives at least, 1 to 4,000; four for each hit if that is
                 more.
             min_score: Hits below are left out.
+            separate: Whether each hit takes a rank of its own, also where several say the same.
+            calibration: The weights of the best cosine and the best coverage and the bias that make the confidence;
+                without it there is none.
+            min_confidence: With a confidence below there are no hits.
             explain: Whether to keep the parts of each score.
             context_window: How many messages before and after each hit come with it, 0 to 10 on each side.
 

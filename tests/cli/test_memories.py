@@ -48,6 +48,28 @@ def test_explain_says_how_each_part_came_about(mnemic):
     assert outcome.lines[-1].startswith("time in microseconds: total ")
 
 
+def test_search_shows_what_was_said_around_a_hit_and_what_says_the_same(mnemic):
+    first, _, repeat = add(mnemic, "To Lisbon, by train.", "Nice!", "to Lisbon by train")
+    search = ("search", "train to Lisbon", "--user", "u1", "--profile", "lexical")
+    outcome = mnemic(*search, "--context-window", "1")
+    assert outcome.lines[2:] == ["#1  in its conversation", "    user: Nice!", "  > user: to Lisbon by train"]
+    assert outcome.err.startswith(f"#1  says the same as\n    {first}  user: To Lisbon, by train.")
+    [hit] = mnemic(*search, "--context-window", "1", "--json").document["hits"]
+    assert [message["body"] for message in hit["before"]] == ["Nice!"]
+    assert (hit["group_id"], [other["memory_id"] for other in hit["grouped"]]) == (repeat, [first])
+    apart = mnemic(*search, "--separate", "--json").document["hits"]
+    assert [found["memory_id"] for found in apart] == [repeat, first]
+
+
+def test_search_gives_nothing_where_an_answer_is_unlikely_if_asked_to(mnemic):
+    add(mnemic, "Anna drinks green tea")
+    search = ("search", "Which submarine did the zeppelin sink?", "--user", "u1")
+    assert "nothing here seems to answer that (confidence 0." in mnemic(*search).err
+    silent = mnemic(*search, "--min-confidence", "0.5")
+    assert silent.err.startswith("no hit, 1 memory considered, confidence 0.")
+    assert mnemic(*search, "--min-confidence", "0.5", "--json").document["abstain"] is True
+
+
 def test_search_takes_what_narrows_it(mnemic):
     add(mnemic, "tea in the morning", metadata="hour=8")
     add(mnemic, "tea at night", metadata="hour=22")

@@ -116,6 +116,7 @@ SEARCHES = {
     "huge top_k": (searching(top_k=1_000_001), "INVALID_FIELD", "top_k"),
     "unknown profile": (searching(profile="best"), "INVALID_FIELD", "profile"),
     "negative context_window": (searching(context_window=-1), "INVALID_FIELD", "context_window"),
+    "huge min_confidence": (searching(min_confidence=1.5), "INVALID_FIELD", "min_confidence"),
     "huge context_window": (searching(context_window=11), "INVALID_FIELD", "context_window"),
     "weight out of range": (searching(weights=query_pb2.SignalWeights(vector=-1)), "INVALID_FIELD", "weights.vector"),
     "min_score out of range": (searching(min_score=2), "INVALID_FIELD", "min_score"),

@@ -16,7 +16,7 @@ from mnemic import AsyncMemory, AsyncMnemicClient, Memory, MnemicClient
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 
-IN_A_HIT = re.compile(rf".*\.hits\[\d+\]\.memory\.({'|'.join(NOT_OF_A_HIT)}):")
+IN_A_HIT = re.compile(rf".*\.hits\[\d+\](?:\.grouped\[\d+\])?\.memory\.({'|'.join(NOT_OF_A_HIT)}):")
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 

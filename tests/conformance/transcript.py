@@ -27,7 +27,8 @@ _CHOSEN = re.compile(
 _TOKENS = ("page_token", "next_page_token")
 _MEASURED = ("timings", "resident_bytes", "calls", "disk_bytes", "bytes_on_disk", "memory_bytes")
 # Scores hold the age of a memory, and the delay before another try is what is left of it.
-_TOLERANCE = {"retry_after": 60.0, "retry_delay": 60.0}
+# How rare a word is in a whole tenant depends on which scenarios ran before.
+_TOLERANCE = {"retry_after": 60.0, "retry_delay": 60.0, "confidence": 0.01}
 _SCORE_TOLERANCE = 1e-4
 _NOW = (time.time() - 3600, time.time() + 3600)
 

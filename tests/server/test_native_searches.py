@@ -132,6 +132,8 @@ def requests(draw) -> pb.SearchMemoriesRequest:
         profile=draw(st.sampled_from(["", "balanced", "fast", "precise", "semantic", "lexical"])),
         weights=draw(weights),
         min_score=draw(st.sampled_from([None, 0.0, 0.4, 1.0])),
+        separate=draw(st.booleans()),
+        min_confidence=draw(st.sampled_from([None, None, 0.3, 1.0])),
         explain=draw(st.booleans()),
         include_superseded=draw(st.booleans()),
         context_window=draw(st.sampled_from([0, 0, 1, 10])),

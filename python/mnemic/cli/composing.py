@@ -13,7 +13,7 @@ from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import counted, print_line, print_remark
 from mnemic.cli.values import parse_time
 from mnemic.model.context import DEFAULT_TOKEN_BUDGET, ComposedContext, ComposeRequest, hits_for_budget
-from mnemic.model.search import DEFAULT_PROFILE, SearchRequest
+from mnemic.model.search import SearchRequest
 
 
 def context(
@@ -42,8 +42,13 @@ def context(
         str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")
     ] = None,
     profile: Annotated[
-        str, typer.Option("--profile", help="A named set of weights: balanced, semantic or lexical.")
-    ] = DEFAULT_PROFILE,
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="A named set of weights: balanced, fast, precise, semantic or lexical; unset: the node's default.",
+        ),
+    ] = "",
     min_score: Annotated[float, typer.Option("--min-score", metavar="N", help="Leave out hits below, 0 to 1.")] = 0.0,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Have the configured reranker order the first hits.")

@@ -11,7 +11,7 @@ from mnemic.model.context import ComposedContext
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary, from_micros
 from mnemic.model.requests import MemoryPage, ScopePage
 from mnemic.model.scope import Scope
-from mnemic.model.search import SearchHit, SearchResult
+from mnemic.model.search import ContextMessage, SearchHit, SearchResult
 
 Document = dict[str, Any]
 
@@ -75,7 +75,7 @@ def memory_document(memory: Memory) -> Document:
 def hit_document(hit: SearchHit) -> Document:
     """A hit: its score and the parts that it is made of, and what a search sends of the memory."""
     memory = hit.memory
-    return {
+    document: Document = {
         "memory_id": memory.memory_id,
         "score": hit.score,
         "score_parts": {
@@ -92,6 +92,25 @@ def hit_document(hit: SearchHit) -> Document:
         "metadata": {key: list(value) if isinstance(value, tuple) else value for key, value in memory.metadata.items()},
         "categories": list(memory.categories),
         "version": memory.version,
+    }
+    # What was not asked for, or is alone, has none of these.
+    if hit.before or hit.after:
+        document["before"] = [_context_document(message) for message in hit.before]
+        document["after"] = [_context_document(message) for message in hit.after]
+    if hit.group_id:
+        document["group_id"] = hit.group_id
+    if hit.grouped:
+        document["grouped"] = [hit_document(other) for other in hit.grouped]
+    return document
+
+
+def _context_document(message: ContextMessage) -> Document:
+    return {
+        "memory_id": message.memory_id,
+        "role": message.role.name.lower(),
+        "name": message.name,
+        "body": message.body,
+        "event_time": time_text(message.event_time_micros),
     }
 
 
@@ -117,6 +136,8 @@ def search_document(result: SearchResult) -> Document:
         "considered": result.considered,
         "vector_skipped": result.vector_skipped,
         "rerank_skipped": result.rerank_skipped,
+        "abstain": result.abstain,
+        "confidence": result.confidence,
         "timings_micros": {
             "prepare": timings.prepare,
             "embed": timings.embed,

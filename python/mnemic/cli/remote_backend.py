@@ -160,6 +160,8 @@ def _search_options(request: SearchRequest) -> SearchOptions:
         "include_superseded": request.include_superseded,
         "context_window": request.context_window,
         "rerank": request.rerank,
+        "separate": request.separate,
+        "min_confidence": request.min_confidence,
         **_ids(request.scope),
     }
     return cast("SearchOptions", options)

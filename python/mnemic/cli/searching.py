@@ -16,16 +16,18 @@ from mnemic.cli.terminal import (
     WHEN,
     Column,
     Row,
+    clean,
     counted,
     is_terminal,
     print_line,
     print_remark,
     print_table,
+    shortened,
     when_text,
     who_text,
 )
 from mnemic.cli.values import parse_time
-from mnemic.model.search import DEFAULT_TOP_K, SearchHit, SearchRequest, SearchResult, SignalWeights
+from mnemic.model.search import DEFAULT_TOP_K, ContextMessage, SearchHit, SearchRequest, SearchResult, SignalWeights
 
 # Signals in the order in which they are shown; a signal that gave no hit anything is left out of the table.
 _SIGNALS = ("vector", "lexical", "entity", "time", "actor", "recency", "context", "rerank")
@@ -60,6 +62,15 @@ def search(
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Have the configured reranker order the first hits.")
     ] = False,
+    context_window: Annotated[
+        int, typer.Option("--context-window", metavar="N", help="Up to N messages before and after each hit, 0 to 10.")
+    ] = 0,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="A rank for each hit, also where several say the same.")
+    ] = False,
+    min_confidence: Annotated[
+        float, typer.Option("--min-confidence", metavar="N", help="Nothing where an answer is less likely, 0 to 1.")
+    ] = 0.0,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say how each part of each score came about, and where the time went.")
     ] = False,
@@ -85,6 +96,9 @@ def search(
         explain=True,
         include_superseded=superseded,
         rerank=rerank,
+        context_window=context_window,
+        separate=separate,
+        min_confidence=min_confidence,
     )
     with open_backend(target) as backend:
         result = backend.search(request)
@@ -92,6 +106,7 @@ def search(
         print_json(search_document(result))
         return
     _print_hits(result.hits)
+    _print_surroundings(result.hits)
     if explain:
         _print_explanation(result)
     _print_summary(request, result)
@@ -131,6 +146,33 @@ def _print_hits(hits: Sequence[SearchHit]) -> None:
     print_table(columns, rows, note_title="memory_id")
 
 
+def _print_surroundings(hits: Sequence[SearchHit]) -> None:
+    """What was said around each hit, and what says the same; the lines of a conversation in its order."""
+    for position, hit in enumerate(hits, start=1):
+        if hit.before or hit.after:
+            print_line(f"#{position}  in its conversation")
+            for message in hit.before:
+                _print_said("  ", message)
+            _print_said("> ", hit)
+            for message in hit.after:
+                _print_said("  ", message)
+        if hit.grouped:
+            # Nobody asked for them: who reads the table by a program finds nothing else among its lines.
+            show = print_line if is_terminal() else print_remark
+            show(f"#{position}  says the same as")
+            for other in hit.grouped:
+                show(f"    {other.memory_id}  {_said(other)}")
+
+
+def _print_said(mark: str, message: SearchHit | ContextMessage) -> None:
+    print_line(f"  {mark}{_said(message)}")
+
+
+def _said(message: SearchHit | ContextMessage) -> str:
+    who = message.name or message.role.name.lower()
+    return f"{clean(who)}: {shortened(message.body)}"
+
+
 def _part(hit: SearchHit, name: str) -> float:
     """What a signal gave to the score: the parts add up to it."""
     part = hit.score_parts.get(name)
@@ -158,12 +200,15 @@ def _print_explanation(result: SearchResult) -> None:
 def _print_summary(request: SearchRequest, result: SearchResult) -> None:
     considered = f"{counted(result.considered, 'memory', 'memories')} considered"
     if not result.hits:
-        print_remark(f"no hit, {considered}")
+        confidence = "" if result.confidence is None else f", confidence {result.confidence:.2f}"
+        print_remark(f"no hit, {considered}{confidence}")
         if not result.considered:
             print_remark(nothing_there(request.match))
         return
     milliseconds = result.timings.total / 1000
     print_remark(f"{counted(len(result.hits), 'hit')}, {considered}, {milliseconds:.2f} ms, revision {result.revision}")
+    if result.abstain:
+        print_remark(f"nothing here seems to answer that (confidence {result.confidence:.2f})")
     if result.vector_skipped:
         print_remark("searched by words and names only: the embedding provider did not answer")
     if result.rerank_skipped:

@@ -52,6 +52,8 @@ def search(response: pb.SearchMemoriesResponse) -> SearchResult:
         considered=response.considered,
         vector_skipped=response.vector_skipped,
         rerank_skipped=response.rerank_skipped,
+        abstain=response.abstain,
+        confidence=response.confidence if response.HasField("confidence") else None,
     )
 
 
@@ -81,6 +83,8 @@ def _hit(message: pb.SearchHit) -> SearchHit:
         score_parts=parts,
         before=tuple(map(_context_message, message.before)),
         after=tuple(map(_context_message, message.after)),
+        group_id=message.group_id,
+        grouped=tuple(map(_hit, message.grouped)),
     )
 
 

@@ -98,6 +98,8 @@ def search(request: SearchRequest, parts: Collection[str]) -> pb.SearchMemoriesR
         include_superseded=request.include_superseded,
         context_window=request.context_window,
         rerank=request.rerank,
+        separate=request.separate,
+        min_confidence=request.min_confidence,
     )
 
 

@@ -120,6 +120,8 @@ class SearchOptions(SelectOptions, total=False):
         explain: Give what each score is made of.
         context_window: How many messages before and after each hit to give with it, 0 to 10 on each side.
         rerank: Have the configured reranker order the first hits anew; RERANKER_NOT_CONFIGURED where there is none.
+        separate: Give each hit a rank of its own, also where several say the same.
+        min_confidence: Give no hits with a lower `confidence` that there is an answer, 0 to 1; 0 unless said.
     """
 
     vector: FriendlyVector | None
@@ -134,6 +136,8 @@ class SearchOptions(SelectOptions, total=False):
     explain: bool
     context_window: int
     rerank: bool
+    separate: bool
+    min_confidence: float
 
 
 class ComposeOptions(SearchOptions, total=False):

@@ -189,6 +189,8 @@ def search_request(
     explain: bool = False,
     context_window: int = 0,
     rerank: bool = False,
+    separate: bool = False,
+    min_confidence: float = 0.0,
     **select: Unpack[SelectOptions],
 ) -> SearchRequest:
     """The search that `SearchOptions` describe."""
@@ -206,6 +208,8 @@ def search_request(
         explain=explain,
         context_window=context_window,
         rerank=rerank,
+        separate=separate,
+        min_confidence=min_confidence,
         **_selection(**select),
     )
 

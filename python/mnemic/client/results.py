@@ -173,6 +173,8 @@ def search_result(found: model_search.SearchResult) -> SearchResult:
         considered=found.considered,
         vector_skipped=found.vector_skipped,
         rerank_skipped=found.rerank_skipped,
+        abstain=found.abstain,
+        confidence=found.confidence,
     )
 
 

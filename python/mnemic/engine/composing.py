@@ -111,6 +111,8 @@ class Composer:
             top_k=MAX_TOP_K,
             profile="semantic",
             weights=SignalWeights(),
+            # A preference that was drawn from an instruction is one more of them.
+            separate=True,
         )
         found = [hit.memory for hit in self._search(tenant, asked, deadline, within).hits]
         # What is not trusted is nobody's instruction.

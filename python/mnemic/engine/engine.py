@@ -16,6 +16,7 @@ from mnemic import _core
 from mnemic.embedding.factory import native_embedder, open_provider, tokenizer_file
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.abstention import calibration
 from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
@@ -98,7 +99,15 @@ class Engine:
         self._reader = Reader(store, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
         profiles = Profiles(default_profile(settings))
-        self._searcher = Searcher(store, self._index, embedder, self._reranking, profiles, settings.limits)
+        self._searcher = Searcher(
+            store,
+            self._index,
+            embedder,
+            self._reranking,
+            profiles,
+            calibration(settings.embedding.provider),
+            settings.limits,
+        )
         self._tokenizers = Tokenizers(tokenizer_file(settings.embedding), settings.composing.tokenizers)
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnemic import _core
+from mnemic.engine.abstention import calibration
 from mnemic.engine.profiles import PROFILES, default_profile
 from mnemic.engine.settings import Settings
 from mnemic.engine.validation import MAX_ID_BYTES
@@ -43,6 +44,7 @@ def native_answers(
         index,
         profiles={name: (_in_order(profile.weights), profile.candidates) for name, profile in PROFILES.items()},
         default_profile=default_profile(settings),
+        calibration=calibration(settings.embedding.provider),
         default_top_k=DEFAULT_TOP_K,
         most_top_k=MAX_TOP_K,
         query_bytes=limits.query_bytes,

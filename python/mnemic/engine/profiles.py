@@ -38,8 +38,7 @@ PROFILES: dict[str, Profile] = {
     BALANCED: Profile(_BALANCED),
     # The static model's vectors say more about a stretch of conversation than about a single message.
     FAST: Profile(
-        SignalWeights(vector=0.02, lexical=0.15, entity=0.04, time=0.3, actor=0.22, recency=0.0, context=0.3),
-        candidates=40,
+        SignalWeights(vector=0.02, lexical=0.15, entity=0.04, time=0.3, actor=0.22, recency=0.0, context=0.3)
     ),
     "precise": Profile(_BALANCED, candidates=80),
     "semantic": Profile(replace(_NONE, vector=1.0)),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from mnemic import _core
+from mnemic.engine.abstention import ABSTAIN_BELOW
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.profiles import Profiles
@@ -32,6 +33,7 @@ class Searcher:
         embedder: Embedder,
         reranking: Reranking,
         profiles: Profiles,
+        calibration: tuple[float, float, float] | None,
         limits: Limits,
     ) -> None:
         self._store = store
@@ -39,6 +41,7 @@ class Searcher:
         self._embedder = embedder
         self._reranking = reranking
         self._profiles = profiles
+        self._calibration = calibration
         self._limits = limits
 
     def search(
@@ -103,6 +106,9 @@ class Searcher:
                 weights=weighing.weights,
                 candidates=weighing.candidates,
                 min_score=request.min_score,
+                separate=request.separate,
+                calibration=self._calibration,
+                min_confidence=request.min_confidence,
                 explain=request.explain,
                 context_window=request.context_window,
             )
@@ -133,6 +139,8 @@ class Searcher:
             considered=outcome.considered,
             vector_skipped=vector_skipped,
             rerank_skipped=rerank_skipped,
+            abstain=outcome.confidence is not None and outcome.confidence < ABSTAIN_BELOW,
+            confidence=outcome.confidence,
         )
 
     def _embed_query(self, query: str, deadline: Deadline) -> bytes | None:
@@ -216,7 +224,18 @@ def _hit(found: _core.Hit, request: SearchRequest) -> SearchHit:
         }
     if request.context_window:
         before, after = _context_messages(found.before), _context_messages(found.after)
-    return SearchHit(memory=found.memory(), score=found.score, score_parts=parts, before=before, after=after)
+    group_id = found.group_id
+    if group_id is None:
+        return SearchHit(memory=found.memory(), score=found.score, score_parts=parts, before=before, after=after)
+    return SearchHit(
+        memory=found.memory(),
+        score=found.score,
+        score_parts=parts,
+        before=before,
+        after=after,
+        group_id=group_id,
+        grouped=tuple(_hit(other, request) for other in found.grouped),
+    )
 
 
 def _context_messages(found: Sequence[tuple[str, str, int, str, int | None]]) -> tuple[ContextMessage, ...]:

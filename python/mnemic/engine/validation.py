@@ -295,6 +295,7 @@ def check_search(request: SearchRequest, limits: Limits) -> None:
     if isinstance(request.top_k, bool) or not isinstance(request.top_k, int) or not 1 <= request.top_k <= MAX_TOP_K:
         raise invalid_field("top_k", f"is {request.top_k}; 1 to {MAX_TOP_K} are accepted")
     _check_fraction("min_score", request.min_score)
+    _check_fraction("min_confidence", request.min_confidence)
     window = request.context_window
     if isinstance(window, bool) or not isinstance(window, int) or not 0 <= window <= MAX_CONTEXT_WINDOW:
         raise invalid_field("context_window", f"is {window}; 0 to {MAX_CONTEXT_WINDOW} are accepted")

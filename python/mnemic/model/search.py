@@ -57,6 +57,8 @@ class SearchRequest:
     include_superseded: bool = False
     context_window: int = 0
     rerank: bool = False
+    separate: bool = False
+    min_confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class SearchHit:
         score_parts: By the signal's name (`vector`, `lexical`, `entity` …); empty unless explained.
         before: Messages of its conversation before it, oldest first; as many as `context_window` asked for.
         after: Those after it, oldest first.
+        group_id: The best hit that says the same, which may be this one; empty for a hit alone.
+        grouped: Further hits of its group, best first; they take no ranks and bring no neighbours.
     """
 
     memory: Memory
@@ -97,6 +101,8 @@ class SearchHit:
     score_parts: Mapping[str, SignalScore] = field(default_factory=dict)
     before: tuple[ContextMessage, ...] = ()
     after: tuple[ContextMessage, ...] = ()
+    group_id: str = ""
+    grouped: tuple[SearchHit, ...] = ()
 
     @property
     def memory_id(self) -> str:
@@ -147,3 +153,5 @@ class SearchResult:
     considered: int = 0
     vector_skipped: bool = False
     rerank_skipped: bool = False
+    abstain: bool = False
+    confidence: float | None = None

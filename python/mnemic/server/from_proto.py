@@ -198,6 +198,8 @@ def search_request(request: memory_service_pb2.SearchMemoriesRequest) -> SearchR
         include_superseded=request.include_superseded,
         context_window=request.context_window,
         rerank=request.rerank,
+        separate=request.separate,
+        min_confidence=request.min_confidence if request.HasField("min_confidence") else 0.0,
     )
 
 

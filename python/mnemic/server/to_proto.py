@@ -160,6 +160,8 @@ def search_response(result: SearchResult, parts: frozenset[str]) -> memory_servi
         considered=result.considered,
         vector_skipped=result.vector_skipped,
         rerank_skipped=result.rerank_skipped,
+        abstain=result.abstain,
+        confidence=result.confidence,
     )
 
 
@@ -179,6 +181,8 @@ def search_hit(hit: SearchHit, parts: frozenset[str]) -> memory_service_pb2.Sear
         score_parts=score_parts(hit.score_parts) if hit.score_parts else None,
         before=map(_context_message, hit.before),
         after=map(_context_message, hit.after),
+        group_id=hit.group_id,
+        grouped=[search_hit(other, parts) for other in hit.grouped],
         **(_hit_parts(found, parts) if parts else {}),
     )
 

@@ -516,6 +516,8 @@ class SearchMemoriesRequest(_message.Message):
     CONTEXT_WINDOW_FIELD_NUMBER: _builtins.int
     REFERENCE_TIME_FIELD_NUMBER: _builtins.int
     RERANK_FIELD_NUMBER: _builtins.int
+    SEPARATE_FIELD_NUMBER: _builtins.int
+    MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     match: _resources_pb2.ScopeMatch.ValueType
     """How the ids select."""
     query: _builtins.str
@@ -545,6 +547,10 @@ class SearchMemoriesRequest(_message.Message):
     """Rerank the first hits by the configured reranker; needs `query`. Refused (RERANKER_NOT_CONFIGURED) where there is
     none. The wait for it is bounded: see `rerank_skipped`.
     """
+    separate: _builtins.bool
+    """Give each hit a rank of its own, also where several say the same; see `SearchHit.grouped`."""
+    min_confidence: _builtins.float
+    """With a `confidence` below, the answer has no hits, 0 to 1; 0 unless said. Where no confidence is known the hits stay."""
     @_builtins.property
     def scope(self) -> _resources_pb2.Scope:
         """Where to look; at least one id, none for SCOPE_MATCH_TENANT."""
@@ -591,15 +597,21 @@ class SearchMemoriesRequest(_message.Message):
         context_window: _builtins.int = ...,
         reference_time: _timestamp_pb2.Timestamp | None = ...,
         rerank: _builtins.bool = ...,
+        separate: _builtins.bool = ...,
+        min_confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "as_of", b"as_of", "filter", b"filter", "min_score", b"min_score", "read_mask", b"read_mask", "reference_time", b"reference_time", "scope", b"scope", "top_k", b"top_k", "weights", b"weights"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_confidence", b"_min_confidence", "_min_score", b"_min_score", "_top_k", b"_top_k", "as_of", b"as_of", "filter", b"filter", "min_confidence", b"min_confidence", "min_score", b"min_score", "read_mask", b"read_mask", "reference_time", b"reference_time", "scope", b"scope", "top_k", b"top_k", "weights", b"weights"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_score", b"_min_score", "_top_k", b"_top_k", "as_of", b"as_of", "context_window", b"context_window", "explain", b"explain", "filter", b"filter", "include_superseded", b"include_superseded", "match", b"match", "min_revision", b"min_revision", "min_score", b"min_score", "profile", b"profile", "query", b"query", "read_mask", b"read_mask", "reference_time", b"reference_time", "rerank", b"rerank", "scope", b"scope", "top_k", b"top_k", "vector", b"vector", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_confidence", b"_min_confidence", "_min_score", b"_min_score", "_top_k", b"_top_k", "as_of", b"as_of", "context_window", b"context_window", "explain", b"explain", "filter", b"filter", "include_superseded", b"include_superseded", "match", b"match", "min_confidence", b"min_confidence", "min_revision", b"min_revision", "min_score", b"min_score", "profile", b"profile", "query", b"query", "read_mask", b"read_mask", "reference_time", b"reference_time", "rerank", b"rerank", "scope", b"scope", "separate", b"separate", "top_k", b"top_k", "vector", b"vector", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_confidence: _TypeAlias = _typing.Literal["min_confidence"]  # noqa: Y015
+    _WhichOneofArgType__min_confidence: _TypeAlias = _typing.Literal["_min_confidence", b"_min_confidence"]  # noqa: Y015
     _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
     _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_confidence) -> _WhichOneofReturnType__min_confidence | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
     @_typing.overload
@@ -656,6 +668,7 @@ class SearchHit(_message.Message):
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     GROUP_ID_FIELD_NUMBER: _builtins.int
+    GROUPED_FIELD_NUMBER: _builtins.int
     memory_id: _builtins.str
     """Its id."""
     body: _builtins.str
@@ -683,7 +696,10 @@ class SearchHit(_message.Message):
     valid_to_micros: _builtins.int
     """Until when it held, microseconds, exclusive; absent while it holds; with mask `validity`."""
     group_id: _builtins.str
-    """Hits that say the same from the same sources share a group: the id of its best hit; empty for a hit alone."""
+    """Hits that say the same from the same sources share a group: the id of its best hit; empty for a hit alone. Of one
+    group are the best hit, those with the same words of the same speaker, the facts that were drawn from it and the
+    memories that it was drawn from.
+    """
     @_builtins.property
     def score_parts(self) -> _query_pb2.ScoreParts:
         """What the score is made of; with `explain`."""
@@ -716,6 +732,12 @@ class SearchHit(_message.Message):
     def after(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContextMessage]:
         """Messages after it, oldest first; with `context_window`."""
 
+    @_builtins.property
+    def grouped(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
+        """Further hits of its group that would have taken a rank before the last of the answer, best first. They take none and
+        bring no neighbours. Empty with `separate`: they are hits of their own then.
+        """
+
     def __init__(
         self,
         *,
@@ -741,10 +763,11 @@ class SearchHit(_message.Message):
         before: _abc.Iterable[Global___ContextMessage] | None = ...,
         after: _abc.Iterable[Global___ContextMessage] | None = ...,
         group_id: _builtins.str = ...,
+        grouped: _abc.Iterable[Global___SearchHit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_event_time_micros", b"_event_time_micros", "_valid_from_micros", b"_valid_from_micros", "_valid_to_micros", b"_valid_to_micros", "event_time_micros", b"event_time_micros", "scope", b"scope", "score_parts", b"score_parts", "valid_from_micros", b"valid_from_micros", "valid_to_micros", b"valid_to_micros"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event_time_micros", b"_event_time_micros", "_valid_from_micros", b"_valid_from_micros", "_valid_to_micros", b"_valid_to_micros", "after", b"after", "before", b"before", "body", b"body", "categories", b"categories", "create_time_micros", b"create_time_micros", "entities", b"entities", "event_time_micros", b"event_time_micros", "group_id", b"group_id", "kind", b"kind", "memory_id", b"memory_id", "metadata", b"metadata", "name", b"name", "role", b"role", "scope", b"scope", "score", b"score", "score_parts", b"score_parts", "slot", b"slot", "slot_value", b"slot_value", "source_ids", b"source_ids", "valid_from_micros", b"valid_from_micros", "valid_to_micros", b"valid_to_micros", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event_time_micros", b"_event_time_micros", "_valid_from_micros", b"_valid_from_micros", "_valid_to_micros", b"_valid_to_micros", "after", b"after", "before", b"before", "body", b"body", "categories", b"categories", "create_time_micros", b"create_time_micros", "entities", b"entities", "event_time_micros", b"event_time_micros", "group_id", b"group_id", "grouped", b"grouped", "kind", b"kind", "memory_id", b"memory_id", "metadata", b"metadata", "name", b"name", "role", b"role", "scope", b"scope", "score", b"score", "score_parts", b"score_parts", "slot", b"slot", "slot_value", b"slot_value", "source_ids", b"source_ids", "valid_from_micros", b"valid_from_micros", "valid_to_micros", b"valid_to_micros", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__event_time_micros: _TypeAlias = _typing.Literal["event_time_micros"]  # noqa: Y015
     _WhichOneofArgType__event_time_micros: _TypeAlias = _typing.Literal["_event_time_micros", b"_event_time_micros"]  # noqa: Y015
@@ -856,16 +879,21 @@ class SearchMemoriesResponse(_message.Message):
     CONSIDERED_FIELD_NUMBER: _builtins.int
     VECTOR_SKIPPED_FIELD_NUMBER: _builtins.int
     RERANK_SKIPPED_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision that the answer reflects."""
     abstain: _builtins.bool
-    """The query seems to have no answer here: the best hits are weak."""
+    """The query seems to have no answer here: `confidence` is known and below 0.5."""
     considered: _builtins.int
     """How many memories the scope and filter let through to scoring."""
     vector_skipped: _builtins.bool
     """The query was searched by words and names only, since its embedding could not be had."""
     rerank_skipped: _builtins.bool
     """Reranking was asked for and the reranker failed, was too slow or overloaded: the hits stand as they were before it."""
+    confidence: _builtins.float
+    """How likely the scope has an answer, 0 to 1: from the best cosine and the share of the query's words that one memory
+    has, both before weights. Absent where not both take part, and with embedding models for which it was not measured.
+    """
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
         """Best first."""
@@ -884,12 +912,15 @@ class SearchMemoriesResponse(_message.Message):
         considered: _builtins.int = ...,
         vector_skipped: _builtins.bool = ...,
         rerank_skipped: _builtins.bool = ...,
+        confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "timings", b"timings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstain", b"abstain", "considered", b"considered", "hits", b"hits", "rerank_skipped", b"rerank_skipped", "revision", b"revision", "timings", b"timings", "vector_skipped", b"vector_skipped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "abstain", b"abstain", "confidence", b"confidence", "considered", b"considered", "hits", b"hits", "rerank_skipped", b"rerank_skipped", "revision", b"revision", "timings", b"timings", "vector_skipped", b"vector_skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
 
 Global___SearchMemoriesResponse: _TypeAlias = SearchMemoriesResponse  # noqa: Y015
 

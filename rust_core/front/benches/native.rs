@@ -86,6 +86,7 @@ fn answers(index: &Arc<Index>) -> NativeAnswers {
         )]
         .into(),
         default_profile: "balanced".to_owned(),
+        calibration: None,
         default_top_k: 10,
         most_top_k: 1000,
         query_bytes: 8192,
@@ -124,6 +125,9 @@ fn native(criterion: &mut Criterion) {
         min_score: 0.0,
         explain: false,
         candidates: DEFAULT_CANDIDATES,
+        separate: false,
+        calibration: None,
+        min_confidence: 0.0,
         context_window: 0,
     };
     criterion.bench_function("search of the index, 10k rows", |bencher| {

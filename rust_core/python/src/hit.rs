@@ -79,6 +79,18 @@ impl Hit {
         context_messages(&self.0.after)
     }
 
+    /// The best hit that says the same, which may be this one; None for a hit alone.
+    #[getter]
+    fn group_id(&self) -> Option<String> {
+        self.0.group.map(format_memory_id)
+    }
+
+    /// Further hits of its group, best first.
+    #[getter]
+    fn grouped(&self) -> Vec<Hit> {
+        self.0.grouped.iter().cloned().map(Hit).collect()
+    }
+
     /// The memory, without vector and model.
     fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (record, model) = (&self.0.record, Model::get(py)?);
@@ -179,6 +191,11 @@ pub(crate) struct SearchOutcome {
     hits: Py<PyList>,
     #[pyo3(get)]
     considered: u64,
+    #[pyo3(get)]
+    confidence: Option<f64>,
+    /// The highest cosine and the largest coverage of the query's words.
+    #[pyo3(get)]
+    support: Option<(f64, f64)>,
 }
 
 #[pymethods]
@@ -195,6 +212,10 @@ impl SearchOutcome {
         Ok(Self {
             hits: PyList::new(py, hits)?.unbind(),
             considered: outcome.considered,
+            confidence: outcome.confidence,
+            support: outcome
+                .support
+                .map(|support| (support.cosine, support.coverage)),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mnemic_retrieval::index::DEFAULT_CANDIDATES;
+use mnemic_retrieval::index::{Calibration, DEFAULT_CANDIDATES};
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::vector::plan::GraphUse;
@@ -263,7 +263,8 @@ impl Index {
     /// Searches partitions of one tenant; those that are not in memory count as empty.
     #[pyo3(signature = (
         partitions, scope, r#match, *, text, vector, filter, now_micros, reference_micros = None, as_of_micros,
-        include_superseded, top_k, weights, candidates = DEFAULT_CANDIDATES, min_score, explain, context_window = 0
+        include_superseded, top_k, weights, candidates = DEFAULT_CANDIDATES, min_score, separate = false,
+        calibration = None, min_confidence = 0.0, explain, context_window = 0
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -290,6 +291,9 @@ impl Index {
         weights: &Bound<'_, Weights>,
         candidates: usize,
         min_score: f64,
+        separate: bool,
+        calibration: Option<(f64, f64, f64)>,
+        min_confidence: f64,
         explain: bool,
         context_window: usize,
     ) -> PyResult<SearchOutcome> {
@@ -310,6 +314,9 @@ impl Index {
             weights: weights.get().0,
             candidates,
             min_score,
+            separate,
+            calibration: calibration.map(calibration_of),
+            min_confidence,
             explain,
             context_window,
         };
@@ -337,6 +344,15 @@ impl Index {
             bytes: stats.bytes,
             mapped_bytes: stats.mapped_bytes,
         }
+    }
+}
+
+/// The weights of cosine and coverage, and the bias.
+pub(crate) fn calibration_of((cosine, coverage, bias): (f64, f64, f64)) -> Calibration {
+    Calibration {
+        cosine,
+        coverage,
+        bias,
     }
 }
 

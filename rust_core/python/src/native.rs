@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 use crate::CoreError;
 use crate::access::Principal;
 use crate::embedding::QueryEmbedder;
-use crate::index::Index;
+use crate::index::{Index, calibration_of};
 
 /// Searches and reads answered from the index, protobuf to protobuf.
 #[pyclass(frozen, module = "mnemic._core")]
@@ -23,7 +23,7 @@ pub(crate) struct NativeAnswers(pub(crate) Arc<native::NativeAnswers>);
 impl NativeAnswers {
     #[new]
     #[pyo3(signature = (
-        index, *, profiles, default_profile, default_top_k, most_top_k, query_bytes, id_bytes, searches_per_batch,
+        index, *, profiles, default_profile, calibration, default_top_k, most_top_k, query_bytes, id_bytes, searches_per_batch,
         ids_per_batch, embedder = None
     ))]
     #[expect(
@@ -34,6 +34,7 @@ impl NativeAnswers {
         index: &Bound<'_, Index>,
         profiles: HashMap<String, ([f64; SIGNALS], usize)>,
         default_profile: String,
+        calibration: Option<(f64, f64, f64)>,
         default_top_k: usize,
         most_top_k: usize,
         query_bytes: usize,
@@ -52,6 +53,7 @@ impl NativeAnswers {
                 .map(|(name, values)| (name, profile(values)))
                 .collect(),
             default_profile,
+            calibration: calibration.map(calibration_of),
             default_top_k,
             most_top_k,
             query_bytes,

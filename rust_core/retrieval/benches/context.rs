@@ -139,6 +139,9 @@ fn searches(criterion: &mut Criterion) {
                         min_score: 0.0,
                         explain: false,
                         candidates: DEFAULT_CANDIDATES,
+                        separate: false,
+                        calibration: None,
+                        min_confidence: 0.0,
                         context_window: 0,
                     };
                     black_box(index.search(&request).expect("a valid request").hits.len())

@@ -150,6 +150,9 @@ impl Case<'_> {
             min_score: 0.0,
             explain: false,
             candidates: DEFAULT_CANDIDATES,
+            separate: false,
+            calibration: None,
+            min_confidence: 0.0,
             context_window: 0,
         };
         let outcome = self.index.search(&request);

@@ -196,6 +196,9 @@ fn measure_queries(
                 min_score: 0.0,
                 explain: false,
                 candidates: DEFAULT_CANDIDATES,
+                separate: false,
+                calibration: None,
+                min_confidence: 0.0,
                 context_window: 0,
             };
             black_box(index.search(&request).expect("a valid request").hits.len())

@@ -713,13 +713,14 @@ pub struct MemoryInput {
     /// Memories that it was drawn from; they must exist in the tenant.
     #[prost(string, repeated, tag = "13")]
     pub source_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What a fact is about; a newer fact of the same scope and slot supersedes the older.
+    /// What it is about (`user.diet`), up to 256 bytes. In a scope a slot has one value at a time: a memory that holds from
+    /// later on supersedes the older, whichever is heard first.
     #[prost(string, tag = "14")]
     pub slot: ::prost::alloc::string::String,
-    /// The slot's value.
+    /// The slot's value (`vegetarian`), up to 1 KiB; needs a slot.
     #[prost(string, tag = "15")]
     pub slot_value: ::prost::alloc::string::String,
-    /// Memories that it supersedes explicitly.
+    /// Memories that it supersedes explicitly, up to 256: of the scopes that a search in its scope sees, or that lie within.
     #[prost(string, repeated, tag = "16")]
     pub supersedes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// 0 to 1; 0.5 unless said.
@@ -914,6 +915,12 @@ pub struct SearchMemoriesRequest {
     /// none. The wait for it is bounded: see `rerank_skipped`.
     #[prost(bool, tag = "17")]
     pub rerank: bool,
+    /// Give each hit a rank of its own, also where several say the same; see `SearchHit.grouped`.
+    #[prost(bool, tag = "18")]
+    pub separate: bool,
+    /// With a `confidence` below, the answer has no hits, 0 to 1; 0 unless said. Where no confidence is known the hits stay.
+    #[prost(float, optional, tag = "19")]
+    pub min_confidence: ::core::option::Option<f32>,
 }
 /// One memory found. Lean by design: times are integers and the optional parts come only when asked for.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -984,9 +991,15 @@ pub struct SearchHit {
     /// Messages after it, oldest first; with `context_window`.
     #[prost(message, repeated, tag = "21")]
     pub after: ::prost::alloc::vec::Vec<ContextMessage>,
-    /// Hits that say the same from the same sources share a group: the id of its best hit; empty for a hit alone.
+    /// Hits that say the same from the same sources share a group: the id of its best hit; empty for a hit alone. Of one
+    /// group are the best hit, those with the same words of the same speaker, the facts that were drawn from it and the
+    /// memories that it was drawn from.
     #[prost(string, tag = "22")]
     pub group_id: ::prost::alloc::string::String,
+    /// Further hits of its group that would have taken a rank before the last of the answer, best first. They take none and
+    /// bring no neighbours. Empty with `separate`: they are hits of their own then.
+    #[prost(message, repeated, tag = "23")]
+    pub grouped: ::prost::alloc::vec::Vec<SearchHit>,
 }
 /// A neighbour of a hit.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1041,7 +1054,7 @@ pub struct SearchMemoriesResponse {
     /// Where the time went.
     #[prost(message, optional, tag = "3")]
     pub timings: ::core::option::Option<StageTimings>,
-    /// The query seems to have no answer here: the best hits are weak.
+    /// The query seems to have no answer here: `confidence` is known and below 0.5.
     #[prost(bool, tag = "4")]
     pub abstain: bool,
     /// How many memories the scope and filter let through to scoring.
@@ -1053,6 +1066,10 @@ pub struct SearchMemoriesResponse {
     /// Reranking was asked for and the reranker failed, was too slow or overloaded: the hits stand as they were before it.
     #[prost(bool, tag = "7")]
     pub rerank_skipped: bool,
+    /// How likely the scope has an answer, 0 to 1: from the best cosine and the share of the query's words that one memory
+    /// has, both before weights. Absent where not both take part, and with embedding models for which it was not measured.
+    #[prost(float, optional, tag = "8")]
+    pub confidence: ::core::option::Option<f32>,
 }
 /// What BatchSearchMemories takes.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1,8 +1,9 @@
 //! What a search answers, on the wire.
 
 use mnemic_retrieval::fusion::{Parts, SignalScore};
+use mnemic_retrieval::index::ABSTAIN_BELOW;
 use mnemic_retrieval::partition::ValueRef;
-use mnemic_retrieval::{Hit, Record, ScopeIds};
+use mnemic_retrieval::{Hit, Record, ScopeIds, SearchOutcome};
 
 use super::wire::Writer;
 
@@ -34,18 +35,16 @@ pub(super) struct Timings {
 }
 
 /// `SearchMemoriesResponse`, but for its timings.
-pub(super) fn write_response(
-    out: &mut Writer,
-    hits: &[Hit],
-    parts: u32,
-    revision: i64,
-    considered: u64,
-) {
-    for hit in hits {
+pub(super) fn write_response(out: &mut Writer, outcome: &SearchOutcome, parts: u32, revision: i64) {
+    for hit in &outcome.hits {
         out.message(1, |out| write_hit(out, hit, parts));
     }
     out.integer(2, revision);
-    out.integer(5, considered as i64);
+    out.integer(5, outcome.considered as i64);
+    if let Some(confidence) = outcome.confidence {
+        out.integer(4, i64::from(confidence < ABSTAIN_BELOW));
+        out.set_float(8, confidence as f32);
+    }
 }
 
 /// The timings of a `SearchMemoriesResponse`.
@@ -81,6 +80,12 @@ fn write_hit(out: &mut Writer, hit: &Hit, parts: u32) {
         for message in messages {
             out.message(field, |out| write_context_message(out, message));
         }
+    }
+    if let Some(group) = hit.group {
+        out.id(22, group);
+    }
+    for grouped in &hit.grouped {
+        out.message(23, |out| write_hit(out, grouped, parts));
     }
 }
 

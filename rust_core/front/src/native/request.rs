@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
-use mnemic_retrieval::index::{MAX_CONTEXT_WINDOW, Residents};
+use mnemic_retrieval::index::{Calibration, MAX_CONTEXT_WINDOW, Residents};
 use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
@@ -35,6 +35,9 @@ pub(super) struct Search {
     min_score: f64,
     explain: bool,
     candidates: usize,
+    separate: bool,
+    calibration: Option<Calibration>,
+    min_confidence: f64,
     context_window: usize,
 }
 
@@ -105,7 +108,11 @@ impl Search {
                 usize::try_from(top_k).ok()
             })?;
         let min_score = message.min_score.map_or(0.0, f64::from);
-        if !(1..=settings.most_top_k).contains(&top_k) || !(0.0..=1.0).contains(&min_score) {
+        let min_confidence = message.min_confidence.map_or(0.0, f64::from);
+        let fractions = [min_score, min_confidence];
+        if !(1..=settings.most_top_k).contains(&top_k)
+            || fractions.iter().any(|share| !(0.0..=1.0).contains(share))
+        {
             return None;
         }
         let context_window = usize::try_from(message.context_window).ok()?;
@@ -141,6 +148,9 @@ impl Search {
             min_score,
             explain: message.explain,
             candidates: profile.candidates,
+            separate: message.separate,
+            calibration: settings.calibration,
+            min_confidence,
             context_window,
         })
     }
@@ -166,6 +176,9 @@ impl Search {
             min_score: self.min_score,
             explain: self.explain,
             candidates: self.candidates,
+            separate: self.separate,
+            calibration: self.calibration,
+            min_confidence: self.min_confidence,
             context_window: self.context_window,
         }
     }

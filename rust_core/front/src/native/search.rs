@@ -157,13 +157,7 @@ impl Searches {
         let request = search.request(&residents, now_micros());
         let outcome = shared.index.search_residents(&request, residents).ok()?;
         shared.note(search, &outcome);
-        write_response(
-            out,
-            &outcome.hits,
-            search.parts,
-            revision,
-            outcome.considered,
-        );
+        write_response(out, &outcome, search.parts, revision);
         let (prepared, searched) = (self.prepared, begin.elapsed());
         shared.stages.prepare.count(prepared);
         // A vector that was given or known took none: it would only hide how long a model takes.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use mnemic_retrieval::fusion::SIGNALS;
+use mnemic_retrieval::index::Calibration;
 
 /// What the native answers have to know of Python's rules.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,8 @@ pub struct Settings {
     pub profiles: HashMap<String, Profile>,
     /// The profile of a search that names none.
     pub default_profile: String,
+    /// How the support of an answer becomes a confidence, where that is known of the embedding model.
+    pub calibration: Option<Calibration>,
     /// How many hits a search gives that says nothing.
     pub default_top_k: usize,
     /// How many it may ask for.

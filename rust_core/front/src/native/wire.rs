@@ -67,9 +67,14 @@ impl Writer {
     /// A `float`, left out if it is 0.
     pub(super) fn float(&mut self, field: u32, value: f32) {
         if value.to_bits() != 0 {
-            self.key(field, FIXED_32);
-            self.0.extend_from_slice(&value.to_le_bytes());
+            self.set_float(field, value);
         }
+    }
+
+    /// A `float`, also if it is 0.
+    pub(super) fn set_float(&mut self, field: u32, value: f32) {
+        self.key(field, FIXED_32);
+        self.0.extend_from_slice(&value.to_le_bytes());
     }
 
     /// A `double`, also if it is 0.

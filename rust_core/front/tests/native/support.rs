@@ -101,6 +101,7 @@ pub(crate) fn native_with(embedder: Option<Arc<QueryEmbedder>>) -> Native {
             })
             .into(),
         default_profile: "balanced".to_owned(),
+        calibration: None,
         default_top_k: 10,
         most_top_k: 1000,
         query_bytes: 100,

@@ -258,6 +258,12 @@ impl Columns {
             .unwrap_or(f64::NEG_INFINITY)
     }
 
+    /// The largest raw value of a signal; 0 where it takes no part or no candidate has one.
+    pub(crate) fn largest(&self, signal: usize) -> f64 {
+        let largest = Range::of(self.column(signal).unwrap_or_default()).largest;
+        if largest.is_finite() { largest } else { 0.0 }
+    }
+
     /// What the score of a candidate is made of.
     pub(crate) fn parts(
         &self,

@@ -45,6 +45,8 @@ pub(super) fn hit_of(
         parts: None,
         before: Vec::new(),
         after: Vec::new(),
+        group: None,
+        grouped: Vec::new(),
     }
 }
 
@@ -65,4 +67,17 @@ pub(super) fn add_neighbours(
     let kept = |row| source.view.kept_record(row);
     hit.before = before.rev().map(kept).collect();
     hit.after = after.map(kept).collect();
+}
+
+/// Adds a hit to the group that another one leads, with a rank of its own or as what comes with the leader.
+pub(super) fn join(hits: &mut Vec<Hit>, leader: usize, mut hit: Hit, is_separate: bool) {
+    let group = Some(hits[leader].record.memory_id());
+    hits[leader].group = group;
+    hit.group = group;
+    if is_separate {
+        hits.push(hit);
+    } else {
+        (hit.before, hit.after) = Default::default();
+        hits[leader].grouped.push(hit);
+    }
 }

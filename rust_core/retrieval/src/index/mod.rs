@@ -2,6 +2,7 @@
 
 mod actor;
 mod candidates;
+mod choose;
 mod context;
 mod graph;
 mod graph_use;
@@ -13,6 +14,7 @@ mod residency;
 mod search;
 mod select;
 mod sources;
+mod support;
 mod time;
 mod understanding;
 mod widening;
@@ -25,6 +27,7 @@ use partitions::Partitions;
 use residency::Residency;
 
 pub use residency::Residents;
+pub use support::{ABSTAIN_BELOW, Calibration, Support};
 
 use crate::Error;
 use crate::filter::Filter;
@@ -90,6 +93,12 @@ pub struct SearchRequest<'a> {
     pub candidates: usize,
     /// Hits below are left out.
     pub min_score: f64,
+    /// Whether each hit takes a rank of its own, also where several say the same; else these come with the best of them.
+    pub separate: bool,
+    /// How the support of an answer becomes a confidence; without it there is none.
+    pub calibration: Option<Calibration>,
+    /// With a confidence below there are no hits.
+    pub min_confidence: f64,
     /// Whether hits say what their scores are made of.
     pub explain: bool,
     /// How many messages before and after each hit come with it, at most.
@@ -113,15 +122,24 @@ pub struct Hit {
     pub before: Vec<Record>,
     /// Those after it, oldest first.
     pub after: Vec<Record>,
+    /// The memory of the best hit that says the same, which may be this one; None for a hit alone.
+    pub group: Option<u128>,
+    /// Further hits of its group, best first; they have neither of their own nor neighbours.
+    pub grouped: Vec<Hit>,
 }
 
 /// What a search found.
 #[derive(Clone, Debug, Default)]
 pub struct SearchOutcome {
-    /// Best first; of equal ones the newer first. At most one version of a memory.
+    /// Best first; of equal ones the newer first. At most one version of a memory, and unless asked otherwise one hit of a
+    /// group.
     pub hits: Vec<Hit>,
     /// How many rows scope, time and filter let through.
     pub considered: u64,
+    /// What speaks for an answer, where both words and vector take part.
+    pub support: Option<Support>,
+    /// How likely the scope has an answer, 0 to 1, where there is support and a calibration.
+    pub confidence: Option<f64>,
 }
 
 impl Index {

@@ -220,6 +220,9 @@ mod tests {
             min_score: 0.0,
             explain: false,
             candidates: DEFAULT_CANDIDATES,
+            separate: false,
+            calibration: None,
+            min_confidence: 0.0,
             context_window: 0,
         };
         let residents = index.residents(&partitions)?;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::candidates::{Candidates, Retrieved};
-use super::hits::{LastScope, add_neighbours, hit_of};
+use super::choose::Groups;
+use super::hits::{LastScope, add_neighbours, hit_of, join};
 use super::nearest::VectorSignal;
 use super::select::Selector;
 use super::sources::{SourceRow, Sources};
@@ -16,9 +17,10 @@ use super::understanding::corrected_in;
 use super::widening::Widening;
 use super::{
     Hit, Index, MAX_CANDIDATES, MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchOutcome, SearchRequest,
+    Support,
 };
 use crate::Error;
-use crate::fusion::{ACTOR, Columns, RECENCY, VECTOR};
+use crate::fusion::{ACTOR, Columns, LEXICAL, RECENCY, VECTOR};
 use crate::partition::view::View;
 use crate::vector::{Query, decode_f32_le_into, normalize};
 
@@ -88,7 +90,8 @@ impl Index {
             ..request.clone()
         };
         let retrieved = Retrieved::new(&sources, &selector, request, vector);
-        let hits = retrieved.search(request, &mut scratch);
+        let mut hits = retrieved.search(request, &mut scratch);
+        let support = retrieved.support(&scratch);
         if let Some(vector) = retrieved.vector {
             scratch.query = vector.query;
         }
@@ -96,7 +99,17 @@ impl Index {
         sources
             .iter()
             .try_for_each(|source| source.view.check_damage())?;
-        Ok(SearchOutcome { hits, considered })
+        let calibrated = support.zip(request.calibration);
+        let confidence = calibrated.map(|(support, calibration)| calibration.confidence(support));
+        if confidence.is_some_and(|confidence| confidence < request.min_confidence) {
+            hits.clear();
+        }
+        Ok(SearchOutcome {
+            hits,
+            considered,
+            support,
+            confidence,
+        })
     }
 
     fn vector_signal(
@@ -151,6 +164,12 @@ fn check(request: &SearchRequest<'_>) -> Result<(), Error> {
                 "{} is not between 0 and {MAX_CONTEXT_WINDOW}",
                 request.context_window
             ),
+        ));
+    }
+    if !(0.0..=1.0).contains(&request.min_confidence) {
+        return Err(Error::field_of(
+            "min_confidence",
+            format!("{} is not between 0 and 1", request.min_confidence),
         ));
     }
     if request.min_score.is_nan() {
@@ -209,6 +228,19 @@ impl Retrieved<'_> {
         }
     }
 
+    /// What speaks for an answer after the ranking.
+    fn support(&self, scratch: &Scratch) -> Option<Support> {
+        let (_, lexical) = self.vector.as_ref().zip(self.lexical.as_ref())?;
+        if scratch.candidates.rows.is_empty() {
+            return Some(Support::default());
+        }
+        let worth = scratch.columns.largest(LEXICAL) / f64::from(lexical.most());
+        Some(Support {
+            cosine: scratch.columns.largest(VECTOR).max(-1.0),
+            coverage: worth.clamp(0.0, 1.0),
+        })
+    }
+
     /// The order of scored candidates, the better first.
     pub(super) fn better(
         &self,
@@ -248,7 +280,7 @@ impl Retrieved<'_> {
         let (mut sorted, mut wanted) = (0, request.top_k);
         seen.clear();
         let mut hits = Vec::with_capacity(wanted.min(order.len()));
-        let mut last_scope = LastScope::default();
+        let (mut last_scope, mut groups) = (LastScope::default(), Groups::default());
         let ranks = request.explain.then(|| {
             let mut newest: Vec<usize> = (0..rows.len()).collect();
             newest.sort_unstable_by(|&a, &b| newer(a, b));
@@ -279,7 +311,10 @@ impl Retrieved<'_> {
                         let most = request.context_window;
                         add_neighbours(self.sources, self.selector, most, row, &mut hit);
                     }
-                    hits.push(hit);
+                    match groups.join(self.sources.record(row), hits.len()) {
+                        Some(leader) => join(&mut hits, leader, hit, request.separate),
+                        None => hits.push(hit),
+                    }
                 }
             }
             sorted += best.len();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::select::Selection;
 use crate::Error;
+use crate::partition::RecordBytes;
 use crate::partition::base::RowPart;
 use crate::partition::segment::{RowNumber, Segment};
 use crate::partition::view::View;
@@ -129,6 +130,12 @@ impl Sources {
     pub(super) fn memory_id(&self, row: SourceRow) -> u128 {
         let (segment, place) = self.place(row);
         segment.record(place).memory_id()
+    }
+
+    /// The version of a row.
+    pub(super) fn record(&self, row: SourceRow) -> &RecordBytes {
+        let (segment, place) = self.place(row);
+        segment.record(place)
     }
 
     /// When it happened or was heard.

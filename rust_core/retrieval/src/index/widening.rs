@@ -6,9 +6,10 @@ use super::context::{Context, Widened};
 use super::sources::SourceRow;
 use crate::fusion::{Columns, Exchange, VECTOR};
 
-/// Of the candidates at least so many, the best by themselves, get a context, and this many for each hit asked for. They
-/// bring the messages next to them.
-const LEAST_IN_CONTEXT: usize = 30;
+/// Of so many that a retriever gives at least so many candidates, the best by themselves, get a context, and this many for
+/// each hit asked for. They bring the messages next to them.
+const CANDIDATES: usize = 5;
+const IN_CONTEXT: usize = 3;
 const IN_CONTEXT_FOR_A_HIT: usize = 3;
 
 /// What giving candidates a context writes to. Its memory lives from search to search.
@@ -98,7 +99,8 @@ impl Retrieved<'_> {
         columns.fuse(&request.weights, rows.len(), scores);
         order.clear();
         order.extend(scores.iter().copied().zip(0..));
-        let kept = LEAST_IN_CONTEXT.max(IN_CONTEXT_FOR_A_HIT * request.top_k);
+        let in_context = request.candidates * IN_CONTEXT / CANDIDATES;
+        let kept = in_context.max(IN_CONTEXT_FOR_A_HIT * request.top_k);
         if kept < order.len() {
             order.select_nth_unstable_by(kept, self.better(rows, columns));
             order.truncate(kept);

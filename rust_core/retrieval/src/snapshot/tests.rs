@@ -121,6 +121,9 @@ fn search(index: &Index, text: &str, as_of_micros: Option<i64>) -> Result<Vec<u1
         min_score: 0.0,
         explain: true,
         candidates: DEFAULT_CANDIDATES,
+        separate: false,
+        calibration: None,
+        min_confidence: 0.0,
         context_window: 2,
     })?;
     let hits = outcome.hits.iter();

@@ -31,6 +31,7 @@ mod stop_words;
 pub use analysis::{MAX_TERM_BYTES, analyze, terms};
 pub use bm25::Bm25;
 pub(crate) use everyday_words::is_everyday;
+pub(crate) use fold::fold;
 pub(crate) use query::quotations;
 pub use query::{Identifier, Phrase, QueryTerms};
 pub use question::ends_in_question;

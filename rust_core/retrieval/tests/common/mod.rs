@@ -46,7 +46,7 @@ pub(crate) fn bytes(vector: &[f32]) -> Vec<u8> {
         .collect()
 }
 
-/// A search of everything in the partitions, at [`NOW`], with equal weights.
+/// A search of everything in the partitions, at [`NOW`], with equal weights; what repeats itself is not put together.
 pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) -> SearchRequest<'a> {
     SearchRequest {
         partitions,
@@ -64,6 +64,9 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         min_score: 0.0,
         explain: false,
         candidates: DEFAULT_CANDIDATES,
+        separate: true,
+        calibration: None,
+        min_confidence: 0.0,
         context_window: 0,
     }
 }

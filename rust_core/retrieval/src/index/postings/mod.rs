@@ -68,6 +68,8 @@ pub(super) struct PostingSignal {
     /// None if a posting is worth its term's weight.
     saturation: Option<Saturation>,
     phrases: Vec<Phrase>,
+    /// See [`PostingSignal::most`].
+    most: f32,
 }
 
 /// The terms of a query that the sources know.
@@ -124,7 +126,11 @@ impl PostingSignal {
         }
         let most = |key: usize| known.weights[key].map(|weight| weight + lifts[key]);
         let phrases = Phrase::of(terms, most);
+        let rarest = bm25.idf(rows, 0);
+        let weights = known.weights.iter();
+        let most = weights.map(|weight| weight.unwrap_or(rarest)).sum();
         Self {
+            most,
             saturation: Some(saturation),
             phrases,
             ..Self::new(known, &lifts)
@@ -159,6 +165,7 @@ impl PostingSignal {
             total_weight,
             saturation: None,
             phrases: Vec::new(),
+            most: 0.0,
         };
         for mut lists in known.lists {
             let (mut terms, mut worthless) = (Vec::with_capacity(order.len()), Vec::new());
@@ -183,6 +190,12 @@ impl PostingSignal {
     /// What all terms that a row without an end has are worth, each once and without lifts.
     pub(super) fn total_weight(&self) -> f32 {
         self.total_weight
+    }
+
+    /// What a row with every term of the query could be worth at most, without lifts; a term that no row has counts like
+    /// the rarest. Of words.
+    pub(super) fn most(&self) -> f32 {
+        self.most
     }
 
     /// Whether a selected row has a term that is worth nothing.
