@@ -39,7 +39,7 @@ def answers(engine):
     for user in ("u0", "u1", "u2"):
         for match in (ScopeMatch.VISIBLE, ScopeMatch.EXACT):
             for query in QUERIES:
-                request = SearchRequest(scope=Scope(user_id=user), match=match, query=query, top_k=20)
+                request = SearchRequest(scope=Scope(user_id=user), match=match, query=query, top_k=20, separate=True)
                 hits = engine.search("t", request).hits
                 found.append([(hit.memory, round(hit.score, 5)) for hit in hits])
     return found
@@ -73,7 +73,7 @@ def test_a_partition_larger_than_one_read_is_rebuilt_equal(engine):
     queries = ["note 1 500", "changed 2 34", "note 0 0", "note 2 899"]
 
     def found(query, **more):
-        hits = engine.search("t", SearchRequest(scope=scope, query=query, top_k=50, **more)).hits
+        hits = engine.search("t", SearchRequest(scope=scope, query=query, top_k=50, separate=True, **more)).hits
         return [(hit.memory, round(hit.score, 5)) for hit in hits]
 
     before = [found(query, include_superseded=ended) for query in queries for ended in (False, True)]
@@ -94,7 +94,7 @@ def test_an_index_over_its_budget_gives_up_what_was_not_used_the_longest(setting
         held = engine.stats().index
         assert 0 < held.partitions < 12
         assert held.bytes < 2 * 1024 * 1024
-        everything = SearchRequest(scope=Scope(), match=ScopeMatch.TENANT, query="note 7", top_k=1000)
+        everything = SearchRequest(scope=Scope(), match=ScopeMatch.TENANT, query="note 7", top_k=1000, separate=True)
         # A search that needs more than the budget has it.
         assert engine.search("t", everything).considered == 12 * 120
         assert engine.check() == []

@@ -70,13 +70,15 @@ def test_searches_and_lists_see_their_scope_and_nothing_else(engine, added, aske
                 for memory_id, (owner, carried) in expected.items()
                 if owner == side and scope.selects(carried, match)
             }
-            request = SearchRequest(scope=scope, match=match, query="banana", top_k=1000)
+            request = SearchRequest(scope=scope, match=match, query="banana", top_k=1000, separate=True)
             found = [hit.memory_id for hit in engine.search(tenants[side], request).hits]
             assert Counter(found) == Counter(visible)
             page = engine.list_memories(tenants[side], ListRequest(scope=scope, match=match, page_size=1000))
             assert Counter(memory.memory_id for memory in page.memories) == Counter(visible)
             if narrowing is not None:
-                request = SearchRequest(scope=scope, match=match, query="banana", top_k=1000, filter=narrowing)
+                request = SearchRequest(
+                    scope=scope, match=match, query="banana", top_k=1000, separate=True, filter=narrowing
+                )
                 narrowed = {hit.memory_id for hit in engine.search(tenants[side], request).hits}
                 listed = engine.list_memories(
                     tenants[side], ListRequest(scope=scope, match=match, filter=narrowing, page_size=1000)

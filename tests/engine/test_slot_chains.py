@@ -35,7 +35,9 @@ def value(number: int, hour: int, slot: str = "home") -> MemoryInput:
 def states(engine: Engine, moment: int | None, *, include_superseded: bool = False) -> set[str]:
     """The bodies that held at a moment (now for None), which search and listing tell alike."""
     more = {"scope": ANNA, "as_of_micros": moment, "include_superseded": include_superseded}
-    hits = engine.search("t", SearchRequest(query="Anna lives", top_k=1000, profile="lexical", **more)).hits
+    hits = engine.search(
+        "t", SearchRequest(query="Anna lives", top_k=1000, separate=True, profile="lexical", **more)
+    ).hits
     listed = engine.list_memories("t", ListRequest(page_size=1000, **more)).memories
     # Of several versions of a memory a search finds one.
     assert {hit.memory_id for hit in hits} == {memory.memory_id for memory in listed}

@@ -25,7 +25,7 @@ def add(engine, *inputs, scope=ANNA, **more):
 def found(engine, *, scope=ANNA, **more):
     """What a search finds, which is what a listing shows."""
     request = {"scope": scope, "match": ScopeMatch.EXACT} | more
-    hits = engine.search("t", SearchRequest(query="Anna lives", top_k=100, **request)).hits
+    hits = engine.search("t", SearchRequest(query="Anna lives", top_k=100, separate=True, **request)).hits
     listed = engine.list_memories("t", ListRequest(page_size=1000, **request)).memories
     assert sorted(hit.memory.body for hit in hits) == sorted(memory.body for memory in listed)
     assert engine.check() == []

@@ -56,7 +56,12 @@ def change_a_little(engine: Engine, memory_ids: list[str]) -> None:
 def answers(engine: Engine, user: str = "u") -> list[list[tuple]]:
     requests = [
         SearchRequest(
-            scope=Scope(user_id=user), query=query, vector=vector_of(number), top_k=50, include_superseded=old
+            scope=Scope(user_id=user),
+            query=query,
+            vector=vector_of(number),
+            top_k=50,
+            separate=True,
+            include_superseded=old,
         )
         for number, query in enumerate([*WORDS, "changed Lisbon", "number 17"])
         for old in (False, True)
@@ -133,7 +138,7 @@ def test_what_changed_since_is_caught_up_with(saved):
 
 
 def search_all(engine, user="u"):
-    return engine.search("t", SearchRequest(scope=Scope(user_id=user), query="number", top_k=1000)).hits
+    return engine.search("t", SearchRequest(scope=Scope(user_id=user), query="number", top_k=1000, separate=True)).hits
 
 
 def test_a_file_that_is_left_behind_is_replaced(saved):
@@ -418,7 +423,9 @@ def test_writes_beside_snapshots_loads_and_evictions_are_never_lost(settings):
                 if chance.random() < 0.3:
                     engine.delete("t", added[-1].memory_id)
                     added = added[:-1]
-                request = SearchRequest(scope=Scope(user_id=user), query=word, top_k=100, profile="lexical")
+                request = SearchRequest(
+                    scope=Scope(user_id=user), query=word, top_k=100, separate=True, profile="lexical"
+                )
                 found = engine.search("t", request).hits
                 if {m.memory_id for m in added} - {hit.memory.memory_id for hit in found}:
                     failures.append((worker, number))

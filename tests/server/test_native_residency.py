@@ -19,7 +19,12 @@ USERS = [f"user {number}" for number in range(6)]
 
 def search(user: str, *, revision: int = 0, top_k: int = 1000, **ids: str) -> pb.SearchMemoriesRequest:
     return pb.SearchMemoriesRequest(
-        scope={"user_id": user} | ids, query="banana", profile="lexical", top_k=top_k, min_revision=revision
+        scope={"user_id": user} | ids,
+        query="banana",
+        profile="lexical",
+        top_k=top_k,
+        separate=True,
+        min_revision=revision,
     )
 
 

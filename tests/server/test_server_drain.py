@@ -64,7 +64,9 @@ def is_unbegun(error: grpc.RpcError) -> bool:
 def search(channel, ledger, _number):
     """Answered natively."""
     stub = memory_service_pb2_grpc.MemoryServiceStub(channel)
-    found = stub.SearchMemories(pb.SearchMemoriesRequest(scope=ANNA, query="likes tea", top_k=100), timeout=TIMEOUT)
+    found = stub.SearchMemories(
+        pb.SearchMemoriesRequest(scope=ANNA, query="likes tea", top_k=100, separate=True), timeout=TIMEOUT
+    )
     bodies = [hit.body for hit in found.hits]
     ledger.answer("search", is_right=KNOWN in bodies, said=bodies[:3])
 

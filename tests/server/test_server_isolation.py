@@ -191,7 +191,7 @@ def look_around(world: World, caller: Caller, scope: Scope, match: int) -> None:
     if whole_tenant and refusal is None and not caller.within.is_empty:
         refusal = DENIED
     asked = None if whole_tenant else message_of(scope)
-    search = pb.SearchMemoriesRequest(scope=asked, match=match, query="tea", top_k=100)
+    search = pb.SearchMemoriesRequest(scope=asked, match=match, query="tea", top_k=100, separate=True)
     found = ask(world.stub.SearchMemories, search, caller)
     listed = ask(world.stub.ListMemories, pb.ListMemoriesRequest(scope=asked, match=match, page_size=1000), caller)
     batch = ask(world.stub.BatchSearchMemories, pb.BatchSearchMemoriesRequest(searches=[search]), caller)

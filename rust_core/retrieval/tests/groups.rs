@@ -146,6 +146,7 @@ fn confidence(index: &Index, text: &str, vector: [f32; 2], least: f64) -> (Optio
             weights: Weights::new(BOTH).expect("valid weights"),
             calibration: Some(CALIBRATION),
             min_confidence: least,
+            separate: false,
             ..search(&partitions, &scope)
         };
         index.search(&request).expect("a valid request")
