@@ -54,7 +54,8 @@ def acceptable(
 ) -> tuple[list[tuple[ExtractedFact, MemoryInput, int]], dict[str, int]]:
     """The facts that can be stored, each with the moment from which it holds, and how many cannot, by reason.
 
-    A fact that does not tell when holds from when its last source was said.
+    A fact holds from when its last source was said, or from when it happened if that is earlier. What is told of the
+    future holds from when it is told: a deadline that is moved to an earlier day is news nevertheless.
     """
     kept, dropped = [], {MALFORMED: 0, SOURCE_DELETED: 0}
     for fact in facts:
@@ -69,7 +70,8 @@ def acceptable(
             dropped[MALFORMED] += 1
             continue
         said = max(source_message(source).said_at_micros for source in sources)
-        kept.append((fact, item, min(now_micros, said if fact.event_time_micros is None else fact.event_time_micros)))
+        happened = said if fact.event_time_micros is None else fact.event_time_micros
+        kept.append((fact, item, min(now_micros, said, happened)))
     return kept, dropped
 
 
