@@ -713,13 +713,14 @@ pub struct MemoryInput {
     /// Memories that it was drawn from; they must exist in the tenant.
     #[prost(string, repeated, tag = "13")]
     pub source_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What a fact is about; a newer fact of the same scope and slot supersedes the older.
+    /// What it is about (`user.diet`), up to 256 bytes. In a scope a slot has one value at a time: a memory that holds from
+    /// later on supersedes the older, whichever is heard first.
     #[prost(string, tag = "14")]
     pub slot: ::prost::alloc::string::String,
-    /// The slot's value.
+    /// The slot's value (`vegetarian`), up to 1 KiB; needs a slot.
     #[prost(string, tag = "15")]
     pub slot_value: ::prost::alloc::string::String,
-    /// Memories that it supersedes explicitly.
+    /// Memories that it supersedes explicitly, up to 256: of the scopes that a search in its scope sees, or that lie within.
     #[prost(string, repeated, tag = "16")]
     pub supersedes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// 0 to 1; 0.5 unless said.
