@@ -265,6 +265,19 @@ def test_a_correction_replaces_what_never_held(quiet):
     assert [fact.body for fact in facts(quiet, as_of_micros=JANUARY)] == ["No, Anna lives in Lisbon"]
 
 
+def test_what_is_told_of_the_future_holds_from_when_it_is_told(quiet):
+    def tell(body, value, said_at, happens):
+        (message,) = add(quiet, said(body, said_at), wait=WaitFor.INDEXED).memories
+        sources, due = [message.memory_id], {"event_time_micros": happens}
+        quiet.step(Scripted(drawn(body, sources=sources, slot="anna.deadline", slot_value=value, **due)))
+
+    day = 86_400_000_000
+    tell("The report is due in June", "June", JANUARY, MARCH + 90 * day)
+    tell("The report is due in May already", "May", MARCH, MARCH + 60 * day)
+    assert [fact.body for fact in facts(quiet)] == ["The report is due in May already"]
+    assert [fact.body for fact in facts(quiet, as_of_micros=JANUARY + day)] == ["The report is due in June"]
+
+
 def test_operations_are_those_of_their_tenant_and_scope(engine):
     operation_id = add(engine, said("I live in Oslo.")).operation_id
     for tenant, within in (("other", Scope()), ("t", Scope(user_id="ben"))):
