@@ -1,4 +1,4 @@
-//! What the context of neighbouring messages costs a search of 10,000 messages with vectors of 384 dimensions.
+//! What the context of neighbouring messages costs a search of 10,000 messages with vectors of 384 dimensions, and an add.
 //!
 //! `cargo bench -p mnemic-retrieval --bench context`. Sessions of twenty turns of natural text; a vector is the sum of one
 //! for each word, so that meaning and words find related messages, as they do in life.
@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use conversations::{Numbers, turns};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::index::DEFAULT_CANDIDATES;
 use mnemic_retrieval::vector::SimdPath;
@@ -24,11 +24,12 @@ const QUERIES: usize = 64;
 const TAIL_SHARE: usize = 5;
 
 /// What was the default before there was context; then the default, a signal more each time.
-const WEIGHTINGS: [(&str, [f64; SIGNALS]); 4] = [
+const WEIGHTINGS: [(&str, [f64; SIGNALS]); 5] = [
     ("meaning and words", [0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]),
     ("and names", [0.2, 0.1, 0.02, 0.0, 0.0, 0.0, 0.0]),
     ("and the speaker", [0.2, 0.1, 0.02, 0.0, 0.15, 0.0, 0.0]),
     ("and context", [0.2, 0.1, 0.02, 0.0, 0.15, 0.0, 0.4]),
+    ("and the time", [0.2, 0.1, 0.02, 0.3, 0.15, 0.0, 0.4]),
 ];
 
 fn scope(session: Option<usize>) -> ScopeIds {
@@ -150,12 +151,36 @@ fn searches(criterion: &mut Criterion) {
     }
 }
 
+/// One more row: a message, which has a place in its conversation, and a fact, which has none.
+fn adds(criterion: &mut Criterion) {
+    let rows = rows();
+    for (name, kind) in [("add a message", 1), ("add a fact", 2)] {
+        let index = Index::new(DIMENSION, SimdPath::best()).expect("a valid dimension");
+        index.load(&key(), &rows).expect("valid rows");
+        let mut next = ROWS;
+        criterion.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(
+                || {
+                    next += 1;
+                    let mut row = rows[next % ROWS].clone();
+                    row.memory.memory_id = next as u128;
+                    row.memory.create_time_micros = next as i64;
+                    row.memory.kind = kind;
+                    [row]
+                },
+                |row| index.apply(&key(), row, &[]).expect("a valid row"),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(30)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = searches
+    targets = searches, adds
 }
 criterion_main!(benches);

@@ -74,7 +74,45 @@ fn an_answer_is_found_by_the_question_before_it() {
         said(7, "Sure."),
     ]);
     // Further than three messages away nothing is found.
-    assert_eq!(ids(&ask(&index, "instrument", 0)), [1, 2, 3, 4]);
+    assert_eq!(ids(&ask(&index, "instrument", 0)), [1, 4, 3, 2]);
+}
+
+#[test]
+fn the_answer_to_a_question_that_fits_comes_before_the_question() {
+    let said_by = |number, name: &str, role, body| Memory {
+        name: name.to_owned(),
+        role,
+        ..said(number, body)
+    };
+    let best = |role_of_second| {
+        let rows = [
+            (said_by(1, "Ann", 1, "Which instrument?"), [1.0, 0.0]),
+            (said_by(2, "Ben", role_of_second, "The violin."), [0.9, 0.4]),
+            (said_by(3, "Ann", 1, "Where is the river?"), [0.0, 1.0]),
+            (said_by(4, "Ben", role_of_second, "In Oslo."), [0.1, 1.0]),
+        ];
+        let rows = rows.map(|(memory, vector)| Row {
+            memory,
+            vector: Some(bytes(&vector)),
+        });
+        let index = Index::new(2, SimdPath::best()).expect("a valid dimension");
+        index.load(&partition("u"), &rows).expect("valid rows");
+        let (partitions, scope) = ([partition("u")], said(1, "").scope);
+        let request = SearchRequest {
+            vector: Some(&bytes(&[1.0, 0.0])),
+            weights: Weights::new([0.4, 0.0, 0.0, 0.0, 0.0, 0.0, 0.6]).expect("valid weights"),
+            now_micros: 100 * NOW,
+            ..search(&partitions, &scope)
+        };
+        let hits = index.search(&request).expect("a valid request").hits;
+        ids(&hits)[0]
+    };
+    assert_eq!(best(1), 2);
+    assert_eq!(
+        best(2),
+        1,
+        "what a person asks an assistant tells of the person"
+    );
 }
 
 #[test]

@@ -71,6 +71,8 @@ struct Expected<'a> {
     memory: &'a Memory,
     lexical: f64,
     entity: f64,
+    /// Whether it has one of the names, be it worth nothing.
+    is_named: bool,
 }
 
 fn expected<'a>(memories: &[&'a Memory], texts: &[&[String]], question: &str) -> Vec<Expected<'a>> {
@@ -101,6 +103,7 @@ fn expected<'a>(memories: &[&'a Memory], texts: &[&[String]], question: &str) ->
         Expected {
             memory,
             lexical,
+            is_named: shared.clone().count() > 0,
             entity: shared.map(|(_, worth)| worth).sum(),
         }
     };
@@ -184,7 +187,7 @@ fn check(index: &Index, rows: &[Expected<'_>], question: &str) {
         } else {
             0.0
         };
-        if entity == 0.0 {
+        if !rows.iter().any(|row| row.is_named) {
             return by_words;
         }
         0.5 * by_words + 0.5 * row.entity / entity.max(1.0)

@@ -5,6 +5,9 @@ use std::ops::Range;
 /// A query may name something by at most so many words in a row.
 const LONGEST_LINK: usize = 4;
 
+/// A name that less rarity than this is left of is worth nothing: one that a tenth of 10,000 rows share, or a fifth of 500.
+const LEAST_RARITY: f64 = 0.25;
+
 /// The form under which a name is kept: lower case, words trimmed of marks and possessive endings and joined by single
 /// spaces, without a leading article. None if nothing is left.
 ///
@@ -44,13 +47,18 @@ pub(crate) fn with_linked_names<R>(query: &str, sink: impl FnOnce(&[&str]) -> R)
 }
 
 /// What a shared name is worth: 1 for a name in no row, falling with the logarithm of the rows that hold it to 0 for a
-/// name in all of them: `max(0, 1 - ln(1 + df) / ln(1 + N))`. It is the idf, scaled by its largest value.
+/// name in all of them: `1 - ln(1 + df) / ln(1 + N)`, and nothing below [`LEAST_RARITY`]. It is the idf, scaled by its largest
+/// value.
 #[must_use]
 pub fn rarity(rows: u64, rows_with_name: u64) -> f32 {
     if rows == 0 {
         return 1.0;
     }
-    (1.0 - (rows_with_name as f64).ln_1p() / (rows as f64).ln_1p()).max(0.0) as f32
+    let rarity = 1.0 - (rows_with_name as f64).ln_1p() / (rows as f64).ln_1p();
+    if rarity < LEAST_RARITY {
+        return 0.0;
+    }
+    rarity as f32
 }
 
 /// The folded words of a text, joined by single spaces, so that a run of them is a part of the text.

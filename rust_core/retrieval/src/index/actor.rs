@@ -24,6 +24,9 @@ impl NamedSpeaker {
         rows: &[SourceRow],
         query: &str,
     ) -> Option<(Self, Vec<bool>)> {
+        if query.is_empty() {
+            return None;
+        }
         let (written, names) = names_of(sources, rows);
         let folded: Vec<Option<String>> = written.iter().map(|name| normalize_name(name)).collect();
         let mut speakers: Vec<&str> = folded.iter().flatten().map(String::as_str).collect();

@@ -1,20 +1,16 @@
-//! The best candidates, those that stand next to the very best, and the context of all of them.
-
-use std::cmp::Ordering;
+//! The best candidates, those that stand next to them, and the context of all of them.
 
 use super::SearchRequest;
 use super::candidates::{Candidates, Retrieved};
 use super::context::{Context, Widened};
 use super::sources::SourceRow;
-use crate::fusion::{Columns, VECTOR};
+use crate::fusion::{Columns, Exchange, VECTOR};
 
-/// Of so many that a retriever gives at least so many candidates, the best by themselves, get a context, and this many for
-/// each hit asked for.
+/// Of so many candidates that each retriever gives at least so many, the best by themselves, get a context, and this many for
+/// each hit asked for. They bring the messages next to them.
 const CANDIDATES: usize = 5;
-const IN_CONTEXT: usize = 4;
-const IN_CONTEXT_FOR_A_HIT: usize = 4;
-/// Of those so many, the best, bring the messages next to them, and as many as hits are asked for.
-const SEEDS: usize = 2;
+const IN_CONTEXT: usize = 3;
+const IN_CONTEXT_FOR_A_HIT: usize = 3;
 
 /// What giving candidates a context writes to. Its memory lives from search to search.
 #[derive(Default)]
@@ -24,17 +20,17 @@ pub(super) struct Widening {
     /// Scores with the places of their candidates.
     order: Vec<(f64, usize)>,
     widened: Vec<Widened>,
-    seeds: Vec<SourceRow>,
     /// The candidates that were none before, and what their own words are worth.
     fresh: Vec<SourceRow>,
     lexical: Vec<f64>,
     words: Vec<f64>,
     meanings: Vec<f64>,
+    exchanges: Vec<Exchange>,
 }
 
 impl Retrieved<'_> {
-    /// Keeps the best candidates, adds the messages next to the very best whose windows have one of these, and gives all of
-    /// them their signals and their context.
+    /// Keeps the best candidates, adds the messages next to them whose windows have one, and gives all of them their signals
+    /// and their context.
     pub(super) fn widen(
         &self,
         request: &SearchRequest<'_>,
@@ -46,14 +42,14 @@ impl Retrieved<'_> {
         let Widening {
             context,
             widened,
-            seeds,
             fresh,
             lexical,
             words,
             meanings,
+            exchanges,
             ..
         } = widening;
-        context.widen(self.sources, self.selector, widened, seeds);
+        context.widen(self.sources, self.selector, widened);
         let new = widened.iter().filter(|candidate| candidate.place.is_none());
         fresh.clear();
         fresh.extend(new.map(|candidate| candidate.row));
@@ -74,16 +70,18 @@ impl Retrieved<'_> {
             let own = columns.column(VECTOR).unwrap_or_default();
             context.meanings(signal, self.sources, own, meanings);
         }
+        let has_exchange = self.vector.is_some() && context.exchanges(self.sources, exchanges);
         columns.set_context(
             self.lexical.is_some().then_some(words.as_slice()),
             self.vector.is_some().then_some(meanings.as_slice()),
+            has_exchange.then_some(exchanges.as_slice()),
         );
         candidates.rows.clear();
         let rows = widened.iter().map(|candidate| candidate.row);
         candidates.rows.extend(rows);
     }
 
-    /// Finds the best candidates by their own signals, and the very best of them, both ascending.
+    /// Finds the best candidates by their own signals, ascending.
     fn choose(
         &self,
         request: &SearchRequest<'_>,
@@ -95,38 +93,23 @@ impl Retrieved<'_> {
             scores,
             order,
             widened,
-            seeds,
             ..
         } = widening;
         let rows = candidates.rows.as_slice();
         columns.fuse(&request.weights, rows.len(), scores);
         order.clear();
         order.extend(scores.iter().copied().zip(0..));
-        let better = self.better(rows, columns);
-        let share = |of: usize| request.candidates * of / CANDIDATES;
-        let in_context = share(IN_CONTEXT).max(IN_CONTEXT_FOR_A_HIT * request.top_k);
-        keep_best(order, in_context, &better);
+        let least = request.candidates * IN_CONTEXT / CANDIDATES;
+        let kept = least.max(IN_CONTEXT_FOR_A_HIT * request.top_k);
+        if kept < order.len() {
+            order.select_nth_unstable_by(kept, self.better(rows, columns));
+            order.truncate(kept);
+        }
         widened.clear();
         widened.extend(order.iter().map(|&(_, place)| Widened {
             row: rows[place],
             place: Some(place),
         }));
-        keep_best(order, share(SEEDS).max(request.top_k), &better);
-        seeds.clear();
-        seeds.extend(order.iter().map(|&(_, place)| rows[place]));
         widened.sort_unstable();
-        seeds.sort_unstable();
-    }
-}
-
-/// Drops all but the best.
-fn keep_best(
-    order: &mut Vec<(f64, usize)>,
-    count: usize,
-    better: impl Fn(&(f64, usize), &(f64, usize)) -> Ordering,
-) {
-    if count < order.len() {
-        order.select_nth_unstable_by(count, better);
-        order.truncate(count);
     }
 }

@@ -10,6 +10,7 @@ use bytemuck::TransparentWrapper;
 
 use super::memory::{Memory, MetadataValue, indexed_text};
 use super::view::BaseRef;
+use crate::text::ends_in_question;
 use crate::time::names_a_time;
 
 pub(super) const SECTION_METADATA: usize = 0;
@@ -36,6 +37,7 @@ const HAS_EXPIRE_TIME: u8 = 4;
 const HAS_SUPERSEDED_BY: u8 = 8;
 const PINNED: u8 = 16;
 const NAMES_A_TIME: u8 = 32;
+const ENDS_IN_QUESTION: u8 = 64;
 
 pub(super) const TAG_TEXT: u8 = 0;
 pub(super) const TAG_INTEGER: u8 = 1;
@@ -194,6 +196,11 @@ impl RecordBytes {
     /// Whether its text names a time, be it one that counts from the event time.
     pub fn names_a_time(&self) -> bool {
         self.has(NAMES_A_TIME)
+    }
+
+    /// Whether the last sentence of its text is a question.
+    pub fn ends_in_question(&self) -> bool {
+        self.has(ENDS_IN_QUESTION)
     }
 
     /// The store's revision that wrote it.
@@ -398,7 +405,8 @@ fn write_header(bytes: &mut Vec<u8>, memory: &Memory) {
         | flag(memory.expire_time_micros.is_some(), HAS_EXPIRE_TIME)
         | flag(memory.superseded_by.is_some(), HAS_SUPERSEDED_BY)
         | flag(memory.pinned, PINNED)
-        | flag(names_a_time(&memory.body), NAMES_A_TIME);
+        | flag(names_a_time(&memory.body), NAMES_A_TIME)
+        | flag(ends_in_question(&memory.body), ENDS_IN_QUESTION);
     bytes.extend([flags, 0]);
     for integer in [
         memory.revision,

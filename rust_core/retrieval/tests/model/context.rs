@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mnemic_retrieval::fusion::SIGNALS;
-use mnemic_retrieval::text::{Bm25, terms};
+use mnemic_retrieval::text::{Bm25, ends_in_question, terms};
 
 use crate::reference::{Model, ModelRow, Question, cosine, normalized};
 
@@ -94,12 +94,11 @@ impl Model {
         question.weights[1] > 0.0 && !self.query_terms(question).is_empty()
     }
 
-    /// The rows whose context has a seed become candidates, and every candidate gets its context.
+    /// The rows whose context has a candidate become candidates, too, and every candidate gets its context.
     pub(crate) fn add_context(
         &self,
         question: &Question,
         selected: &[&ModelRow],
-        seeds: &BTreeSet<usize>,
         signals: &mut [[Option<f64>; SIGNALS]],
         pool: &mut BTreeSet<usize>,
     ) {
@@ -109,35 +108,30 @@ impl Model {
             .iter()
             .map(|row| self.window(question, row))
             .collect();
-        let found: Vec<&ModelRow> = seeds.iter().map(|&row| selected[row]).collect();
+        let found: Vec<&ModelRow> = pool.iter().map(|&row| selected[row]).collect();
         let is_found = |row: &ModelRow| found.iter().any(|other| std::ptr::eq(*other, row));
         pool.extend((0..selected.len()).filter(|&row| {
             self.speaks(question, selected[row])
                 && windows[row].iter().any(|(member, _)| is_found(member))
         }));
-        let length = |row: usize| {
-            windows[row]
-                .iter()
-                .map(|(row, _)| length_of(row))
-                .sum::<usize>()
-        };
-        let average = pool.iter().map(|&row| length(row)).sum::<usize>() as f64 / pool.len() as f64;
         let current = self.current(question);
+        let idf_of = |term: &String| {
+            let with_term = current.iter().filter(|row| row.text().contains(term));
+            let with_term = with_term.count() as u64;
+            let idf = Bm25::default().idf(current.len() as u64, with_term);
+            (f64::from(idf), with_term > 0)
+        };
+        let known = query.iter().map(idf_of).filter(|(_, is_known)| *is_known);
+        let total: f64 = known.map(|(idf, _)| idf).sum();
         let words_of = |row: usize| {
             let texts = windows[row].iter().flat_map(|(row, _)| row.text());
-            let text: Vec<String> = texts.collect();
-            let of_term = |term: &String| {
-                let frequency = text.iter().filter(|other| *other == term).count();
-                let with_term = current
-                    .iter()
-                    .filter(|row| row.text().contains(term))
-                    .count();
-                let bm25 = Bm25::default();
-                let idf = bm25.idf(current.len() as u64, with_term as u64);
-                let (frequency, length) = (frequency as u32, length(row) as u32);
-                f64::from(bm25.term_score(idf, frequency, length, average as f32))
-            };
-            Some(query.iter().map(of_term).sum::<f64>())
+            let text: BTreeSet<String> = texts.collect();
+            let sum: f64 = query.intersection(&text).map(|term| idf_of(term).0).sum();
+            if total > 0.0 {
+                (sum / total).min(1.0)
+            } else {
+                0.0
+            }
         };
         let meaning_of = |row: usize| {
             let cosines = windows[row].iter().filter_map(|(member, share)| {
@@ -148,21 +142,68 @@ impl Model {
             });
             (shares > 0.0).then_some(sum / shares)
         };
-        let mut parts: Vec<(usize, Vec<Option<f64>>)> = Vec::new();
-        if has_words {
-            parts.push((1, pool.iter().map(|&row| words_of(row)).collect()));
-        }
-        if vector.is_some() {
-            parts.push((0, pool.iter().map(|&row| meaning_of(row)).collect()));
-        }
+        let meanings: Vec<Option<f64>> = pool.iter().map(|&row| meaning_of(row)).collect();
+        let of_vector = |value, column: &[Option<f64>]| {
+            let present: Vec<f64> = column.iter().copied().flatten().collect();
+            normalized(0, value, &present)
+        };
+        let cosines: Vec<Option<f64>> = pool.iter().map(|&row| signals[row][0]).collect();
+        let exchanges: Vec<Exchange> = pool.iter().map(|&row| exchange(&windows[row])).collect();
+        let has_exchange = exchanges.iter().any(|one| *one != Exchange::Neither);
         for (place, &row) in pool.iter().enumerate() {
-            let normalized = parts.iter().map(|(signal, column)| {
-                let present: Vec<f64> = column.iter().copied().flatten().collect();
-                normalized(*signal, column[place], &present)
-            });
-            signals[row][6] = Some(normalized.sum::<f64>() / parts.len() as f64);
+            let mut parts = Vec::new();
+            if has_words {
+                parts.push((0.4, words_of(row)));
+            }
+            if let Some(vector) = vector {
+                parts.push((0.3, of_vector(meanings[place], &meanings)));
+                if has_exchange {
+                    let worth = match exchanges[place] {
+                        Exchange::Asks => 0.0,
+                        Exchange::Answers(Some(other)) => {
+                            of_vector(Some(cosine(vector, other)), &cosines).clamp(0.0, 1.0)
+                        }
+                        Exchange::Answers(None) | Exchange::Neither => 0.4,
+                    };
+                    parts.push((0.3, worth));
+                }
+            }
+            let shares: f64 = parts.iter().map(|(share, _)| share).sum();
+            let sum: f64 = parts.iter().map(|(share, value)| share * value).sum();
+            signals[row][6] = Some(sum / shares);
         }
     }
+}
+
+/// What the message in the middle of a window is to those next to it.
+#[derive(PartialEq)]
+enum Exchange<'a> {
+    Neither,
+    Asks,
+    /// With the vector of the question.
+    Answers(Option<&'a Vec<f32>>),
+}
+
+fn exchange<'a>(window: &Window<'a>) -> Exchange<'a> {
+    let at = |share: f64| {
+        window
+            .iter()
+            .find(|(_, of)| of.total_cmp(&share).is_eq())
+            .map(|(row, _)| *row)
+    };
+    let own = window[0].0;
+    let is_person = |row: &ModelRow| row.memory.role <= 1 && !row.memory.name.is_empty();
+    let is_another = |other: &ModelRow| {
+        is_person(own) && is_person(other) && own.memory.name != other.memory.name
+    };
+    let asks = |row: &ModelRow| ends_in_question(&row.memory.body);
+    if asks(own) && at(AFTER[0]).is_some_and(is_another) {
+        return Exchange::Asks;
+    }
+    let question = at(BEFORE[0]).filter(|before| asks(before) && is_another(before));
+    question.map_or(Exchange::Neither, |before| {
+        Exchange::Answers(before.vector.as_ref())
+    })
 }
 
 /// The vector that counts.

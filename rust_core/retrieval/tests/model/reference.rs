@@ -68,14 +68,9 @@ impl Question {
         50.max(4 * self.top_k)
     }
 
-    /// How many candidates get a context.
+    /// How many candidates get a context, and bring the messages around them.
     fn in_context(&self) -> usize {
-        40.max(4 * self.top_k)
-    }
-
-    /// How many of them bring the messages around them.
-    fn seeds(&self) -> usize {
-        20.max(self.top_k)
+        30.max(3 * self.top_k)
     }
 }
 
@@ -246,8 +241,7 @@ impl Model {
         if self.has_context(question) {
             let alone = scored(question, &selected, &signals, &pool);
             pool = first(question.in_context(), &alone)?;
-            let seeds = first(question.seeds(), &alone)?;
-            self.add_context(question, &selected, &seeds, &mut signals, &mut pool);
+            self.add_context(question, &selected, &mut signals, &mut pool);
         }
         let scored = scored(question, &selected, &signals, &pool);
         Some((scored, selected.len()))
@@ -330,7 +324,8 @@ impl Model {
                     if count == 0.0 {
                         1.0
                     } else {
-                        (1.0 - holding.ln_1p() / count.ln_1p()).max(0.0)
+                        let rarity = 1.0 - holding.ln_1p() / count.ln_1p();
+                        if rarity < 0.25 { 0.0 } else { rarity }
                     }
                 })
                 .sum();

@@ -68,10 +68,18 @@ fn conversations() -> impl Strategy<Value = ScopeIds> {
     })
 }
 
-/// Small whole numbers, so that equal and opposite directions occur, and few of them are rounded.
+/// Elements that differ in sign only, but for zeros: equal and opposite directions occur, few of them are rounded, and int8
+/// codes, by which messages lend their meaning, are exact.
 fn vectors() -> impl Strategy<Value = Vec<f32>> {
-    prop::collection::vec((-3..=3_i8).prop_map(f32::from), DIMENSION)
-        .prop_filter("a vector has a direction", |vector| {
+    let signs = prop::collection::vec(-1..=1_i8, DIMENSION);
+    (signs, 1..=3_i8)
+        .prop_map(|(signs, length)| {
+            signs
+                .into_iter()
+                .map(|sign| f32::from(sign * length))
+                .collect()
+        })
+        .prop_filter("a vector has a direction", |vector: &Vec<f32>| {
             vector.iter().any(|element| *element != 0.0)
         })
 }
@@ -88,6 +96,10 @@ fn memories() -> impl Strategy<Value = Memory> {
         prop_oneof![8 => texts(0..8), 2 => texts(15..40)],
         prop::sample::select(vec!["", "", "Mel", "Caroline", "Mel Brooks"]),
         prop_oneof![6 => Just(1_u8), 1 => Just(2_u8)],
+        (
+            prop::sample::select(vec!["", "", "?"]),
+            prop_oneof![6 => Just(1_u8), 1 => 0..3_u8],
+        ),
     );
     let time = (
         prop::option::of((times(), 0..4_i64).prop_map(|(time, pauses)| time + pauses * PAUSE)),
@@ -102,7 +114,7 @@ fn memories() -> impl Strategy<Value = Memory> {
     );
     (identity, time, rest).prop_map(
         |(
-            (id, version, scope, body, name, kind),
+            (id, version, scope, body, name, kind, (end, role)),
             (event, create, from, to, expire),
             (rating, entities),
         )| Memory {
@@ -110,6 +122,7 @@ fn memories() -> impl Strategy<Value = Memory> {
             scope,
             name: name.to_owned(),
             kind,
+            role,
             event_time_micros: event,
             create_time_micros: create,
             valid_from_micros: from,
@@ -120,7 +133,7 @@ fn memories() -> impl Strategy<Value = Memory> {
                 .into_iter()
                 .collect(),
             entities: entities.into_iter().map(str::to_owned).collect(),
-            ..message(id, &body)
+            ..message(id, &(body + end))
         },
     )
 }

@@ -1,19 +1,20 @@
 //! What a window is worth, from the numbers of its messages.
 
-use crate::text::Bm25;
-
-/// What the words of a window are worth: BM25 of the window as if it were one text, with the statistics of the texts.
+/// What the words of a window are worth: of the idf of all terms of the query that a text without an end has, the share of
+/// those that the window has.
 ///
 /// # Arguments
 ///
-/// * `terms`: what a posting of each term of the query is worth, and how often the window has it.
-/// * `length`: the terms of the window.
-/// * `average`: the mean of `length` over the candidates.
-pub(super) fn words(terms: impl Iterator<Item = (f32, u32)>, length: u32, average: f32) -> f64 {
-    let bm25 = Bm25::default();
-    let worth = terms
-        .map(|(weight, frequency)| f64::from(bm25.term_score(weight, frequency, length, average)));
-    worth.sum()
+/// * `terms`: the idf of each term, and how often the window has it.
+/// * `total`: the idf of all that a text without an end has; a window whose texts have ended may have more.
+pub(super) fn words(terms: impl Iterator<Item = (f32, u32)>, total: f32) -> f64 {
+    let had = terms.filter(|&(_, frequency)| frequency > 0);
+    let sum: f32 = had.map(|(idf, _)| idf).sum();
+    if total > 0.0 {
+        f64::from((sum / total).min(1.0))
+    } else {
+        0.0
+    }
 }
 
 /// What a window means: the mean of the cosines of its messages, weighted by their shares. A message without a vector, whose

@@ -8,13 +8,17 @@
 //! Nothing of a window is stored: it is made when a search asks, of what that search may read. So a message that is
 //! deleted, superseded or expired lends nothing from that moment on.
 //!
-//! * *Words*: [`formula::words`] of how often the messages of the window have the terms of the query.
-//! * *Meaning*: [`formula::meaning`] of their cosines, weighted by [`BEFORE`] and [`AFTER`], the message itself by 1.
+//! * *Words*: [`formula::words`], the share of the query that the window has.
+//! * *Meaning*: [`formula::meaning`] of the cosines of its messages, weighted by [`BEFORE`] and [`AFTER`], the message itself
+//!   by 1.
+//! * *Exchange*: whether the message is a question that another person answered, or such an answer, which is the better the
+//!   nearer that question is to the query.
 //!
-//! The signal is the mean of the two after the normalisation that words and cosines have by themselves (see
-//! [`crate::fusion`]), or the one of them that the query has. Rows next to the best candidates whose window has one of these
-//! are candidates, too: the answer often stands next to the message that was found.
+//! The signal is the weighted mean of those that the query has (see [`crate::fusion`]). Rows next to the best candidates
+//! whose window has one of these are candidates, too: the answer often stands next to the message that was found.
 
+mod cosines;
+mod exchange;
 mod formula;
 mod members;
 mod neighbourhood;
@@ -25,7 +29,10 @@ use std::ops::Range;
 use super::nearest::VectorSignal;
 use super::postings::{PostingSignal, Term};
 use super::select::Selector;
-use super::sources::{SourceRow, Sources};
+use super::sources::Sources;
+use crate::fusion::Exchange;
+use cosines::{Estimates, UNKNOWN};
+use exchange::exchange;
 use members::Members;
 pub(super) use neighbourhood::Neighbourhood;
 pub(super) use windows::Widened;
@@ -41,10 +48,8 @@ const LONGEST_PAUSE: u64 = 30 * 60 * 1_000_000;
 const BEFORE: [f32; REACH] = [0.6, 0.35, 0.2];
 /// Those after it count 0.6 of that: who asks about something mostly means what led to it.
 const AFTER: [f32; REACH] = [0.36, 0.21, 0.12];
-/// How many rows ahead of the one in hand are asked for.
-const ROWS_AHEAD: usize = 6;
-/// The cosine of a member that has not been looked at yet.
-const UNKNOWN: f32 = f32::INFINITY;
+/// How many records ahead of the one in hand are asked for.
+const RECORDS_AHEAD: usize = 6;
 
 /// The windows of the candidates of one search, and what is found out about them. Its memory lives from search to search.
 #[derive(Default)]
@@ -56,6 +61,7 @@ pub(super) struct Context {
     numbers: Vec<u32>,
     /// Of each member, in the order of their rows; NaN if it has no vector.
     cosines: Vec<f32>,
+    estimates: Estimates,
     tables: Vec<Table>,
     /// Of each table, member by member, how often it has each term.
     frequencies: Vec<u16>,
@@ -83,17 +89,15 @@ impl Table {
 }
 
 impl Context {
-    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
-    ///
-    /// Both are ascending, and the seeds are candidates.
+    /// Makes the windows of candidates, which are ascending, and of the rows next to them whose windows have one, which
+    /// become candidates, too.
     pub(super) fn widen(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         candidates: &mut Vec<Widened>,
-        seeds: &[SourceRow],
     ) {
-        self.windows.make(sources, selector, candidates, seeds);
+        self.windows.make(sources, selector, candidates);
         self.members.clear(sources.end());
         for member in self.windows.members() {
             self.members.add(member.row);
@@ -122,12 +126,42 @@ impl Context {
         meanings.extend(self.windows.ranges().map(|window| {
             let messages = members[window.clone()].iter().zip(&numbers[window]);
             formula::meaning(
-                messages.map(|(member, &number)| (member.share, self.cosines[number as usize])),
+                messages.map(|(member, &number)| (member.share(), self.cosines[number as usize])),
             )
         }));
     }
 
-    /// Computes the cosines of all members but the candidates.
+    /// What each candidate is to the messages next to it, once the meanings are known; whether any is part of an exchange.
+    pub(super) fn exchanges(&self, sources: &Sources, exchanges: &mut Vec<Exchange>) -> bool {
+        let neighbour = |window: &Range<usize>, distance| {
+            let mut places = window.clone();
+            places.find(|&place| self.windows.members()[place].distance == distance)
+        };
+        let row_of = |place: usize| self.windows.members()[place].row;
+        let mut ahead = self.windows.ranges();
+        let mut prefetch = |count| {
+            for window in ahead.by_ref().take(count) {
+                sources.prefetch_record(row_of(window.start));
+                if let Some(before) = neighbour(&window, -1) {
+                    sources.prefetch_record(row_of(before));
+                }
+            }
+        };
+        prefetch(RECORDS_AHEAD);
+        exchanges.clear();
+        exchanges.extend(self.windows.ranges().map(|window| {
+            prefetch(1);
+            let before = neighbour(&window, -1)
+                .map(|place| (row_of(place), self.cosines[self.numbers[place] as usize]));
+            let after = neighbour(&window, 1).map(row_of);
+            exchange(sources, row_of(window.start), before, after)
+        }));
+        exchanges
+            .iter()
+            .any(|exchange| *exchange != Exchange::Neither)
+    }
+
+    /// Finds the cosines of all members; those of the candidates are known.
     fn measure(&mut self, signal: &VectorSignal, sources: &Sources, known: &[f64]) {
         let rows = self.members.rows();
         self.cosines.clear();
@@ -135,24 +169,8 @@ impl Context {
         for (window, &cosine) in self.windows.ranges().zip(known) {
             self.cosines[self.numbers[window.start] as usize] = cosine as f32;
         }
-        let is_unknown = |cosine: &f32| *cosine == UNKNOWN;
-        let mut ahead = rows
-            .iter()
-            .zip(&self.cosines)
-            .filter(|(_, cosine)| is_unknown(cosine))
-            .map(|(&row, _)| row)
-            .collect::<Vec<_>>()
-            .into_iter();
-        let mut prefetch = |count| {
-            let next = ahead.by_ref().take(count);
-            next.for_each(|row| signal.prefetch(sources, row));
-        };
-        prefetch(ROWS_AHEAD);
-        let members = rows.iter().zip(&mut self.cosines);
-        for (&row, cosine) in members.filter(|(_, cosine)| is_unknown(cosine)) {
-            prefetch(1);
-            *cosine = signal.score(sources, row).unwrap_or(f32::NAN);
-        }
+        self.estimates
+            .fill(signal, sources, rows, &mut self.cosines);
     }
 
     /// What the words of the windows are worth, in the order of the candidates.
@@ -163,9 +181,6 @@ impl Context {
         scores: &mut Vec<f64>,
     ) {
         self.count(signal, sources);
-        let lengths = self.windows.lengths();
-        let total: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
-        let average = (total as f64 / lengths.len() as f64) as f32;
         scores.clear();
         for table in &self.tables {
             for window in table.windows.clone() {
@@ -179,7 +194,7 @@ impl Context {
                 }
                 let weights = signal.terms_of(table.source).map(Term::weight);
                 let terms = weights.zip(self.sums.iter().copied());
-                scores.push(formula::words(terms, lengths[window], average));
+                scores.push(formula::words(terms, signal.total_weight()));
             }
         }
     }

@@ -13,8 +13,20 @@ use crate::partition::view::has_row;
 #[derive(Clone, Copy)]
 pub(super) struct Member {
     pub(super) row: SourceRow,
+    /// How many messages lie between it and the one in the middle, and one more; below 0 if it comes before that.
+    pub(super) distance: i8,
+}
+
+impl Member {
     /// What its cosine counts.
-    pub(super) share: f32,
+    pub(super) fn share(self) -> f32 {
+        let steps = usize::from(self.distance.unsigned_abs());
+        match self.distance {
+            0 => 1.0,
+            ..0 => BEFORE[steps - 1],
+            _ => AFTER[steps - 1],
+        }
+    }
 }
 
 /// A candidate, and its place among those that were candidates before their neighbours; None if it is such a neighbour.
@@ -38,43 +50,34 @@ pub(super) struct Windows {
     members: Vec<Member>,
     /// Where the members of each window end.
     ends: Vec<u32>,
-    /// The terms of each window.
-    lengths: Vec<u32>,
     of_sources: Vec<OfSource>,
     sides: [Vec<RowNumber>; 2],
     near: Vec<Widened>,
 }
 
 impl Windows {
-    /// Makes the windows of candidates, and of the rows next to seeds whose windows have one, which become candidates, too.
-    ///
-    /// Both are ascending, and the seeds are candidates.
+    /// Makes the windows of candidates, which are ascending, and of the rows next to them whose windows have one, which
+    /// become candidates, too.
     pub(super) fn make(
         &mut self,
         sources: &Sources,
         selector: &Selector<'_>,
         candidates: &mut Vec<Widened>,
-        seeds: &[SourceRow],
     ) {
         self.members.clear();
         self.ends.clear();
-        self.lengths.clear();
         self.of_sources.clear();
         let known = candidates.len();
-        let (mut done, mut seeds) = (0, seeds);
-        // Those that remain are added behind the known ones.
+        let mut done = 0;
+        // Those of which there are windows are added behind the known ones.
         while done < known {
             let (place, start) = (sources.place_of(candidates[done].row), candidates.len());
             let source = sources.at(place);
             let rest = &candidates[done..known];
             let here = rest.partition_point(|candidate| candidate.row < source.end());
-            let (seeds_here, later) =
-                seeds.split_at(seeds.partition_point(|&row| row < source.end()));
-            seeds = later;
             Neighbourhood::with(source, selector, |neighbourhood| {
-                self.look_around(neighbourhood, seeds_here);
-                self.near.extend(&candidates[done..done + here]);
-                self.make_of(neighbourhood, seeds_here, candidates);
+                self.look_around(neighbourhood, &candidates[done..done + here]);
+                self.make_of(neighbourhood, done..done + here, candidates);
             });
             done += here;
             self.of_sources.push(OfSource {
@@ -85,59 +88,58 @@ impl Windows {
         candidates.drain(..known);
     }
 
-    /// Finds the rows next to the seeds that may be candidates.
-    fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>, seeds: &[SourceRow]) {
+    /// Finds the candidates of a source, and the rows next to them that may be candidates.
+    fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>, candidates: &[Widened]) {
         let source = neighbourhood.source;
-        self.near.clear();
-        for &row in seeds {
-            let [side, _] = &mut self.sides;
+        let Self { near, sides, .. } = self;
+        let [side, _] = sides;
+        near.clear();
+        for &candidate in candidates {
+            near.push(candidate);
             side.clear();
             // How far apart they are is asked of their windows.
-            neighbourhood.around(row - source.offset, REACH, side);
-            for &near in &*side {
-                if has_row(&source.selected, near) && neighbourhood.length(near) < ENOUGH_TERMS {
-                    self.near.push(Widened {
-                        row: near + source.offset,
+            neighbourhood.around(candidate.row - source.offset, REACH, side);
+            for &row in &*side {
+                if has_row(&source.selected, row) && neighbourhood.length(row) < ENOUGH_TERMS {
+                    near.push(Widened {
+                        row: row + source.offset,
                         place: None,
                     });
                 }
             }
         }
+        // Of a row that comes several times, the one with a place comes last.
+        near.sort_unstable();
     }
 
-    /// Makes the windows of `near`, but for those that neither were a candidate nor have a seed.
+    /// Adds the windows of a source's rows, but for those that neither were candidates nor have one; the candidates are
+    /// at `known`.
     fn make_of(
         &mut self,
         neighbourhood: &Neighbourhood<'_, '_>,
-        seeds: &[SourceRow],
+        known: Range<usize>,
         candidates: &mut Vec<Widened>,
     ) {
         let Self {
             members,
             ends,
-            lengths,
             sides,
             near,
             ..
         } = self;
         let offset = neighbourhood.source.offset;
-        // Of a row that comes twice, the one with a place comes last.
-        near.sort_unstable();
         for (at, &candidate) in near.iter().enumerate() {
-            if near
-                .get(at + 1)
-                .is_some_and(|next| next.row == candidate.row)
-            {
+            let next = near.get(at + 1);
+            if next.is_some_and(|next| next.row == candidate.row) {
                 continue;
             }
             let start = members.len();
-            let terms = window_of(neighbourhood, candidate.row - offset, sides, members);
+            window_of(neighbourhood, candidate.row - offset, sides, members);
+            let known = &candidates[known.clone()];
+            let is_known = |row| known.binary_search_by_key(&row, |known| known.row).is_ok();
             let mut window = members[start..].iter();
-            if candidate.place.is_some()
-                || window.any(|member| seeds.binary_search(&member.row).is_ok())
-            {
+            if candidate.place.is_some() || window.any(|member| is_known(member.row)) {
                 ends.push(members.len() as u32);
-                lengths.push(terms);
                 candidates.push(candidate);
             } else {
                 members.truncate(start);
@@ -147,10 +149,6 @@ impl Windows {
 
     pub(super) fn members(&self) -> &[Member] {
         &self.members
-    }
-
-    pub(super) fn lengths(&self) -> &[u32] {
-        &self.lengths
     }
 
     /// Where the members of a window are; the first is its own row.
@@ -170,32 +168,31 @@ impl Windows {
     }
 }
 
-/// Adds the members of the window of a row and returns how many terms it has.
+/// Adds the members of the window of a row.
 fn window_of(
     neighbourhood: &Neighbourhood<'_, '_>,
     row: RowNumber,
     sides: &mut [Vec<RowNumber>; 2],
     members: &mut Vec<Member>,
-) -> u32 {
-    let member = |row, share| Member {
+) {
+    let member = |row, distance| Member {
         row: row + neighbourhood.source.offset,
-        share,
+        distance,
     };
-    members.push(member(row, 1.0));
+    members.push(member(row, 0));
     let mut terms = neighbourhood.length(row);
     if terms >= ENOUGH_TERMS {
-        return terms;
+        return;
     }
     sides.iter_mut().for_each(Vec::clear);
     neighbourhood.sides(row, REACH, sides);
     for distance in 0..REACH {
-        for (side, shares) in sides.iter().zip([BEFORE, AFTER]) {
+        for (side, direction) in sides.iter().zip([-1, 1]) {
             let next = side.get(distance).filter(|_| terms < ENOUGH_TERMS);
             if let Some(&next) = next {
-                members.push(member(next, shares[distance]));
+                members.push(member(next, direction * (distance as i8 + 1)));
                 terms += neighbourhood.length(next);
             }
         }
     }
-    terms
 }

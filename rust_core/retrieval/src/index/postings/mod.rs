@@ -63,6 +63,8 @@ pub(super) struct PostingSignal {
     terms: Vec<Vec<Term>>,
     /// By source, the lists of terms that are worth nothing.
     worthless: Vec<Vec<Postings>>,
+    /// What all terms that a row without an end has are worth, each once.
+    total_weight: f32,
     /// None if a posting is worth its term's weight.
     saturation: Option<Saturation>,
     phrases: Vec<Phrase>,
@@ -76,6 +78,8 @@ struct Known {
     lists: Vec<Vec<Option<Postings>>>,
     /// By term; None if no source knows it.
     weights: Vec<Option<f32>>,
+    /// By term; whether a row without an end has it. A term that only deleted rows had may be known or forgotten.
+    is_current: Vec<bool>,
 }
 
 /// The outcome of a scan.
@@ -153,9 +157,12 @@ impl PostingSignal {
         order.sort_by(|(_, weight_of_a, lift_of_a), (_, weight_of_b, lift_of_b)| {
             (weight_of_b + lift_of_b).total_cmp(&(weight_of_a + lift_of_a))
         });
+        let current = order.iter().filter(|(key, ..)| known.is_current[*key]);
+        let total_weight = current.map(|&(_, weight, _)| weight).sum();
         let mut signal = Self {
             terms: Vec::with_capacity(known.lists.len()),
             worthless: Vec::with_capacity(known.lists.len()),
+            total_weight,
             saturation: None,
             phrases: Vec::new(),
             most: 0.0,
@@ -184,6 +191,11 @@ impl PostingSignal {
     /// the rarest. Of words.
     pub(super) fn most(&self) -> f32 {
         self.most
+    }
+
+    /// What all terms that a row without an end has are worth, each once and without lifts.
+    pub(super) fn total_weight(&self) -> f32 {
+        self.total_weight
     }
 
     /// Whether a selected row has a term that is worth nothing.
@@ -333,17 +345,23 @@ impl Known {
             .iter()
             .map(|source| source.view.vocabulary(lexicon).lists(keys))
             .collect();
-        let weight_of = |key: usize| {
+        let rows_with = |key: usize| {
             let of_source = sources.iter().zip(&lists);
             let known = of_source.filter_map(|(source, lists)| {
                 let list = lists[key].as_ref()?;
                 Some(u64::from(list.current_in(&source.view)))
             });
             // Not known anywhere is not the same as known by rows that have ended.
-            let rows_with = known.fold(None, |sum, rows| Some(sum.unwrap_or(0) + rows));
-            rows_with.map(&weight)
+            known.fold(None, |sum, rows| Some(sum.unwrap_or(0) + rows))
         };
-        let weights = (0..keys.len()).map(weight_of).collect();
-        Self { lists, weights }
+        let rows_with: Vec<Option<u64>> = (0..keys.len()).map(rows_with).collect();
+        Self {
+            lists,
+            weights: rows_with.iter().map(|rows| rows.map(&weight)).collect(),
+            is_current: rows_with
+                .iter()
+                .map(|rows| rows.is_some_and(|rows| rows > 0))
+                .collect(),
+        }
     }
 }
