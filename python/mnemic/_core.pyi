@@ -566,7 +566,7 @@ class Index:
         include_superseded: bool,
         top_k: int,
         weights: Weights,
-        candidates: int = 50,
+        candidates: int = ...,
         min_score: float,
         separate: bool = False,
         calibration: tuple[float, float, float] | None = None,
