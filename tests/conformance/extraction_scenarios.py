@@ -33,7 +33,7 @@ def a_message_is_kept_and_its_facts_are_drawn(wire):
     (fact,) = facts(wire)
     assert ("Oslo" in fact.body, list(fact.source_ids)) == (True, [added.memories[0].memory_id])
     assert (fact.valid_from, bool(fact.slot)) == (MAY, True)
-    found = wire.SearchMemories(pb.SearchMemoriesRequest(scope=wire.scope(), query="Oslo"))
+    found = wire.SearchMemories(pb.SearchMemoriesRequest(scope=wire.scope(), query="Oslo", separate=True))
     assert sorted(bodies(found.hits)) == sorted([fact.body, "I live in Oslo."])
     done = wire.GetOperation(pb.GetOperationRequest(operation_id=added.operation_id))
     assert (done.state, done.attempts) == (resources_pb2.OPERATION_STATE_DONE, 1)

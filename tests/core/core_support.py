@@ -55,6 +55,7 @@ def search(
         "include_superseded": False,
         "top_k": 10,
         "min_score": 0.0,
+        "separate": True,
         "explain": False,
     }
     places = [KEY] if partitions is None else partitions

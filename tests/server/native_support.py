@@ -72,7 +72,7 @@ class Both:
         who = principal(caller) if isinstance(caller, str) else caller
         known = Caller(who.tenant, AccessRole(who.role), Scope(*who.scope), who.subject, check=lambda: None)
         call = Call("", "", known, NO_DEADLINE, threading.Event())
-        service = MemoryService(self.engine)
+        service = MemoryService(self.engine, self.engine.settings.server.max_workers)
         behaviour = {
             "SearchMemories": service.search_memories,
             "BatchSearchMemories": service.batch_search_memories,

@@ -18,7 +18,7 @@ class Caller:
 
 
 def test_half_of_the_threads_may_wait(engine, monkeypatch):
-    service = MemoryService(engine)
+    service = MemoryService(engine, engine.settings.server.max_workers)
     waiting, release = threading.Semaphore(0), threading.Event()
 
     def wait_for_ever(*_arguments, **_options):

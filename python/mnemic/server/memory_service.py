@@ -22,12 +22,17 @@ _WAITING_RETRY_SECONDS = 1.0
 
 
 class MemoryService:
-    """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others."""
+    """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: What it answers with.
+        max_workers: The threads of its server.
+    """
+
+    def __init__(self, engine: Engine, max_workers: int) -> None:
         self._engine = engine
         # Whoever waits for facts holds a thread meanwhile; half of them are left to everybody else.
-        self._waiters = threading.BoundedSemaphore(max(1, engine.settings.server.max_workers // 2))
+        self._waiters = threading.BoundedSemaphore(max(1, max_workers // 2))
 
     def add_memories(self, request: pb.AddMemoriesRequest, call: Call) -> pb.AddMemoriesResponse:
         """Adds messages or texts: all of them or none."""

@@ -76,8 +76,9 @@ class MnemicServer:
             maximum_concurrent_rpcs=_concurrent_calls(self._settings),
         )
         self._front: Front | None = None
+        memories = MemoryService(engine, self._settings.max_workers)
         services: dict[ServiceDescriptor, object] = {
-            memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: MemoryService(engine),
+            memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: memories,
             lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
             admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine, self.metrics),
         }
