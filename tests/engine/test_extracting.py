@@ -278,6 +278,24 @@ def test_what_is_told_of_the_future_holds_from_when_it_is_told(quiet):
     assert [fact.body for fact in facts(quiet, as_of_micros=JANUARY + day)] == ["The report is due in June"]
 
 
+def test_what_is_told_in_one_session_is_known_in_the_others(quiet):
+    def tell(body, value, session, when, **more):
+        scope = Scope(user_id="anna", session_id=session)
+        (message,) = add(quiet, said(body, when), scope=scope, wait=WaitFor.INDEXED, **more).memories
+        quiet.step(Scripted(drawn(body, sources=[message.memory_id], slot="anna.home", slot_value=value)))
+
+    tell("Anna lives in Porto", "Porto", "s1", JANUARY)
+    tell("Anna lives in Lisbon", "Lisbon", "s2", MARCH)
+    (fact,) = facts(quiet)
+    assert (fact.body, fact.scope) == ("Anna lives in Lisbon", ANNA)
+    tell("Anna lives in Oslo for now", "Oslo", "s3", MARCH + 1, within=Scope(session_id="s3"))
+    in_session = facts(quiet, scope=Scope(user_id="anna", session_id="s3"))
+    assert {(fact.body, fact.scope.session_id) for fact in in_session} == {
+        ("Anna lives in Lisbon", None),
+        ("Anna lives in Oslo for now", "s3"),
+    }
+
+
 def test_operations_are_those_of_their_tenant_and_scope(engine):
     operation_id = add(engine, said("I live in Oslo.")).operation_id
     for tenant, within in (("other", Scope()), ("t", Scope(user_id="ben"))):

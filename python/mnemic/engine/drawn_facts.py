@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_inputs
 from mnemic.model.errors import MnemicError
 from mnemic.model.fact import ExtractedFact, SourceMessage
 from mnemic.model.memory import Memory, MemoryInput, TimePrecision
+from mnemic.model.scope import Scope
 from mnemic.store.standing import Standing
 
 MALFORMED = "malformed"
@@ -47,6 +49,12 @@ def fact_input(fact: ExtractedFact, sources: Sequence[Memory]) -> MemoryInput:
         slot_value=fact.slot_value,
         trust=min(source.trust for source in sources),
     )
+
+
+def scope_of_fact(said_in: Scope) -> Scope:
+    """Where a fact holds: what is told in one session is known in the others, unless the session is all there is."""
+    beyond = replace(said_in, session_id=None)
+    return said_in if beyond.is_empty else beyond
 
 
 def acceptable(

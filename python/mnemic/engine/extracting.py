@@ -8,10 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
-from mnemic.engine.drawn_facts import acceptable, source_message, standing_of
+from mnemic.engine.drawn_facts import acceptable, scope_of_fact, source_message, standing_of
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extraction_worker import ExtractionWorker
 from mnemic.engine.identifiers import IdentifierSource
@@ -29,7 +30,7 @@ from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import ChangeKind, Memory, MemoryInput, MemoryKind, embedding_text
 from mnemic.model.operations import ExtractionFigures
 from mnemic.model.requests import AddMode
-from mnemic.model.scope import ScopeMatch
+from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import SearchRequest
 from mnemic.store.interface import Store, VersionWrite, WriteBatch
 from mnemic.store.work import FinishedWork, OutboxItem, OutboxKind, OutboxWrite, WorkLostError
@@ -37,6 +38,7 @@ from mnemic.store.work import FinishedWork, OutboxItem, OutboxKind, OutboxWrite,
 _log = structlog.get_logger("mnemic.extraction")
 METHOD = "method"
 INSTRUCTIONS = "instructions"
+IN_SESSION = "in_session"
 # What is done in each mode, by the names of extractors, and how many messages each reads at once.
 _METHODS = {
     AddMode.VERBATIM: (),
@@ -71,15 +73,18 @@ def check_mode(mode: AddMode, settings: ExtractionSettings) -> None:
 
 
 def extraction_work(
-    memories: Sequence[Memory], mode: AddMode, instructions: str, operation_id: str
+    memories: Sequence[Memory], mode: AddMode, instructions: str, operation_id: str, within: Scope
 ) -> list[OutboxWrite]:
-    """The batches in which the messages of an add are read."""
+    """The batches in which the messages of an add are read. What a caller of one session writes stays in it."""
     messages = [memory.memory_id for memory in memories if memory.kind is MemoryKind.MESSAGE]
+    more: dict[str, Any] = {INSTRUCTIONS: instructions} if instructions else {}
+    if within.session_id is not None:
+        more[IN_SESSION] = True
     return [
         OutboxWrite(
             OutboxKind.EXTRACT,
             tuple(messages[first : first + _BATCH[method]]),
-            {METHOD: method} | ({INSTRUCTIONS: instructions} if instructions else {}),
+            {METHOD: method} | more,
             operation_id,
         )
         for method in _METHODS[mode]
@@ -270,7 +275,8 @@ class Extraction:
         vectors = self._embed([fact_input for _, fact_input, _ in kept])
         writes = []
         for (fact, fact_input, holds_from), vector in zip(kept, vectors, strict=True):
-            scope, model = found[fact_input.source_ids[0]].scope, self._embedder.provider.identity
+            said_in, model = found[fact_input.source_ids[0]].scope, self._embedder.provider.identity
+            scope = said_in if item.payload.get(IN_SESSION) else scope_of_fact(said_in)
             memory = replace(
                 new_memory(self._identifiers.next(), scope, fact_input, vector, model, now),
                 valid_from_micros=holds_from,

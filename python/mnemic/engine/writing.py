@@ -105,7 +105,7 @@ class Writer:
             for item, vector in zip(inputs, vectors, strict=True)
         ]
         operation_id = self._identifiers.next()
-        work = extraction_work(memories, mode, instructions, operation_id)
+        work = extraction_work(memories, mode, instructions, operation_id, within)
         operation_id = operation_id if work else ""
         batch = WriteBatch(
             tenant=tenant,
