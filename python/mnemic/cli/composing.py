@@ -9,7 +9,16 @@ import typer
 from mnemic.cli.backend import open_backend
 from mnemic.cli.documents import context_document, print_json
 from mnemic.cli.filters import FilterOption, MatchOption, parse_filter, parse_match
-from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
+from mnemic.cli.options import (
+    AsOfOption,
+    ContextWindowOption,
+    JsonOption,
+    MinScoreOption,
+    ProfileOption,
+    RerankOption,
+    ScopeOptions,
+    TargetOptions,
+)
 from mnemic.cli.terminal import counted, print_line, print_remark
 from mnemic.cli.values import parse_time
 from mnemic.model.context import DEFAULT_TOKEN_BUDGET, ComposedContext, ComposeRequest, hits_for_budget
@@ -33,26 +42,13 @@ def context(
         int | None,
         typer.Option("--top-k", "-k", metavar="N", help="How many hits at most; as the budget is unless given."),
     ] = None,
-    context_window: Annotated[
-        int, typer.Option("--context-window", metavar="N", help="Messages before and after each hit, up to 10.")
-    ] = 0,
+    context_window: ContextWindowOption = 0,
     match: MatchOption = "visible",
     filter_json: FilterOption = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")
-    ] = None,
-    profile: Annotated[
-        str,
-        typer.Option(
-            "--profile",
-            metavar="NAME",
-            help="A named set of weights: balanced, fast, precise, semantic or lexical; unset: the node's default.",
-        ),
-    ] = "",
-    min_score: Annotated[float, typer.Option("--min-score", metavar="N", help="Leave out hits below, 0 to 1.")] = 0.0,
-    rerank: Annotated[
-        bool, typer.Option("--rerank", help="Have the configured reranker order the first hits.")
-    ] = False,
+    as_of: AsOfOption = None,
+    profile: ProfileOption = "",
+    min_score: MinScoreOption = 0.0,
+    rerank: RerankOption = False,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:

@@ -78,6 +78,25 @@ EmbeddingOption = Annotated[
         rich_help_panel=_TARGET_PANEL,
     ),
 ]
+AsOfOption = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")]
+
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="A named set of weights: balanced, fast, precise, semantic or lexical; unset: the node's default.",
+    ),
+]
+
+MinScoreOption = Annotated[float, typer.Option("--min-score", metavar="N", help="Leave out hits below, 0 to 1.")]
+
+RerankOption = Annotated[bool, typer.Option("--rerank", help="Have the configured reranker order the first hits.")]
+
+ContextWindowOption = Annotated[
+    int, typer.Option("--context-window", metavar="N", help="Up to N messages before and after each hit, 0 to 10.")
+]
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

@@ -17,7 +17,7 @@ from mnemic.cli.documents import (
     scope_page_document,
 )
 from mnemic.cli.filters import FilterOption, MatchOption, nothing_there, parse_filter, parse_match
-from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
+from mnemic.cli.options import AsOfOption, JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import (
     WHEN,
     Column,
@@ -92,9 +92,7 @@ def list_memories(
     scope: ScopeOptions,
     match: MatchOption = "visible",
     filter_json: FilterOption = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")
-    ] = None,
+    as_of: AsOfOption = None,
     superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was superseded.")] = False,
     expired: Annotated[bool, typer.Option("--include-expired", help="Also what has expired.")] = False,
     page_size: Annotated[int, typer.Option("--page-size", "-n", metavar="N", help="At most so many a page.")] = 50,

@@ -11,7 +11,16 @@ from mnemic.cli.backend import open_backend
 from mnemic.cli.documents import print_json, search_document
 from mnemic.cli.failures import bad_input
 from mnemic.cli.filters import FilterOption, MatchOption, nothing_there, parse_filter, parse_match
-from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
+from mnemic.cli.options import (
+    AsOfOption,
+    ContextWindowOption,
+    JsonOption,
+    MinScoreOption,
+    ProfileOption,
+    RerankOption,
+    ScopeOptions,
+    TargetOptions,
+)
 from mnemic.cli.terminal import (
     WHEN,
     Column,
@@ -42,29 +51,16 @@ def search(
     ),
     match: MatchOption = "visible",
     filter_json: FilterOption = None,
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="TIME", help="As things stood then, as ISO 8601.")
-    ] = None,
-    profile: Annotated[
-        str,
-        typer.Option(
-            "--profile",
-            metavar="NAME",
-            help="A named set of weights: balanced, fast, precise, semantic or lexical; unset: the node's default.",
-        ),
-    ] = "",
+    as_of: AsOfOption = None,
+    profile: ProfileOption = "",
     weight: Annotated[
         list[str] | None,
         typer.Option("--weight", "-w", metavar="SIGNAL=N", help="One weight over the profile's; repeat it for more."),
     ] = None,
-    min_score: Annotated[float, typer.Option("--min-score", metavar="N", help="Leave out hits below, 0 to 1.")] = 0.0,
+    min_score: MinScoreOption = 0.0,
     superseded: Annotated[bool, typer.Option("--include-superseded", help="Also what was superseded.")] = False,
-    rerank: Annotated[
-        bool, typer.Option("--rerank", help="Have the configured reranker order the first hits.")
-    ] = False,
-    context_window: Annotated[
-        int, typer.Option("--context-window", metavar="N", help="Up to N messages before and after each hit, 0 to 10.")
-    ] = 0,
+    rerank: RerankOption = False,
+    context_window: ContextWindowOption = 0,
     separate: Annotated[
         bool, typer.Option("--separate", help="A rank for each hit, also where several say the same.")
     ] = False,

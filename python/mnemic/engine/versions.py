@@ -33,7 +33,6 @@ def new_memory(memory_id: str, scope: Scope, item: MemoryInput, vector: bytes | 
         event_time_precision=item.event_time_precision,
         create_time_micros=now,
         update_time_micros=now,
-        # What is said about the future holds from when it is said.
         valid_from_micros=now if event_time is None else min(now, event_time),
         expire_time_micros=item.expire_time_micros,
         metadata=dict(item.metadata),
