@@ -25,11 +25,10 @@ def test_every_message_that_was_acknowledged_gets_its_facts_once(tmp_path):
         with grpc.insecure_channel(server.address) as channel:
             stub = service.MemoryServiceStub(channel)
             for number in range(10):
-                # Each says it in a session of its own, so that each has a fact.
-                name = f"s{round_number}x{number}"
-                said = messages.MemoryInput(body="I live in Oslo.", name="Anna")
-                scope = resources_pb2.Scope(user_id="u", session_id=name)
-                request = messages.AddMemoriesRequest(scope=scope, memories=[said], mode=messages.ADD_MODE_LOCAL)
+                # Each is another person, so that each has a fact.
+                name = f"Anna{round_number}x{number}"
+                said = messages.MemoryInput(body="I live in Oslo.", name=name)
+                request = messages.AddMemoriesRequest(scope=SCOPE, memories=[said], mode=messages.ADD_MODE_LOCAL)
                 operations[name] = stub.AddMemories(request, timeout=30).operation_id
             time.sleep(chance.uniform(0, 0.5))
             server.kill()
@@ -45,5 +44,5 @@ def test_every_message_that_was_acknowledged_gets_its_facts_once(tmp_path):
             messages.ListMemoriesRequest(scope=SCOPE, match=resources_pb2.SCOPE_MATCH_EXACT, page_size=1000), timeout=30
         ).memories
     server.kill()
-    facts = sorted(memory.scope.session_id for memory in listed if memory.kind == resources_pb2.MEMORY_KIND_FACT)
-    assert facts == sorted(operations)
+    facts = sorted(memory.body for memory in listed if memory.kind == resources_pb2.MEMORY_KIND_FACT)
+    assert facts == sorted(f"{name} lives in Oslo." for name in operations)
