@@ -155,14 +155,16 @@ def vector_row(
 
 
 def load_seals(connection: Connection, scope_ids: Iterable[int]) -> dict[int, ScopeSeal]:
-    """What scopes that have a key are sealed with, by their row ids; nothing in a store that is not encrypted."""
+    """What scopes are sealed with, by row id, without those whose keys were destroyed; empty in a plain store."""
     found: dict[int, ScopeSeal] = {}
-    if not sealer_of(connection).seals:
+    sealer = sealer_of(connection)
+    if not sealer.seals:
         return found
     for ids in chunks(sorted(set(scope_ids))):
         for row in connection.execute(_SEALS, {"ids": ids}):
-            if row.key_id is not None:
-                found[row[0]] = ScopeSeal(row.key_id, place_of(row.tenant, scope_of_row(row)))
+            key = None if row.key_id is None else sealer.keyring.find(row.key_id)
+            if key is not None:
+                found[row[0]] = ScopeSeal(key, place_of(row.tenant, scope_of_row(row)))
     return found
 
 
@@ -204,9 +206,11 @@ def store_vectors(
         rows = connection.execute(_FIND_VERSIONS, {"memory_ids": memory_ids})
         found.extend(row for row in rows if (row.memory_id, row.version) in wanted)
     seals = load_seals(connection, (row.scope_id for row in found))
-    stored = readable(
-        found,
-        lambda row: vector_row(
+    if sealer.seals:
+        # What lies under a destroyed key needs no vector any more.
+        found = [row for row in found if row.scope_id in seals]
+    stored = [
+        vector_row(
             sealer,
             seals.get(row.scope_id),
             row.id,
@@ -214,11 +218,12 @@ def store_vectors(
             row.version,
             model,
             wanted[row.memory_id, row.version],
-        ),
-    )
+        )
+        for row in found
+    ]
     if not stored:
         return None
-    version_ids = [int(str(row["version_id"])) for row in stored]
+    version_ids = [row.id for row in found]
     keys = [{"version": version_id, "model": model.row_id} for version_id in version_ids]
     connection.execute(_REMOVE_VECTOR, keys)
     connection.execute(_REMOVE_PENDING, keys)

@@ -70,14 +70,15 @@ class Places:
     @property
     def some_key(self) -> bytes | None:
         """The data key of one of the scopes that `of` was asked for; None in a store that is not encrypted."""
-        return next((seal.key_id for seal in self._seals.values()), None)
+        return next((seal.key.key_id for seal in self._seals.values()), None)
 
     def _seal(self, scope: Scope, scope_id: int, key_id: bytes | None) -> ScopeSeal:
-        # Whoever comes back after an erasure gets a new key.
-        if key_id is None or not self._sealer.keyring.holds(key_id):
-            key_id = self._sealer.keyring.new_key().key_id
-            self._connection.execute(_SET_KEY, {"row": scope_id, "key": key_id})
-        return ScopeSeal(key_id, place_of(self._tenant, scope))
+        key = None if key_id is None else self._sealer.keyring.find(key_id)
+        if key is None:
+            # Whoever comes back after an erasure gets a new key, too.
+            key = self._sealer.keyring.new_key()
+            self._connection.execute(_SET_KEY, {"row": scope_id, "key": key.key_id})
+        return ScopeSeal(key, place_of(self._tenant, scope))
 
     def _partition_of(self, scope: Scope) -> int:
         key = scope.partition(self._tenant)

@@ -9,19 +9,23 @@ What a blob belongs to (the table, the memory and its version, its scope and ten
 with it, so that a blob in another row's place does not open. Random nonces are safe for 2^32 messages under a key (NIST
 SP 800-38D, 8.3); no scope comes near, see `MAX_SEALED_ROWS`.
 
-Where SQL compares a value (has the scope this fact, what holds in this slot), its column holds a hash of it, keyed by
-the scope's data key: equal values have equal hashes within a scope, and nobody without the key can try a dictionary.
+Where SQL compares a value (has the scope this fact, what holds in this slot), its column holds a hash of it (BLAKE2b,
+RFC 7693), keyed by the scope's data key: equal values have equal hashes within a scope, and nobody without the key can
+try a dictionary.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
+import json
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from mnemic.store.sealing_keys import DataKey, Keyring
 
 _OPTION = "mnemic_sealer"
-_FORMAT = 1
+FORMAT = 1
 _KEY_ID_BYTES = 16
 _NONCE_BYTES = 12
 _HEADER_BYTES = 1 + _KEY_ID_BYTES
@@ -46,7 +50,6 @@ OVERHEAD_BYTES = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
 MAX_SEALED_ROWS = 1 << 29
 # What a text that is sealed begins with; no JSON and none of our own words do.
 _SEALED_TEXT = "\x01sealed:"
-_COUNT = struct.Struct("<B")
 
 
 class DestroyedKeyError(Exception):
@@ -78,7 +81,10 @@ class Content(NamedTuple):
     reason: str = ""
 
 
-_EMPTY = Content()
+_EMPTY = Content()._asdict()
+_content_of = itemgetter(*Content._fields)
+# How many texts, and the length of each in characters; then the texts in UTF-8.
+_LENGTHS = struct.Struct(f"<B{len(Content._fields)}I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,11 @@ class ScopeSeal:
     """What a scope's rows are sealed with.
 
     Attributes:
-        key_id: The data key.
+        key: The data key.
         place: A digest of tenant and ids, which every blob is bound to.
     """
 
-    key_id: bytes
+    key: DataKey
     place: bytes
 
 
@@ -150,12 +156,14 @@ class Sealer:
         """
         if values["id"] > MAX_SEALED_ROWS:
             raise MnemicError(Reason.QUOTA_EXCEEDED, f"an encrypted store holds at most {MAX_SEALED_ROWS} versions")
-        content = [values[name].encode() for name in Content._fields]
-        lengths = struct.pack(f"<B{len(content)}I", len(content), *map(len, content))
-        bound = _bound("version", seal.place, values["memory_id"], values["version"])
-        values["sealed"] = self._seal(self.keyring.key(seal.key_id), lengths + b"".join(content), bound)
-        values["body_bytes"] = len(content[0])
-        values |= _EMPTY._asdict() | {"slot": self.token(seal, values["slot"])}
+        content = _content_of(values)
+        lengths = _LENGTHS.pack(len(content), *map(len, content))
+        bound = _bound_version(seal.place, values["memory_id"], values["version"])
+        values["body_bytes"] = len(values["body"].encode())
+        values["sealed"] = _seal(seal.key, lengths + "".join(content).encode(), bound)
+        slot = self.token(seal, values["slot"])
+        values |= _EMPTY
+        values["slot"] = slot
 
     def open_version(self, blob: bytes | None, place: bytes, memory_id: str, version: int) -> Content | None:
         """What is sealed of a version; None when the row is plain.
@@ -169,19 +177,15 @@ class Sealer:
                 raise _plain(f"version {version} of the memory {memory_id}")
             return None
         what = f"the content of version {version} of the memory {memory_id}"
-        opened = self._open(blob, _bound("version", place, memory_id, version), what)
-        count = _COUNT.unpack_from(opened)[0]
-        lengths = struct.unpack_from(f"<{count}I", opened, 1)
-        texts, position = [], 1 + 4 * count
-        for length in lengths:
-            texts.append(opened[position : position + length].decode())
-            position += length
-        return Content(*texts)
+        opened = self._open(blob, _bound_version(place, memory_id, version), what)
+        lengths = struct.unpack_from(f"<{opened[0]}I", opened, 1)
+        text = opened[1 + 4 * opened[0] :].decode()
+        ends = tuple(accumulate(lengths))
+        return Content(*(text[end - length : end] for length, end in zip(lengths, ends, strict=True)))
 
     def seal_vector(self, seal: ScopeSeal, memory_id: str, version: int, model: str, vector: bytes) -> bytes:
         """The blob of a version's vector of a model."""
-        bound = _bound("vector", seal.place, memory_id, version, model)
-        return self._seal(self.keyring.key(seal.key_id), vector, bound)
+        return _seal(seal.key, vector, _bound_vector(seal.place, memory_id, version, model))
 
     def open_vector(self, blob: bytes, place: bytes, memory_id: str, version: int, model: str) -> bytes:
         """The vector of a blob; what it raises is as with `open_version`."""
@@ -190,11 +194,11 @@ class Sealer:
             if self.state is SealingState.WHOLE:
                 raise _plain(what)
             return blob
-        return self._open(blob, _bound("vector", place, memory_id, version, model), what)
+        return self._open(blob, _bound_vector(place, memory_id, version, model), what)
 
     def seal_text(self, key_id: bytes, text: str, *place: object) -> str:
         """A text of another table, for a column of text. The place tells where it belongs, its table first."""
-        blob = self._seal(self.keyring.key(key_id), text.encode(), _bound("text", b"", "", 0, *place))
+        blob = _seal(self.keyring.key(key_id), text.encode(), _bound_text(place))
         return _SEALED_TEXT + base64.b64encode(blob).decode()
 
     def open_text(self, stored: str, *place: object) -> str:
@@ -202,21 +206,16 @@ class Sealer:
         if not stored.startswith(_SEALED_TEXT):
             return stored
         blob = _blob_of(stored)
-        return self._open(blob, _bound("text", b"", "", 0, *place), f"a text of {place[0]}").decode()
+        return self._open(blob, _bound_text(place), f"a text of {place[0]}").decode()
 
     def token(self, seal: ScopeSeal, text: str) -> str:
         """What stands for a text where SQL compares it; the empty text stands for itself."""
         if not text:
             return ""
-        return hmac.digest(self.keyring.key(seal.key_id).hashing, text.encode(), "sha256").hex()
-
-    def _seal(self, key: DataKey, data: bytes, bound: bytes) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        header = _COUNT.pack(_FORMAT) + key.key_id
-        return header + nonce + key.seal(nonce, data, header + bound)
+        return hashlib.blake2b(text.encode(), key=seal.key.hashing, digest_size=32).hexdigest()
 
     def _open(self, blob: bytes, bound: bytes, what: str) -> bytes:
-        if len(blob) < OVERHEAD_BYTES or blob[0] != _FORMAT:
+        if len(blob) < OVERHEAD_BYTES or blob[0] != FORMAT:
             raise _damaged(what, "is of a form that this version of Mnemic does not know, or was cut")
         header, nonce = blob[:_HEADER_BYTES], blob[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
         key = self.keyring.key(key_id_of(blob))
@@ -259,9 +258,23 @@ def _blob_of(stored: str) -> bytes:
         raise _damaged("a text", "was changed") from error
 
 
-def _bound(kind: str, place: bytes, memory_id: str, version: int, *more: object) -> bytes:
-    parts = (kind, str(version), memory_id, *map(str, more))
-    return place + b"".join(len(part := text.encode()).to_bytes(4) + part for text in parts)
+def _seal(key: DataKey, data: bytes, bound: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return key.header + nonce + key.seal(nonce, data, key.header + bound)
+
+
+# What a blob is bound to. No two of these can be equal: kinds and numbers come first, and of two texts the first says
+# how long it is.
+def _bound_version(place: bytes, memory_id: str, version: int) -> bytes:
+    return place + f"version {version} {memory_id}".encode()
+
+
+def _bound_vector(place: bytes, memory_id: str, version: int, model: str) -> bytes:
+    return place + f"vector {version} {len(memory_id)} {memory_id} {model}".encode()
+
+
+def _bound_text(place: Sequence[object]) -> bytes:
+    return b"text " + json.dumps([str(part) for part in place]).encode()
 
 
 def _damaged(what: str, how: str) -> MnemicError:

@@ -26,7 +26,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.store.sealing import DestroyedKeyError, TamperedError
+from mnemic.store.sealing import FORMAT, DestroyedKeyError, TamperedError
 from mnemic.store.sealing_masters import KEY_BYTES, NONCE_BYTES, MasterKey
 
 KEY_ID_BYTES = 16
@@ -51,13 +51,15 @@ class DataKey:
 
     Attributes:
         key_id: Its id.
+        header: What blobs that are sealed under it begin with.
         hashing: The key of the hashes that stand for values which SQL compares.
     """
 
-    __slots__ = ("_cipher", "hashing", "key_id")
+    __slots__ = ("_cipher", "hashing", "header", "key_id")
 
     def __init__(self, key_id: bytes, key: bytes) -> None:
         self.key_id = key_id
+        self.header = bytes([FORMAT]) + key_id
         self.hashing = hmac.digest(key, b"mnemic hashes 1", "sha256")
         self._cipher = AESGCM(key)
 
@@ -216,13 +218,12 @@ class Keyring:
                 self._kept.popitem(last=False)
             return found
 
-    def holds(self, key_id: bytes) -> bool:
-        """Whether a key is there and was not destroyed."""
+    def find(self, key_id: bytes) -> DataKey | None:
+        """As `key`; None when it was destroyed."""
         try:
-            self.key(key_id)
+            return self.key(key_id)
         except DestroyedKeyError:
-            return False
-        return True
+            return None
 
     def destroy(self, key_ids: Iterable[bytes]) -> int:
         """Destroys keys for good: when this returns, nothing that is sealed under them can be read again, in the

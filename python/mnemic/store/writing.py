@@ -462,7 +462,7 @@ class _BatchWriter:
             return record.reason
         ended = record.version.memory if isinstance(record.version, Entry) else record.version
         place = ("supersessions", ended.memory_id, ended.version, record.superseded_by, self._revision)
-        return self._sealer.seal_text(seal.key_id, record.reason, *place)
+        return self._sealer.seal_text(seal.key.key_id, record.reason, *place)
 
     def _continues(self, write: VersionWrite, head: _Head | None, scope_id: int) -> bool:
         """Checks that a version may follow `head`; whether it brings the memory back from deletion."""
