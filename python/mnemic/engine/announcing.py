@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
-from types import TracebackType
-from typing import Self
 
 from mnemic.model.scope import PartitionKey
 
@@ -94,10 +92,7 @@ class Subscription:
         self._event.wait(seconds)
         return self._announcer.collect(self)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """Ends it, and a wait that goes on."""
         self._announcer.end(self)
+        self.wake()

@@ -14,12 +14,11 @@ from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.restriction import NO_RESTRICTION, is_implied, narrowed, restriction_filter
 from mnemic.engine.searching import both_of, compile_filter
 from mnemic.engine.settings import Limits
-from mnemic.engine.validation import check_scope
+from mnemic.engine.validation import check_watch
 from mnemic.model.deadline import NO_DEADLINE, Deadline
-from mnemic.model.errors import invalid_field
 from mnemic.model.memory import MemoryRevision
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
-from mnemic.model.watching import LEAST_HEARTBEAT_SECONDS, WatchedChanges, WatchRequest
+from mnemic.model.watching import WatchedChanges, WatchRequest
 from mnemic.store.changes import ChangePosition
 from mnemic.store.interface import Store
 
@@ -53,8 +52,7 @@ class Watching:
             MnemicError: INVALID_FIELD, SCOPE_MISSING or INVALID_FILTER for a bad request; REVISION_NOT_REACHED when
                 this node does not reach `after_revision` in time; PERMISSION_DENIED for more than the credential may.
         """
-        check_scope(request.scope, request.match)
-        _check(request)
+        check_watch(request)
         compiled = None if request.filter is None else compile_filter(request.filter)
         scope = narrowed(request.scope, request.match, within)
         if scope is not None and not is_implied(scope, request.match, within):
@@ -105,16 +103,19 @@ class Watch:
         """Ends a wait at once, so that its `check` is asked."""
         self._subscription.wake()
 
-    def run(self, check: Callable[[], bool]) -> Iterator[WatchedChanges]:
+    def run(self, check: Callable[[], bool], deadline: Deadline = NO_DEADLINE) -> Iterator[WatchedChanges]:
         """Tells what changes, and by heartbeats that nothing does; the first thing at once.
 
         Args:
             check: Asked again and again whether to go on; may raise.
+            deadline: Until when; after it DEADLINE_EXCEEDED is raised.
         """
         beat = time.monotonic()
         while check():
-            wait = max(beat - time.monotonic(), 0.0)
-            changes = self.take(min(wait, _CHECK_SECONDS))
+            deadline.check()
+            wait = min(max(beat - time.monotonic(), 0.0), _CHECK_SECONDS)
+            remaining = deadline.remaining()
+            changes = self.take(wait if remaining is None else min(wait, remaining))
             if changes is None and time.monotonic() < beat:
                 continue
             beat = time.monotonic() + self._heartbeat_seconds
@@ -144,22 +145,17 @@ class Watch:
             return False
         return self._filter is None or self._filter.matches(entry.memory)
 
+    def close(self) -> None:
+        """Ends it."""
+        self._subscription.end()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._subscription.__exit__(kind, error, trace)
-
-
-def _check(request: WatchRequest) -> None:
-    if request.after_revision < 0:
-        raise invalid_field("after_revision", "is negative; give the revision of an answer, or 0 for from now on")
-    if request.after_revision and request.from_start:
-        raise invalid_field("from_start", "cannot be given together with after_revision; give one of them")
-    if not request.heartbeat_seconds >= LEAST_HEARTBEAT_SECONDS:
-        raise invalid_field("heartbeat", f"is shorter than {LEAST_HEARTBEAT_SECONDS:g} s, the least that is accepted")
+        self.close()
 
 
 def _partitions(tenant: str, scope: Scope, match: ScopeMatch) -> frozenset[PartitionKey] | None:

@@ -68,7 +68,7 @@ class Call:
     caller: Caller
     deadline: Deadline
     draining: threading.Event
-    stop_waiting: Callable[[Callable[[], object]], AbstractContextManager[None]] = nullcontext
+    stop_waiting: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _interrupt: nullcontext()
     is_wanted: Callable[[], bool] = lambda: True
 
     @property
@@ -249,8 +249,8 @@ def _stream_permit(limits: CallLimits, *, is_lasting: bool) -> Generator[None]:
 
 def _interruptions(
     context: grpc.ServicerContext, activity: Activity
-) -> Callable[[Callable[[], object]], AbstractContextManager[None]]:
-    def interrupting(interrupt: Callable[[], object]) -> AbstractContextManager[None]:
+) -> Callable[[Callable[[], None]], AbstractContextManager[None]]:
+    def interrupting(interrupt: Callable[[], None]) -> AbstractContextManager[None]:
         # Of a call that has ended already it is not told, but then the first look at `is_wanted` says so.
         context.add_callback(interrupt)
         return activity.interruptible(interrupt)

@@ -234,5 +234,5 @@ class MemoryService:
             self._engine.watching.open(call.tenant, asked, within=call.within, deadline=call.deadline) as watch,
             call.stop_waiting(watch.wake),
         ):
-            for changes in watch.run(goes_on):
+            for changes in watch.run(goes_on, call.deadline):
                 yield to_proto.watch_response(changes)

@@ -115,10 +115,7 @@ def changes(
     # What one commit did stays in its order: versions, deletions, supersessions.
     known = sorted((entry for entry in entries if entry.revision <= until), key=attrgetter("revision"))
     told = known[after.given : enough]
-    if len(known) > enough:
-        position = _position_after(known, enough)
-    else:
-        position = ChangePosition(until)
+    position = _position_after(known, enough) if len(known) > enough else ChangePosition(until)
     return ChangesPage(tuple(_read(connection, told)), position, is_last=position == ChangePosition(until_revision))
 
 
@@ -139,15 +136,14 @@ def _take(source: Iterable[_Entry | int], entries: list[_Entry], until: int, eno
     Returns:
         The last commit of which all entries are there.
     """
-    count = looked_at = last = 0
-    for item in source:
+    count = last = 0
+    for looked_at, item in enumerate(source):
         revision = item if isinstance(item, int) else item.revision
         if revision > until:
             break
         if (count > enough or looked_at >= _MOST_LOOKED_AT) and revision > last:
             return last
         last = revision
-        looked_at += 1
         if isinstance(item, _Entry):
             entries.append(item)
             count += 1
@@ -178,7 +174,7 @@ def _walk(
 ) -> Iterator[tuple[int, int, str]]:
     while True:
         rows = connection.execute(statement, values | {"after": after}).all()
-        yield from (tuple(row) for row in rows)
+        yield from ((row.id, row.revision, row.tenant) for row in rows)
         if len(rows) < _WINDOW:
             return
         after = rows[-1][0]
@@ -216,9 +212,7 @@ def _superseded(
     for row in connection.execute(_SUPERSEDED, values, execution_options={"yield_per": _WINDOW}):
         is_wanted = row.tenant == tenant and (within is None or row.partition_id in within)
         end = (row.superseded_by, row.valid_to_micros)
-        entry = _Entry(
-            row.revision, row.version_id, ChangeKind.SUPERSEDED, row.create_time_micros, end, row.reason
-        )
+        entry = _Entry(row.revision, row.version_id, ChangeKind.SUPERSEDED, row.create_time_micros, end, row.reason)
         yield entry if is_wanted else row.revision
 
 

@@ -173,9 +173,7 @@ class SqlStore(Store):
     ) -> ChangesPage:
         """See `ChangeStore.changes`."""
         with self._database.reading() as connection:
-            return following.changes(
-                connection, tenant, partitions, after, until_revision=until_revision, limit=limit
-            )
+            return following.changes(connection, tenant, partitions, after, until_revision=until_revision, limit=limit)
 
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """See `Store.claim_outbox`."""
