@@ -118,6 +118,9 @@ class Watch:
             changes = self.take(wait if remaining is None else min(wait, remaining))
             if changes is None and time.monotonic() < beat:
                 continue
+            if not check():
+                # It may have ended while this was waited for.
+                return
             beat = time.monotonic() + self._heartbeat_seconds
             yield WatchedChanges((), self.revision) if changes is None else changes
 
