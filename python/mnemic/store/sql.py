@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from mnemic.store import (
     accounts,
     checking,
     feed,
+    following,
     listing,
     models,
     outbox,
@@ -24,6 +25,7 @@ from mnemic.store import (
     sealing_checks,
     writing,
 )
+from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.database import Database
 from mnemic.store.interface import (
     Committed,
@@ -171,6 +173,19 @@ class SqlStore(Store):
         """See `Store.rebuild_revisions`."""
         with self._database.reading() as connection:
             return feed.rebuild_revisions(connection)
+
+    def changes(
+        self,
+        tenant: str,
+        partitions: Collection[PartitionKey] | None,
+        after: ChangePosition,
+        *,
+        until_revision: int,
+        limit: int,
+    ) -> ChangesPage:
+        """See `ChangeStore.changes`."""
+        with self._database.reading() as connection:
+            return following.changes(connection, tenant, partitions, after, until_revision=until_revision, limit=limit)
 
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """See `Store.claim_outbox`."""
