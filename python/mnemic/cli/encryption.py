@@ -57,10 +57,10 @@ def generate_key(
 
 
 def enable(*, directory: DirectoryOptions, as_json: JsonOption = False) -> None:
-    """Encrypt a data directory that holds plain text, under the master key of the settings. The server must be stopped.
+    """Encrypt a data directory that holds plain text, under the settings' master key. The server must be stopped.
 
-    An interruption loses nothing: run it again and it goes on. At the end the file is made anew (this needs as much free
-    disk as it takes), so that nothing plain is left in it; old backups stay as they are.
+    An interruption loses nothing: run it again and it goes on. At the end the file is made anew (this needs as much
+    free disk as it takes), so that nothing plain is left in it; old backups stay as they are.
 
     Example: mnemic encryption enable --data-directory ./memories
     """
@@ -83,9 +83,7 @@ def rotate(
     ] = None,
     new_key_command: Annotated[
         str | None,
-        typer.Option(
-            "--new-key-command", metavar="COMMAND", help="A program that wraps and unwraps, and its arguments."
-        ),
+        typer.Option("--new-key-command", metavar="COMMAND", help="A program that wraps and unwraps."),
     ] = None,
     directory: DirectoryOptions,
     as_json: JsonOption = False,

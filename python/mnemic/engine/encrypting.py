@@ -84,8 +84,8 @@ def encrypt(settings: Settings, progress: Progress = _untold) -> int:
 
 
 def rotate(settings: Settings, new: EncryptionSettings, progress: Progress = _untold) -> int:
-    """Puts a new master key in the place of the one that the settings name, and wraps every data key anew. Nothing that
-    they seal is touched. After an interruption, again; from the first moment on only the new master key opens the store.
+    """Puts a new master key in the place of the one that the settings name, and wraps every data key anew; what they
+    seal is not touched. After an interruption, again; from the beginning on only the new master key opens the store.
 
     Args:
         settings: Where, and the present master key.
@@ -150,8 +150,15 @@ def status(directory: Path) -> EncryptionStatus:
         raise MnemicError(
             Reason.STORE_UNAVAILABLE, f"{directory} holds no store of this version that can be read: {error}"
         ) from error
-    name = {"": "off", "sealing": "unfinished", "sealed": "on"}.get(state, state)
-    return EncryptionStatus(name, *keys, sealed, plain)
+    return EncryptionStatus(
+        state={"": "off", "sealing": "unfinished", "sealed": "on"}.get(state, state),
+        master_key=keys[0],
+        data_keys=keys[1],
+        destroyed_keys=keys[2],
+        keys_to_rewrap=keys[3],
+        encrypted_versions=sealed,
+        plain_versions=plain,
+    )
 
 
 def _read(path: Path, statement: str) -> tuple[Any, ...]:
