@@ -24,7 +24,7 @@ from mnemic.store.rows import (
     readable,
     scopes_of_partition,
 )
-from mnemic.store.sealing import sealer_of
+from mnemic.store.sealing import place_of_reason, sealer_of
 from mnemic.store.tables import (
     embeddings,
     memory_versions,
@@ -164,7 +164,7 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
     for ids in chunks(list(memories)):
         for version_id, winner, valid_to, reason, revision, moment in connection.execute(_SUPERSESSIONS, {"ids": ids}):
             ended = replace(memories[version_id], valid_to_micros=valid_to, superseded_by=winner)
-            told = sealer.open_text(reason, "supersessions", memory_id, ended.version, winner, revision)
+            told = sealer.open_text(reason, *place_of_reason(memory_id, ended.version, winner, revision))
             entries.append(MemoryRevision(ChangeKind.SUPERSEDED, ended, moment, revision, told))
     # What one commit did stays in its order: a version may come already superseded.
     return sorted(entries, key=lambda entry: entry.revision)

@@ -241,6 +241,11 @@ def execution_options(sealer: Sealer) -> dict[str, object]:
     return {_OPTION: sealer}
 
 
+def place_of_reason(memory_id: str, version: int, winner: str, revision: int) -> tuple[object, ...]:
+    """Where the reason of a supersession belongs."""
+    return "supersessions", memory_id, version, winner, revision
+
+
 def key_id_of(blob: bytes) -> bytes:
     """The data key that a blob is sealed under."""
     return blob[1:_HEADER_BYTES]

@@ -28,7 +28,7 @@ from mnemic.store.places import Places
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import chunks, version_values
-from mnemic.store.sealing import ScopeSeal, sealer_of
+from mnemic.store.sealing import ScopeSeal, place_of_reason, sealer_of
 from mnemic.store.settling import Entry, Settlement, Settler, Stored, Supersession, fact_key_of, is_to_be_settled
 from mnemic.store.tables import (
     embedding_models,
@@ -461,7 +461,7 @@ class _BatchWriter:
         if seal is None:
             return record.reason
         ended = record.version.memory if isinstance(record.version, Entry) else record.version
-        place = ("supersessions", ended.memory_id, ended.version, record.superseded_by, self._revision)
+        place = place_of_reason(ended.memory_id, ended.version, record.superseded_by, self._revision)
         return self._sealer.seal_text(seal.key.key_id, record.reason, *place)
 
     def _continues(self, write: VersionWrite, head: _Head | None, scope_id: int) -> bool:
