@@ -112,5 +112,3 @@ class ImportProgress:
     revision: int = 0
     done: bool = False
     replayed: bool = False
-
-

@@ -1,7 +1,7 @@
 """Reading the versions of a revision, page by page, each page in a read of its own.
 
-Rows of later commits carry a later revision. Of rows that a later commit ended or deleted, `changed_revision` tells that
-it did, and what they were before is put together again from the records of deletions and supersessions.
+Rows of later commits carry a later revision. Of rows that a later commit ended or deleted, `changed_revision` says
+so, and what they were before is put together again from the records of deletions and supersessions.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _walk(
         statement = statement.where(
             tuple_(_VERSION.memory_id, _VERSION.version) > tuple_(after.memory_id, after.version)
         )
-    return list(connection.execute(statement.order_by(_VERSION.memory_id, _VERSION.version).limit(limit)).all())
+    ordered = statement.order_by(_VERSION.memory_id, _VERSION.version).limit(limit)
+    rows: list[Any] = list(connection.execute(ordered).all())
+    return rows
 
 
 def _walk_scopes(

@@ -50,7 +50,8 @@ _DROP_PENDING = delete(pending_vectors).where(
     pending_vectors.c.version_id.in_(select(_VERSION.id).where(_VERSION.memory_id == bindparam("memory")))
 )
 _IMPORTED = "it came so with an import"
-_TIME_BITS = 80
+# Of a UUID of version 7; the others are its time, its counter and what kind of UUID it is.
+_RANDOM_BITS = 62
 
 
 @dataclass(slots=True)
@@ -154,12 +155,10 @@ def _with_own_ids(item: Incoming, tenant: str, known: dict[str, _Known]) -> Inco
 
 
 def derived_id(memory_id: str, tenant: str, scope: Scope) -> str:
-    """The id of a copy of a memory in a place: always the same, and of the same time."""
+    """The id of a copy of a memory in a place: always the same, and where the memory's own stands in their order."""
     words = repr((memory_id, tenant, scope.user_id, scope.agent_id, scope.session_id, scope.app_id))
-    digest = int.from_bytes(hashlib.sha256(words.encode()).digest()[:10])
-    time = uuid.UUID(memory_id).int >> _TIME_BITS << _TIME_BITS
-    random = digest & ~(0xF << 76) & ~(0b11 << 62)
-    return str(uuid.UUID(int=time | random | 0x7 << 76 | 0b10 << 62))
+    digest = int.from_bytes(hashlib.sha256(words.encode()).digest()[:8]) >> (64 - _RANDOM_BITS)
+    return str(uuid.UUID(int=uuid.UUID(memory_id).int >> _RANDOM_BITS << _RANDOM_BITS | digest))
 
 
 def _decide(item: Incoming, known: dict[str, _Known], tenant: str) -> Incoming:
@@ -171,7 +170,9 @@ def _decide(item: Incoming, known: dict[str, _Known], tenant: str) -> Incoming:
     elif memory.version in one.hashes:
         if one.hashes[memory.version] == item.content_hash:
             return replace(item, fate=Fate.DUPLICATE)
-        return _conflict(item, f"memory {memory.memory_id} has a version {memory.version} here that says something else")
+        return _conflict(
+            item, f"memory {memory.memory_id} has a version {memory.version} here that says something else"
+        )
     elif memory.version != one.latest + 1:
         return _conflict(
             item, f"memory {memory.memory_id} is here up to version {one.latest}; {memory.version} cannot follow it"

@@ -1,4 +1,4 @@
-"""What leaving and coming ask of the store: the versions of a revision in pages, and versions that come from elsewhere."""
+"""What leaving and coming ask of the store: pages of the versions of a revision, and versions from elsewhere."""
 
 from __future__ import annotations
 

@@ -75,9 +75,11 @@ def _messages(value: object, setting: _Setting) -> Iterator[tuple[object, _Setti
         yield from _numbered(value, [key for _, key in numbered], _inside(value, setting))
         return
     sessions = value.get("sessions")
-    listed = sessions if isinstance(sessions, list) else next(
-        (value[key] for key in _MESSAGES if isinstance(value.get(key), list)), None
-    )  # fmt: skip
+    listed = (
+        sessions
+        if isinstance(sessions, list)
+        else next((value[key] for key in _MESSAGES if isinstance(value.get(key), list)), None)
+    )
     if listed is None:
         yield value, setting
         return
@@ -105,9 +107,7 @@ def _inside(value: Mapping[str, Any], setting: _Setting) -> _Setting:
     return _Setting(scope, time)
 
 
-def _numbered(
-    value: Mapping[str, Any], keys: Sequence[str], setting: _Setting
-) -> Iterator[tuple[object, _Setting]]:  # fmt: skip
+def _numbered(value: Mapping[str, Any], keys: Sequence[str], setting: _Setting) -> Iterator[tuple[object, _Setting]]:
     for key in keys:
         outer = setting.scope.session_id
         scope = replace(setting.scope, session_id=f"{outer}/{key}" if outer else key)

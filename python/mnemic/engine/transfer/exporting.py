@@ -76,9 +76,7 @@ class Exporter:
         scope = narrowed(request.scope, request.match, within)
         if scope is not None and not is_implied(scope, request.match, within):
             compiled = both_of(compiled, compile_filter(restriction_filter(within)))
-        digest = request_digest(
-            "export", self._store.instance_id(), tenant, within, replace(request, resume_token="")
-        )  # fmt: skip
+        digest = request_digest("export", self._store.instance_id(), tenant, within, replace(request, resume_token=""))
         place = self._resumed(request.resume_token, digest)
         if place is None:
             place = _Place(self._store.revision(), time.time_ns() // 1000)
@@ -174,9 +172,7 @@ class _File(ABC):
         self._size += len(data)
         for start in range(0, len(data), MAX_PIECE_BYTES):
             end = start + MAX_PIECE_BYTES
-            yield ExportPiece(
-                data[start:end], token if end >= len(data) else "", self._count, self._place.revision
-            )  # fmt: skip
+            yield ExportPiece(data[start:end], token if end >= len(data) else "", self._count, self._place.revision)
 
     def _token(self, position: ExportPosition, digest: str = "") -> str:
         place = self._place

@@ -72,9 +72,7 @@ class _Tally:
     def progress(self, *, done: bool = False) -> ImportProgress:
         told = tuple(self.untold[:MAX_ERRORS_PER_ANSWER])
         del self.untold[:MAX_ERRORS_PER_ANSWER]
-        return ImportProgress(
-            self.processed, self.added, self.duplicates, self.errors, told, self.revision, done=done
-        )  # fmt: skip
+        return ImportProgress(self.processed, self.added, self.duplicates, self.errors, told, self.revision, done=done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +146,7 @@ class Importer:
             del answer[name]
         record = kept_answer(_METHOD, request.request_id, fingerprint, answer)
         try:
-            tally.revision = self._index.commit(
-                WriteBatch(tenant=tenant, request=record, now_micros=_now())
-            ).revision  # fmt: skip
+            tally.revision = self._index.commit(WriteBatch(tenant=tenant, request=record, now_micros=_now())).revision
         except RequestIdTakenError as taken:
             same_contents(taken.record, fingerprint)
 
@@ -174,15 +170,15 @@ class Importer:
                     failed = error
                     break
                 tally.refuse(index, error)
-        for item, incoming in self._added(tenant, request, good, within, deadline, tally):
+        for accepted, incoming in self._added(tenant, request, good, within, deadline, tally):
             if incoming.fate is Fate.NEW:
                 tally.added += 1
             elif incoming.fate is Fate.DUPLICATE:
                 tally.duplicates += 1
             else:
-                tally.refuse(item.index, MnemicError(Reason.VERSION_CONFLICT, incoming.problem))
+                tally.refuse(accepted.index, MnemicError(Reason.VERSION_CONFLICT, incoming.problem))
                 if request.stop_on_error:
-                    tally.processed = item.index
+                    tally.processed = accepted.index
                     return True
         if failed is not None:
             tally.processed = index
@@ -255,7 +251,7 @@ class Importer:
             work += extraction_work(holding, AddMode.LOCAL, "", self._identifiers.next(), within)
         batch = ImportBatch(
             tenant=tenant, versions=embedded, outbox=work, quota=self._limits.quota(), now_micros=_now()
-        )  # fmt: skip
+        )
         written: list[Imported] = []
 
         def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
@@ -268,9 +264,7 @@ class Importer:
         tally.revision = self._index.commit_with(write)
         return written[0].versions
 
-    def _embedded(
-        self, planned: Sequence[Incoming], request: ImportRequest, deadline: Deadline
-    ) -> list[Incoming]:  # fmt: skip
+    def _embedded(self, planned: Sequence[Incoming], request: ImportRequest, deadline: Deadline) -> list[Incoming]:
         """The versions with their vectors: the file's where they may be kept, else new ones."""
         provider = self._embedder.provider
         ready = list(planned)
@@ -369,7 +363,9 @@ def _of_one_memory(index: int, item: VersionRecord | ForeignItem | MnemicError) 
 def _check(request: ImportRequest) -> None:
     check_request_id(request.request_id)
     if request.skip_count < 0:
-        raise invalid_field("configuration.skip_count", "is negative; give a processed_count of an earlier import, or 0")
+        raise invalid_field(
+            "configuration.skip_count", "is negative; give a processed_count of an earlier import, or 0"
+        )
     if request.override_scope is not None and not request.default_scope.is_empty:
         raise invalid_field("configuration.override_scope", "is refused together with default_scope; give one of them")
     if request.override_scope is not None:

@@ -183,12 +183,14 @@ def record_of(values: Mapping[str, Any]) -> VersionRecord:
     if found.get("trust") == 0:
         del found["trust"]
     found["metadata"] = {
-        key: _decode_metadata(value, f"metadata[{key!r}]") for key, value in _typed(values, "metadata", dict, {}).items()
+        key: _decode_metadata(value, f"metadata[{key!r}]")
+        for key, value in _typed(values, "metadata", dict, {}).items()
     }
     for key in _FRACTIONS:
         found[key] = _number(values.get(key, 0.0), key)
     found["pinned"] = _typed(values, "pinned", bool, default=False)
     found["version"] = _whole(values.get("version", 1), "version")
+    found["revision"] = _whole(values.get("revision", 0), "revision")
     found["vector"] = _bytes(values, "vector")
     missing = [key for key in ("createTime", "updateTime", "validFrom") if _TIMES[key] in found
                and found[_TIMES[key]] is None]  # fmt: skip
