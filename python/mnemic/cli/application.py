@@ -21,6 +21,7 @@ from mnemic.cli.reembedding import reembed
 from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
+from mnemic.cli.transfer import export_memories
 from mnemic.cli.version import version
 from mnemic.cli.writing import add, delete, restore, update
 
@@ -39,6 +40,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("history", history, _EVERY_DAY),
     ("scopes", scopes, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
+    ("export", export_memories, _EVERY_DAY),
     ("operation", operation, _EVERY_DAY),
     ("serve", serve, _RUNNING),
     ("dead-letters", dead_letters, _RUNNING),
