@@ -22,6 +22,7 @@ from mnemic.cli.reembedding import reembed
 from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
+from mnemic.cli.transfer import export_memories
 from mnemic.cli.version import version
 from mnemic.cli.watching import watch
 from mnemic.cli.writing import add, delete, restore, update
@@ -42,6 +43,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("scopes", scopes, _EVERY_DAY),
     ("watch", watch, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
+    ("export", export_memories, _EVERY_DAY),
     ("operation", operation, _EVERY_DAY),
     ("serve", serve, _RUNNING),
     ("dead-letters", dead_letters, _RUNNING),

@@ -33,6 +33,7 @@ from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
 from mnemic.engine.tokens import Tokenizers
+from mnemic.engine.transfer.transfer import Transfer
 from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.watching import Watching
 from mnemic.engine.writing import Writer
@@ -76,6 +77,7 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        transfer: Exports and imports.
         watching: Opens watches.
     """
 
@@ -115,6 +117,7 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.transfer = Transfer(store, self._index, embedder, settings)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)

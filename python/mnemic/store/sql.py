@@ -38,13 +38,14 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.places import Places
+from mnemic.store.sql_transfer import SqlTransfer
 from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
 
 _DROPPED_AT_ONCE = 20_000
 
 
-class SqlStore(Store):
+class SqlStore(SqlTransfer, Store):
     """Implements `Store`, which says what each method does; what differs between databases comes in from outside.
 
     Args:

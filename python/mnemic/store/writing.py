@@ -468,7 +468,7 @@ class _BatchWriter:
         """Checks that a version may follow `head`; whether it brings the memory back from deletion."""
         memory = write.memory
         if head is None:
-            if memory.version > 1:
+            if memory.version > 1 and not write.is_imported:
                 raise memory_not_found(memory.memory_id)
             return False  # Whether the id is free the unique constraint says.
         is_restored = head.is_deleted and write.change is ChangeKind.RESTORED
