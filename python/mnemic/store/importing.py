@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from mnemic.model.memory import ChangeKind, Memory
 from mnemic.model.scope import Scope
 from mnemic.store.interface import Committed, PartitionEnd, VersionEnd, VersionWrite, WriteBatch
+from mnemic.store.models import load_seals
 from mnemic.store.rows import chunks, load_scopes
+from mnemic.store.sealing import sealer_of
 from mnemic.store.standing import Standing
 from mnemic.store.tables import memory_versions, pending_vectors, supersessions
 from mnemic.store.transfer import Fate, ImportBatch, Imported, Incoming
@@ -56,10 +59,20 @@ _RANDOM_BITS = 62
 
 @dataclass(slots=True)
 class _Known:
-    """What the store has of a memory."""
+    """What the store has of a memory.
+
+    Attributes:
+        tenant: Whose.
+        scope: Its scope.
+        keyed: The hash of a content as the store has it.
+        hashes: Of its versions, as the store has them.
+        has_ended: Whether the latest has.
+        is_deleted: Whether it is deleted.
+    """
 
     tenant: str
     scope: Scope
+    keyed: Callable[[str], str] = str
     hashes: dict[int, str] = field(default_factory=dict)
     has_ended: bool = False
     is_deleted: bool = False
@@ -117,9 +130,12 @@ def _ids_in(versions: Iterable[Incoming]) -> set[str]:
 def _load(connection: Connection, memory_ids: Iterable[str]) -> dict[str, _Known]:
     rows = [row for ids in chunks(sorted(memory_ids)) for row in connection.execute(_KNOWN, {"memory_ids": ids})]
     scope_of = load_scopes(connection, (row.scope_id for row in rows))
+    sealer, seals = sealer_of(connection), load_seals(connection, (row.scope_id for row in rows))
     known: dict[str, _Known] = {}
     for row in rows:
-        one = known.setdefault(row.memory_id, _Known(row.tenant, scope_of[row.scope_id]))
+        seal = seals.get(row.scope_id)
+        keyed = str if seal is None else partial(sealer.token, seal)
+        one = known.setdefault(row.memory_id, _Known(row.tenant, scope_of[row.scope_id], keyed))
         one.hashes[row.version] = row.content_hash
         one.has_ended, one.is_deleted = row.valid_to_micros is not None, row.is_deleted
     return known
@@ -168,7 +184,7 @@ def _decide(item: Incoming, known: dict[str, _Known], tenant: str) -> Incoming:
     if one is None:
         one = known[memory.memory_id] = _Known(tenant, memory.scope)
     elif memory.version in one.hashes:
-        if one.hashes[memory.version] == item.content_hash:
+        if one.hashes[memory.version] == one.keyed(item.content_hash):
             return replace(item, fate=Fate.DUPLICATE)
         return _conflict(
             item, f"memory {memory.memory_id} has a version {memory.version} here that says something else"
@@ -179,7 +195,7 @@ def _decide(item: Incoming, known: dict[str, _Known], tenant: str) -> Incoming:
         )
     elif one.is_deleted and item.record.change is not ChangeKind.RESTORED:
         return _conflict(item, f"memory {memory.memory_id} is deleted here")
-    one.hashes[memory.version] = item.content_hash
+    one.hashes[memory.version] = one.keyed(item.content_hash)
     one.has_ended = memory.valid_to_micros is not None
     one.is_deleted = item.record.delete_time_micros is not None
     return replace(item, fate=Fate.NEW)
