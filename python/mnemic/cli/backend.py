@@ -47,7 +47,7 @@ class Backend(ABC):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """Adds memories: all of them or none."""
@@ -103,8 +103,8 @@ class Backend(ABC):
         """One page of the scopes that hold memories."""
 
     @abstractmethod
-    def stats(self) -> NodeStats:
-        """What it holds, of all tenants."""
+    def stats(self, tenant: str | None = None) -> NodeStats:
+        """What it holds, of one tenant or of all."""
 
     @abstractmethod
     def close(self) -> None:

@@ -38,7 +38,7 @@ class LocalBackend(Backend):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """See `Backend.add`."""
@@ -94,9 +94,9 @@ class LocalBackend(Backend):
         """See `Backend.list_scopes`."""
         return self._engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
 
-    def stats(self) -> NodeStats:
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""
-        return self._engine.stats()
+        return self._engine.stats(None if tenant is None else self._engine.authority.tenant(tenant).tenant_id)
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -45,7 +45,7 @@ class RemoteBackend(Backend):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """See `Backend.add`."""
@@ -133,9 +133,12 @@ class RemoteBackend(Backend):
         """See `Backend.list_scopes`."""
         return self._client.list_scopes(page_size=page_size, page_token=page_token, **_ids(scope))
 
-    def stats(self) -> NodeStats:
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""
-        return self._client.stats()
+        if tenant is None:
+            return self._client.stats()
+        with self._administration() as client:
+            return client.stats(tenant)
 
     def is_serving(self, timeout_seconds: float) -> bool:
         """Whether the server answers and takes calls."""

@@ -21,7 +21,6 @@ from mnemic.model.fact import ExtractedFact, ExtractionRequest, ExtractionResult
 from mnemic.model.memory import MemoryKind, TimePrecision
 
 _PROMPT_VERSION = 1
-_MILLION = 1_000_000
 _FAILURES = {
     Dropped.MESSAGE_FILTERED: (Failure.CONTENT_FILTER, "the service refuses the content"),
     Dropped.MESSAGE_TOO_LONG: (Failure.TOO_LONG, "a message alone is longer than the model takes or answers"),
@@ -87,7 +86,7 @@ class LlmExtractor:
             dropped=dict(outcome.dropped),
             prompt_tokens=outcome.prompt_tokens,
             completion_tokens=outcome.completion_tokens,
-            cost=self._cost(outcome),
+            cost=self._settings.cost(outcome.prompt_tokens, outcome.completion_tokens),
         )
 
     def _extract(self, request: ExtractionRequest, deadline: Deadline, outcome: _Outcome) -> None:
@@ -172,15 +171,6 @@ class LlmExtractor:
             outcome.dropped[Dropped.DUPLICATE] += 1
         else:
             outcome.facts[fact.body] = fact
-
-    def _cost(self, outcome: _Outcome) -> float | None:
-        read, written = (
-            self._settings.price_per_million_prompt_tokens,
-            self._settings.price_per_million_completion_tokens,
-        )
-        if read is None and written is None:
-            return None
-        return (outcome.prompt_tokens * (read or 0) + outcome.completion_tokens * (written or 0)) / _MILLION
 
 
 def _chat(request: ExtractionRequest) -> list[ChatMessage]:
