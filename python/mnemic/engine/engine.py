@@ -39,7 +39,7 @@ from mnemic.engine.writing import Writer
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
-from mnemic.model.extraction_rules import ExtractionStats, month_of
+from mnemic.model.extraction_rules import ExtractionStats
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.operations import DeadLetterPage, ExtractionFigures, Operation, ReplayResult, WorkKind
 from mnemic.model.requests import (
@@ -118,8 +118,7 @@ class Engine:
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
-        rules = self.authority.rules
-        self._extraction = Extraction(store, self._index, embedder, self._searcher, rules, settings)
+        self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
         self.authority.when_rules_change = self._extraction.wake
         self._operations = Operations(store, self._extraction)
         self._stopping = threading.Event()
@@ -396,9 +395,7 @@ class Engine:
 
     def extraction_stats(self, tenant: str | None = None) -> ExtractionStats:
         """What extraction has before it, and what it cost this month, of one tenant or of all."""
-        found = self._store.extraction_stats(tenant, month_of(time.time_ns() // 1000))
-        budget = None if tenant is None else self.authority.rules.of(tenant).monthly_budget_micros
-        return replace(found, monthly_budget_micros=budget)
+        return self._extraction.stats(tenant)
 
     def index_stats(self) -> IndexStats:
         """What is in memory; unlike `stats`, without asking the store."""

@@ -27,7 +27,7 @@ from mnemic.extraction.settings import ExtractionSettings
 from mnemic.extraction.worker import LLM, LOCAL
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.model.extraction_rules import ExtractionRules
+from mnemic.model.extraction_rules import ExtractionRules, ExtractionStats, month_of
 from mnemic.model.fact import ExtractionRequest, ExtractionResult, KnownFact, SourceMessage
 from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import ChangeKind, Memory, MemoryInput, MemoryKind, embedding_text
@@ -190,6 +190,15 @@ class Extraction:
             by_tenant=self._spending.by_tenant(),
         )
 
+    def stats(self, tenant: str | None) -> ExtractionStats:
+        """What there is to do, and what was spent this month, of one tenant or of all."""
+        found = self._store.extraction_stats(tenant, month_of(_now()))
+        return (
+            found
+            if tenant is None
+            else replace(found, monthly_budget_micros=self._rules.of(tenant).monthly_budget_micros)
+        )
+
     def _run(self, worker: ExtractionWorker) -> None:
         while not self._stopping:
             generation = self._generation
@@ -257,7 +266,7 @@ class Extraction:
             seconds = time.perf_counter() - begin
             count, total = self._seconds.get(method, (0, 0.0))
             self._seconds[method] = (count + 1, total + seconds)
-            if spent is not None and method == LLM:
+            if spent is not None and (method == LLM or spent.prompt_tokens):
                 self._count_model(item.tenant, spent.prompt_tokens, spent.completion_tokens, seconds)
         return identity, spent
 

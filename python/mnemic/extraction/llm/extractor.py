@@ -164,13 +164,14 @@ class LlmExtractor:
         if refusal is not None:
             outcome.dropped[refusal] += 1
             return
-        fact = with_categories(_fact(candidate, sources, entities, time), request.categories)
+        fact = _fact(candidate, sources, entities, time)
+        # By the model's own labels, also those that the tenant does not keep.
         if is_excluded(fact, request):
             outcome.dropped[Dropped.TOPIC] += 1
         elif fact.body in outcome.facts or any(_same(fact.body, known.body) for known in request.known):
             outcome.dropped[Dropped.DUPLICATE] += 1
         else:
-            outcome.facts[fact.body] = fact
+            outcome.facts[fact.body] = with_categories(fact, request.categories)
 
 
 def _chat(request: ExtractionRequest) -> list[ChatMessage]:
