@@ -29,6 +29,7 @@ from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
+from mnemic.engine.retaining import Retention
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
@@ -75,6 +76,7 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        retention: What it forgets on purpose.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Engine:
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
         self._operations = Operations(store, self._extraction)
+        self.retention = Retention(store, self._index, settings.retention)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
@@ -427,6 +430,7 @@ class Engine:
             return
         self._stopping.set()
         self._housekeeping.join()
+        self.retention.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()

@@ -11,6 +11,7 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
@@ -211,6 +212,11 @@ class Store(WorkStore):
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    @abstractmethod
+    def retention(self) -> RetentionStore:
+        """What forgets on purpose: policies, holds, the archive."""
 
     @abstractmethod
     def instance_id(self) -> str:
