@@ -31,6 +31,7 @@ from mnemic.client.options import (
 )
 from mnemic.client.requests import AddRequest
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.retention_in_process import AsyncRetentionMemory
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
 from mnemic.model import memory as model
@@ -45,7 +46,7 @@ Result = TypeVar("Result")
 DEFAULT_WORKERS = 8
 
 
-class AsyncMemory:
+class AsyncMemory(AsyncRetentionMemory):
     """As `Memory`, without ever blocking the event loop: calls run on a bounded pool of threads of its own.
 
     The engine does its work outside the GIL, so calls run side by side. A call that is cancelled before a thread takes

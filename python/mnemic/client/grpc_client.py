@@ -35,18 +35,19 @@ from mnemic.client.options import (
     UpdateOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.retention import RetentionClient
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
-from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1 import admin_service_pb2_grpc, lifecycle_service_pb2_grpc, memory_service_pb2_grpc
 
 Result = TypeVar("Result")
 
 
-class MnemicClient:
+class MnemicClient(RetentionClient):
     """A server's memory. Safe to use from many threads; every method raises `MnemicError`.
 
     Each call has a deadline, and is tried again, up to four times in all with growing delays, when the server answers
@@ -83,6 +84,7 @@ class MnemicClient:
         self._channel = open_channel(address, credentials, options)
         self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
+        self._lifecycle = lifecycle_service_pb2_grpc.LifecycleServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._closed = False
 
@@ -283,7 +285,8 @@ class MnemicClient:
 
     def _call(self, call: Call[Result], timeout: float | None) -> Result:
         self._require_open()
-        method = getattr(self._admin if call.is_admin else self._stub, call.method)
+        stub = self._admin if call.is_admin else self._lifecycle if call.is_lifecycle else self._stub
+        method = getattr(stub, call.method)
         try:
             answer = method(
                 call.message, timeout=self._timeout if timeout is None else timeout, metadata=self._metadata

@@ -143,9 +143,7 @@ class Retention:
         following = encode_page_token(digest, [found[size - 1].policy_id]) if len(found) > size else ""
         return PolicyPage(tuple(found[:size]), following)
 
-    def delete_policy(
-        self, tenant: str, policy_id: str, *, expected_version: int = 0, request_id: str = ""
-    ) -> bool:
+    def delete_policy(self, tenant: str, policy_id: str, *, expected_version: int = 0, request_id: str = "") -> bool:
         """Removes a policy; whether this repeats the answer to an earlier call."""
         _check_expected_version(expected_version)
         check_request_id(request_id)
@@ -222,7 +220,7 @@ class Retention:
         fingerprint = fingerprint_of("run_retention", scope, tuple(policy_ids))
         kept = self._kept(tenant, "RunRetention", request_id)
         if kept is not None:
-            return RunResult(self.find_run(tenant, json.loads(same_contents(kept, fingerprint).response)), True)
+            return self._replayed_run(tenant, same_contents(kept, fingerprint))
         check_ids_filter(scope)
         now = _now()
         record = RunRecord(
@@ -241,10 +239,12 @@ class Retention:
                 record, json.dumps, Mutation(caller=tenant, request=answer, now_micros=now)
             )
         except RequestIdTakenError as taken:
-            run_id = json.loads(same_contents(taken.record, fingerprint).response)
-            return RunResult(self.find_run(tenant, run_id), replayed=True)
+            return self._replayed_run(tenant, same_contents(taken.record, fingerprint))
         self._runner.wake()
         return RunResult(self._shown(begun))
+
+    def _replayed_run(self, tenant: str, record: RequestRecord) -> RunResult:
+        return RunResult(self.find_run(tenant, json.loads(record.response)), replayed=True)
 
     def _begin_scheduled(self, tenant: str) -> None:
         self.run(tenant)
@@ -279,9 +279,7 @@ class Retention:
             last_error=record.last_error,
         )
 
-    def archived(
-        self, tenant: str, scope: Scope, match: ScopeMatch, *, size: int = 0, token: str = ""
-    ) -> ArchivePage:
+    def archived(self, tenant: str, scope: Scope, match: ScopeMatch, *, size: int = 0, token: str = "") -> ArchivePage:
         """One page of the archive, the latest first."""
         check_scope(scope, match)
         size = page_size(size, _ARCHIVE_PAGE)
@@ -301,9 +299,7 @@ class Retention:
             return self._replayed_hold(tenant, same_contents(kept, fingerprint))
         check_hold(hold)
         now = _now()
-        new = LegalHold(
-            hold_id=self._identifiers.next(), scope=hold.scope, reason=hold.reason, create_time_micros=now
-        )
+        new = LegalHold(hold_id=self._identifiers.next(), scope=hold.scope, reason=hold.reason, create_time_micros=now)
         record = kept_answer("CreateLegalHold", request_id, fingerprint, new.hold_id)
         try:
             self._retention.create_hold(tenant, new, Mutation(caller=tenant, request=record, now_micros=now))
@@ -311,9 +307,7 @@ class Retention:
             return self._replayed_hold(tenant, same_contents(taken.record, fingerprint))
         return HoldResult(new)
 
-    def holds(
-        self, tenant: str, *, include_released: bool = False, size: int = 0, token: str = ""
-    ) -> HoldPage:
+    def holds(self, tenant: str, *, include_released: bool = False, size: int = 0, token: str = "") -> HoldPage:
         """One page of the legal holds by creation."""
         size = page_size(size, _PAGE)
         digest = request_digest("holds", tenant, include_released)

@@ -185,9 +185,7 @@ class _Run:
             later.append((progress, replace(self._record, progress=progress.to_json())))
             return later[-1][1]
 
-        archiving = Archiving(
-            self._record.tenant, batch, archive_periods(self._record.policies), _now(), record
-        )
+        archiving = Archiving(self._record.tenant, batch, archive_periods(self._record.policies), _now(), record)
         went: list[Candidate] = []
 
         def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
@@ -204,9 +202,7 @@ class _Run:
     def _empty_archive(self, destroy: Destroy) -> bool:
         """Destroys what is due; False if the process ends first."""
         tenant, scope = self._record.tenant, self._selection.scope
-        while due := self._store.retention.due_archived(
-            tenant, scope, _now(), limit=_DESTROYED_AT_ONCE
-        ):
+        while due := self._store.retention.due_archived(tenant, scope, _now(), limit=_DESTROYED_AT_ONCE):
             begin = time.monotonic()
             self._progress.archive_erased += destroy(tenant, due)
             self._save()

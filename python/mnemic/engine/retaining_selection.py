@@ -34,9 +34,7 @@ def selection_of(record: RunRecord) -> Selection:
 
 def filters_of(policies: Iterable[RetentionPolicy]) -> dict[str, Callable[[Memory], bool]]:
     """The filters of the policies that have one, ready to be asked."""
-    return {
-        policy.policy_id: compile_filter(policy.filter).matches for policy in policies if policy.filter is not None
-    }
+    return {policy.policy_id: compile_filter(policy.filter).matches for policy in policies if policy.filter is not None}
 
 
 def archive_periods(policies: Iterable[RetentionPolicy]) -> dict[str, int]:

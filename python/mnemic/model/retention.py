@@ -1,4 +1,4 @@
-"""Retention: which memories go when, what rests in the archive, and what may not go. Times and spans in microseconds."""
+"""Retention: which memories go when, what rests in the archive, what may not go. Times and spans in microseconds."""
 
 from __future__ import annotations
 

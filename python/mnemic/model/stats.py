@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStats:
     """What the store holds; sizes in bytes. `memories` are the current ones and `body_bytes` the size of their bodies;
-    `added` is how many came in the last 24 hours.
+    `added` is how many came in the last 24 hours, `removed` how many retention removed, `archived` how many are in the
+    archive.
     """
 
     tenants: int
@@ -22,6 +23,8 @@ class StoreStats:
     bytes_on_disk: int
     body_bytes: int = 0
     added: int = 0
+    archived: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

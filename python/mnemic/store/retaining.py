@@ -218,9 +218,7 @@ class RetentionStore(ABC):
         """Notes the release of a hold; one that is released stays as it is."""
 
     @abstractmethod
-    def begin_run(
-        self, record: RunRecord, respond: Callable[[str], str], mutation: Mutation
-    ) -> RunRecord:
+    def begin_run(self, record: RunRecord, respond: Callable[[str], str], mutation: Mutation) -> RunRecord:
         """Keeps a new run, unless one of the same selection is under way: then that one.
 
         Args:

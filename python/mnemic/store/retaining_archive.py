@@ -108,8 +108,7 @@ def _write(connection: Connection, archiving: Archiving, gone: Sequence[Candidat
                 "cause": int(candidate.cause),
                 "retention_score": candidate.score,
                 "archive_time_micros": now,
-                "erase_time_micros": now
-                + archiving.archive_micros.get(candidate.policy_id, DEFAULT_ARCHIVE_MICROS),
+                "erase_time_micros": now + archiving.archive_micros.get(candidate.policy_id, DEFAULT_ARCHIVE_MICROS),
             }
             for candidate in gone
         ],

@@ -184,7 +184,7 @@ def rule_number(rules: list[Rule]) -> ColumnElement[int | None]:
     return case(*((rule.condition, place) for place, rule in enumerate(rules)), else_=None)
 
 
-def retention_score(policy: RetentionPolicy, now: int) -> ColumnElement[float]:
+def retention_score(policy: RetentionPolicy, now: int) -> ColumnElement[Any]:
     """The retention score by a policy's weights."""
     weights = policy.score_weights.resolved()
     half_life = float(HALF_LIFE_MICROS)
@@ -216,5 +216,3 @@ def joined(*columns: Any) -> Select[*tuple[Any, ...]]:  # noqa: ANN401 (columns 
             recalls, recalls.c.memory_id == _VERSION.memory_id
         )
     )
-
-

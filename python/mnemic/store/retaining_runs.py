@@ -67,7 +67,8 @@ def open_runs(connection: Connection) -> list[RunRecord]:
 def last_start(connection: Connection, tenant: str, selection: str) -> int | None:
     """See `RetentionStore.last_start`."""
     statement = select(func.max(_RUN.start_time_micros)).where(_RUN.tenant == tenant, _RUN.selection == selection)
-    return connection.execute(statement).scalar_one()
+    begun: int | None = connection.execute(statement).scalar_one()
+    return begun
 
 
 def save_run(connection: Connection, record: RunRecord, *, revision: int) -> None:

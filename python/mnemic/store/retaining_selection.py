@@ -131,7 +131,8 @@ class SelectionPlan:
         if not scope_ids:
             return Frame((), 0, 0, 0, Cursor(Stage.ARCHIVE))
         full = self._full_scopes(connection, scope_ids)
-        taken, memories = [], 0
+        taken: list[int] = []
+        memories = 0
         for scope_id, count in full:
             if taken and memories + count > _JUDGED_AT_ONCE:
                 break
@@ -263,9 +264,7 @@ class SelectionPlan:
             memories = load_rows(connection, row_ids[start : start + _FILTERED_AT_ONCE], with_vectors=False)
             for policy in filtered:
                 matches = self.selection.filters[policy.policy_id]
-                matched[matched_name(policy)].extend(
-                    row_id for row_id, memory in memories.items() if matches(memory)
-                )
+                matched[matched_name(policy)].extend(row_id for row_id, memory in memories.items() if matches(memory))
         return {name: json.dumps(ids) for name, ids in matched.items()}
 
 

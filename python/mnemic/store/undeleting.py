@@ -25,9 +25,7 @@ _RENEW_PENDING = insert(pending_vectors).from_select(
 )
 _LEAVE_ARCHIVE = (
     update(archived_memories)
-    .where(
-        archived_memories.c.memory_id == bindparam("memory"), archived_memories.c.restore_time_micros.is_(None)
-    )
+    .where(archived_memories.c.memory_id == bindparam("memory"), archived_memories.c.restore_time_micros.is_(None))
     .values(restore_time_micros=bindparam("now"))
 )
 
