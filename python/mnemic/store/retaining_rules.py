@@ -191,7 +191,7 @@ def retention_score(policy: RetentionPolicy, now: int) -> ColumnElement[Any]:
     happened = func.coalesce(_VERSION.event_time_micros, _VERSION.update_time_micros)
     latest = case((happened > _VERSION.update_time_micros, happened), else_=_VERSION.update_time_micros)
     used = cast(recalls.c.recall_count, Float) / (recalls.c.recall_count + HALF_USED)
-    parts: tuple[tuple[float | None, ColumnElement[float]], ...] = (
+    parts: tuple[tuple[float | None, ColumnElement[Any]], ...] = (
         (weights.importance, _VERSION.importance),
         (weights.confidence, _VERSION.confidence),
         (weights.recency, _decay(latest, now, half_life)),
@@ -203,7 +203,7 @@ def retention_score(policy: RetentionPolicy, now: int) -> ColumnElement[Any]:
     return case((superseded, mean * SUPERSEDED_FACTOR), else_=mean)
 
 
-def _decay(moment: ColumnElement[int], now: int, half_life: float) -> ColumnElement[float]:
+def _decay(moment: ColumnElement[int], now: int, half_life: float) -> ColumnElement[Any]:
     # What lies in the future, by another clock, counts as now.
     age = case((moment < now, now - moment), else_=0)
     return half_life / (half_life + age)
