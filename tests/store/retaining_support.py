@@ -85,9 +85,9 @@ class Reference:
             last = max(memory.update_time_micros, known.recalls[1] if known.recalls else memory.update_time_micros)
             if last <= self.now - policy.max_inactivity_micros:
                 found.append(RetentionCause.INACTIVITY)
-        if policy.superseded_grace_micros is not None and known.superseded_at is not None:
-            if known.superseded_at <= self.now - policy.superseded_grace_micros:
-                found.append(RetentionCause.SUPERSEDED)
+        grace = policy.superseded_grace_micros
+        if grace is not None and known.superseded_at is not None and known.superseded_at <= self.now - grace:
+            found.append(RetentionCause.SUPERSEDED)
         if policy.session_grace_micros is not None and memory.scope.session_id is not None:
             last = max(
                 other.memory.update_time_micros

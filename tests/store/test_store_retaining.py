@@ -15,8 +15,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from retaining_support import Known, Reference
-from store_support import add, memory_of
+from store_support import add, change, memory_of, restore
 
+from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import Memory, MemoryKind
 from mnemic.model.operations import OperationState
 from mnemic.model.retention import (
@@ -56,7 +57,7 @@ def memories(draw) -> list[Known]:
             importance=draw(fractions),
             confidence=draw(fractions),
             pinned=draw(st.integers(0, 4)) == 0,
-            categories=tuple(draw(st.lists(st.sampled_from(['a', 'b', 'x","a']), max_size=2, unique=True))),
+            categories=tuple(draw(st.lists(st.sampled_from(["a", "b", 'x","a']), max_size=2, unique=True))),
             event_time_micros=draw(st.none() | days.map(lambda age: NOW - age * DAY_MICROS)),
             expire_time_micros=draw(st.none() | st.integers(-5, 5).map(lambda day: NOW + day * DAY_MICROS)),
         )
@@ -75,24 +76,22 @@ spans = st.none() | st.integers(1, 60).map(lambda day: day * DAY_MICROS)
 
 @st.composite
 def policies(draw) -> list[RetentionPolicy]:
-    found = []
-    for policy_id in draw(st.sampled_from([["p"], ["p", "q"], []])):
-        found.append(
-            RetentionPolicy(
-                policy_id=policy_id,
-                scope=draw(st.sampled_from([Scope(), Scope(user_id="ann"), Scope(session_id="s1")])),
-                kinds=draw(st.sampled_from([(), (MemoryKind.FACT,)])),
-                categories=draw(st.sampled_from([(), ("a",), ("a", "b")])),
-                max_age_micros=draw(spans),
-                max_inactivity_micros=draw(spans),
-                superseded_grace_micros=draw(spans),
-                session_grace_micros=draw(spans),
-                max_memories_per_scope=draw(st.none() | st.integers(1, 4)),
-                max_bytes_per_scope=draw(st.none() | st.integers(1, 20)),
-                score_weights=RetentionScoreWeights(importance=1.0, use=draw(st.none() | st.just(0.0))),
-            )
+    return [
+        RetentionPolicy(
+            policy_id=policy_id,
+            scope=draw(st.sampled_from([Scope(), Scope(user_id="ann"), Scope(session_id="s1")])),
+            kinds=draw(st.sampled_from([(), (MemoryKind.FACT,)])),
+            categories=draw(st.sampled_from([(), ("a",), ("a", "b")])),
+            max_age_micros=draw(spans),
+            max_inactivity_micros=draw(spans),
+            superseded_grace_micros=draw(spans),
+            session_grace_micros=draw(spans),
+            max_memories_per_scope=draw(st.none() | st.integers(1, 4)),
+            max_bytes_per_scope=draw(st.none() | st.integers(1, 20)),
+            score_weights=RetentionScoreWeights(importance=1.0, use=draw(st.none() | st.just(0.0))),
         )
-    return found
+        for policy_id in draw(st.sampled_from([["p"], ["p", "q"], []]))
+    ]
 
 
 def fill(store, known: list[Known], holds: list[Scope]) -> None:
@@ -212,9 +211,7 @@ def assert_budgets_hold(left, wanted: list[RetentionPolicy], holds: list[Scope])
     for policy in wanted:
         for scope in SCOPES:
             kept = [
-                memory
-                for memory in left
-                if memory.scope == scope and Reference([], [], NOW)._selects(policy, memory)
+                memory for memory in left if memory.scope == scope and Reference([], [], NOW)._selects(policy, memory)
             ]
             free = [
                 memory
@@ -271,8 +268,6 @@ def test_a_filter_narrows_what_a_policy_selects_and_what_its_budget_counts(store
     others = [memory_of(f"b {number}") for number in range(3)]
     add(store, *kept, *others)
     only_a = {"p": lambda memory: memory.body.startswith("a")}
-    from mnemic.model.filters import Comparison, Operator
-
     wanted = policy(max_memories_per_scope=2, filter=Comparison("name", Operator.EQUAL, ("",)))
     frames = previewed(store, selection_of([wanted], filters=only_a))
     assert sorted(ids_of(frames)) == sorted(memory.memory_id for memory in kept[:2])
@@ -286,8 +281,6 @@ def test_what_changed_since_it_was_found_stays(store):
     selection = selection_of(wanted)
     found = [item for frame in previewed(store, selection) for item in frame.candidates]
     assert len(found) == 2
-    from store_support import change
-
     change(store, old, "one again", now=NOW)
     hold = LegalHold(hold_id="h", scope=held.scope, reason="a law", create_time_micros=NOW)
     store.retention.create_hold(TENANT, hold, Mutation(caller=TENANT, now_micros=NOW))
@@ -298,8 +291,6 @@ def test_what_changed_since_it_was_found_stays(store):
 
 
 def test_an_archived_memory_is_listed_restored_and_told_in_its_history(store):
-    from store_support import restore
-
     memory = memory_of("one", now=NOW - 90 * DAY_MICROS)
     add(store, memory, tenant=TENANT, now=NOW)
     wanted = [policy(max_age_micros=DAY_MICROS)]
@@ -350,6 +341,8 @@ def test_who_has_work(store):
         "with a policy", policy(max_age_micros=1, version=1), Mutation(caller="with a policy", now_micros=1)
     )
     disabled = policy(max_age_micros=1, version=1, disabled=True)
-    store.retention.put_policy("with none that counts", disabled, Mutation(caller="with none that counts", now_micros=1))
+    store.retention.put_policy(
+        "with none that counts", disabled, Mutation(caller="with none that counts", now_micros=1)
+    )
     assert store.retention.tenants_at_work(NOW - 1) == ["with a policy"]
     assert store.retention.tenants_at_work(NOW) == ["expiring", "with a policy"]
