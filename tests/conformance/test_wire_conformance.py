@@ -10,6 +10,8 @@ import pytest
 import refusal_scenarios  # noqa: F401
 import retention_scenarios  # noqa: F401
 import serving_scenarios  # noqa: F401
+import transfer_scenarios  # noqa: F401
+import watching_scenarios  # noqa: F401
 from deployments import GUARDED_REFERENCE, KINDS, REFERENCE, Kind
 from transcript import differences
 from wire import COMMON, DIFFERENCES, GUARDED, PATHS, READS, Wire

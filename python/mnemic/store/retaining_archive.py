@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from mnemic.model.access import Quota
 from mnemic.model.retention import DEFAULT_ARCHIVE_MICROS, ArchivedMemory, RetentionCause
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope, ScopeMatch
-from mnemic.store.accounts import Growth, byte_length, count_growth
+from mnemic.store.accounts import Growth, body_size, count_growth
 from mnemic.store.interface import Committed, PartitionChanges, PartitionEnd
 from mnemic.store.listing import scope_conditions
 from mnemic.store.reading import load_rows
@@ -150,6 +150,8 @@ def list_archived(
             ),
         )
         for row in rows
+        # What was sealed under a key that was destroyed is nobody's to see.
+        if row.version_id in memories
     ]
 
 
@@ -175,7 +177,7 @@ def counts(connection: Connection, tenant: str | None, since_micros: int) -> Arc
     """See `RetentionStore.archive_counts`."""
     mine = [] if tenant is None else [_ARCHIVED.tenant == tenant]
     held, body_bytes = connection.execute(
-        select(func.count(), func.coalesce(func.sum(byte_length(_VERSION.body)), 0))
+        select(func.count(), func.coalesce(func.sum(body_size), 0))
         .select_from(archived_memories.join(memory_versions, _VERSION.id == _ARCHIVED.version_id))
         .where(*mine, _ARCHIVED.restore_time_micros.is_(None))
     ).one()

@@ -107,20 +107,32 @@ def base_conditions(selection: Selection) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def selects(policy: RetentionPolicy) -> list[ColumnElement[bool]]:
-    """What a policy selects. Which rows its filter matches comes in as the parameter that `matched_name` names."""
+def needs_look(policy: RetentionPolicy, *, is_sealed: bool) -> bool:
+    """Whether only a look at whole memories tells which a policy selects: SQL cannot, or may not, read all of them."""
+    return policy.filter is not None or (bool(policy.categories) and is_sealed)
+
+
+def selects(policy: RetentionPolicy, *, is_sealed: bool, with_look: bool = True) -> list[ColumnElement[bool]]:
+    """What a policy selects.
+
+    Args:
+        policy: The policy.
+        is_sealed: Whether the store is encrypted, so that SQL cannot read labels.
+        with_look: Whether to narrow by what a look at whole memories found, which comes in as the parameter that
+            `matched_name` names.
+    """
     conditions = carries(policy.scope)
     if policy.kinds:
         conditions.append(_VERSION.kind.in_([int(kind) for kind in policy.kinds]))
-    if policy.categories:
+    if policy.categories and not is_sealed:
         conditions.append(or_(*map(_has_category, policy.categories)))
-    if policy.filter is not None:
+    if with_look and needs_look(policy, is_sealed=is_sealed):
         conditions.append(is_one_of(_VERSION.id, matched_name(policy)))
     return conditions
 
 
 def matched_name(policy: RetentionPolicy) -> str:
-    """The parameter that holds the row ids which fulfil a policy's filter."""
+    """The parameter that holds the row ids that a policy selects after a look at the memories."""
     return f"matched_{policy.policy_id}"
 
 
@@ -136,11 +148,11 @@ def _has_category(category: str) -> ColumnElement[bool]:
     return or_(inside, func.substr(_VERSION.categories, 1, len(label) + 1) == f"[{label}")
 
 
-def time_rules(selection: Selection) -> list[Rule]:
+def time_rules(selection: Selection, *, is_sealed: bool) -> list[Rule]:
     """The limits by time, in the order in which the first that says so counts."""
     now = selection.reference_micros
     rules = [
-        Rule(policy.policy_id, cause, and_(*selects(policy), condition))
+        Rule(policy.policy_id, cause, and_(*selects(policy, is_sealed=is_sealed), condition))
         for policy in selection.policies
         for cause, condition in _limits(policy, now)
     ]

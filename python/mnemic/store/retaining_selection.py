@@ -16,8 +16,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, case, func, or_, select
 
+from mnemic.model.memory import Memory
 from mnemic.model.retention import RetentionCause, RetentionPolicy
-from mnemic.store.accounts import byte_length
+from mnemic.store.accounts import body_size
 from mnemic.store.reading import load_rows
 from mnemic.store.retaining import Candidate, Cursor, Frame, Selection, Stage
 from mnemic.store.retaining_rules import (
@@ -28,12 +29,14 @@ from mnemic.store.retaining_rules import (
     is_one_of,
     joined,
     matched_name,
+    needs_look,
     retention_score,
     rule_number,
     selects,
     time_rules,
 )
 from mnemic.store.retaining_tables import recalls
+from mnemic.store.sealing import sealer_of
 from mnemic.store.tables import memory_versions, scopes
 
 _VERSION = memory_versions.c
@@ -68,11 +71,13 @@ class SelectionPlan:
 
     Args:
         selection: What is looked at, and by what it is judged.
+        is_sealed: Whether the store is encrypted.
     """
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, *, is_sealed: bool) -> None:
         self.selection = selection
-        self._rules = time_rules(selection)
+        self._is_sealed = is_sealed
+        self._rules = time_rules(selection, is_sealed=is_sealed)
         self._base = base_conditions(selection)
         self._budgets = [policy for policy in selection.policies if policy.has_budget]
         rule = rule_number(self._rules).label("rule")
@@ -81,7 +86,7 @@ class SelectionPlan:
             _VERSION.id,
             _VERSION.memory_id,
             _VERSION.version,
-            byte_length(_VERSION.body).label("body_bytes"),
+            body_size.label("body_bytes"),
             rule,
             _VERSION.is_pinned,
             is_held().label("is_held"),
@@ -155,9 +160,9 @@ class SelectionPlan:
             if policy.max_memories_per_scope is not None:
                 limits.append(count > policy.max_memories_per_scope)
             if policy.max_bytes_per_scope is not None:
-                limits.append(func.sum(byte_length(_VERSION.body)) > policy.max_bytes_per_scope)
-            # A filter is left out here: it only makes fewer of them.
-            narrowed = selects(policy)[:-1] if policy.filter is not None else selects(policy)
+                limits.append(func.sum(body_size) > policy.max_bytes_per_scope)
+            # What a look at memories would narrow is left out here: it only makes fewer of them.
+            narrowed = selects(policy, is_sealed=self._is_sealed, with_look=False)
             rows = connection.execute(
                 joined(_VERSION.scope_id, count)
                 .where(*self._base, *_in_scopes(), *narrowed)
@@ -183,7 +188,7 @@ class SelectionPlan:
         """What of some scopes finds no room under a policy's budget."""
         score = retention_score(policy, self.selection.reference_micros)
         protected = case((self._protected, 0), else_=1)
-        body_bytes = byte_length(_VERSION.body)
+        body_bytes = body_size
         order = (protected, score.desc(), _VERSION.memory_id.desc())
         rule = rule_number(self._rules)
         ranked = (
@@ -203,7 +208,12 @@ class SelectionPlan:
                 .label("bytes_so_far"),
             )
             # What is protected stays although a limit says that it goes, and takes its room.
-            .where(*self._base, *_in_scopes(), *selects(policy), or_(rule.is_(None), self._protected))
+            .where(
+                *self._base,
+                *_in_scopes(),
+                *selects(policy, is_sealed=self._is_sealed),
+                or_(rule.is_(None), self._protected),
+            )
             .subquery()
         )
         limits = []
@@ -255,7 +265,7 @@ class SelectionPlan:
     def _matches(
         self, connection: Connection, frame: list[ColumnElement[bool]], values: dict[str, Any]
     ) -> dict[str, str]:
-        filtered = [policy for policy in self.selection.policies if policy.filter is not None]
+        filtered = [policy for policy in self.selection.policies if needs_look(policy, is_sealed=self._is_sealed)]
         if not filtered:
             return {}
         row_ids = list(connection.execute(joined(_VERSION.id).where(*self._base, *frame), values).scalars())
@@ -263,14 +273,19 @@ class SelectionPlan:
         for start in range(0, len(row_ids), _FILTERED_AT_ONCE):
             memories = load_rows(connection, row_ids[start : start + _FILTERED_AT_ONCE], with_vectors=False)
             for policy in filtered:
-                matches = self.selection.filters[policy.policy_id]
-                matched[matched_name(policy)].extend(row_id for row_id, memory in memories.items() if matches(memory))
+                rows = (row_id for row_id, memory in memories.items() if self._fulfils(policy, memory))
+                matched[matched_name(policy)].extend(rows)
         return {name: json.dumps(ids) for name, ids in matched.items()}
+
+    def _fulfils(self, policy: RetentionPolicy, memory: Memory) -> bool:
+        if policy.categories and not set(policy.categories).intersection(memory.categories):
+            return False
+        return policy.filter is None or self.selection.filters[policy.policy_id](memory)
 
 
 def preview(connection: Connection, selection: Selection, consume: Callable[[Frame], None]) -> None:
     """Hands over all frames of a selection, as one transaction sees them."""
-    plan = SelectionPlan(selection)
+    plan = SelectionPlan(selection, is_sealed=sealer_of(connection).seals)
     cursor = Cursor()
     while cursor.stage in {Stage.LIMITS, Stage.BUDGETS}:
         frame = plan.frame(connection, cursor)

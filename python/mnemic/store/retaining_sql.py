@@ -24,6 +24,7 @@ from mnemic.store.retaining import (
 )
 from mnemic.store.retaining_selection import SelectionPlan, preview
 from mnemic.store.retaining_tables import archived_memories, retention_policies
+from mnemic.store.sealing import sealer_of
 from mnemic.store.tables import memory_versions
 
 
@@ -117,10 +118,10 @@ class SqlRetention(RetentionStore):
 
     def frame(self, selection: Selection, cursor: Cursor) -> Frame:
         """See `RetentionStore.frame`."""
-        plan = self._plan
-        if plan is None or plan.selection is not selection:
-            plan = self._plan = SelectionPlan(selection)
         with self._database.reading() as connection:
+            plan = self._plan
+            if plan is None or plan.selection is not selection:
+                plan = self._plan = SelectionPlan(selection, is_sealed=sealer_of(connection).seals)
             return plan.frame(connection, cursor)
 
     def preview(self, selection: Selection, consume: Callable[[Frame], None]) -> int:
