@@ -40,6 +40,7 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.places import Places
+from mnemic.store.retaining_sql import SqlRetention
 from mnemic.store.sql_transfer import SqlTransfer
 from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
@@ -69,6 +70,12 @@ class SqlStore(SqlTransfer, Store):
         self._bytes_on_disk = bytes_on_disk
         self._find_damage = find_damage
         self._release = release
+        self._retention = SqlRetention(database)
+
+    @property
+    def retention(self) -> SqlRetention:
+        """See `Store.retention`."""
+        return self._retention
 
     def instance_id(self) -> str:
         """See `Store.instance_id`."""
