@@ -11,6 +11,7 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
@@ -203,7 +204,12 @@ class Store(WorkStore):
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod

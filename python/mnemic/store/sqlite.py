@@ -21,6 +21,7 @@ from mnemic.store.database import Database
 from mnemic.store.lock import DataDirectoryLock
 from mnemic.store.schema import migrate
 from mnemic.store.sql import SqlStore
+from mnemic.store.sqlite_cleaning import SqliteCleaning
 
 DATABASE_FILE_NAME = "mnemic.db"
 DEFAULT_BUSY_TIMEOUT_SECONDS = 5.0
@@ -36,11 +37,16 @@ class SqliteStore(SqlStore):
     """The store in a data directory; made by `open_sqlite`."""
 
     def __init__(self, database: Database, path: Path, lock: DataDirectoryLock) -> None:
-        super().__init__(
-            database, bytes_on_disk=self._size_of_files, find_damage=self._check_file, release=lock.release
-        )
         self._path = path
         self._lock = lock
+        self._cleaning = SqliteCleaning(database, path)
+        super().__init__(
+            database,
+            bytes_on_disk=self._size_of_files,
+            find_damage=self._check_file,
+            clean_files=self._cleaning.clean,
+            release=lock.release,
+        )
 
     @property
     def directory(self) -> Path:
@@ -50,6 +56,12 @@ class SqliteStore(SqlStore):
     def announce(self, address: str) -> None:
         """See `Store.announce`."""
         self._lock.announce(address)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._database.close()
+        self._cleaning.close()
+        super().close()
 
     def _size_of_files(self) -> int:
         files = (self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm"))
@@ -132,7 +144,9 @@ def _make_engine(path: Path, busy_timeout_seconds: float, *, writes: bool) -> En
             ("temp_store", "MEMORY"),
             ("cache_size", f"-{_CACHE_KIBIBYTES}"),
         ]
-        settings += [("journal_size_limit", str(_LOG_BYTES))] if writes else [("query_only", "ON")]
+        # What is deleted is overwritten with zeros; see `mnemic.store.page_cleaning` for what that leaves over.
+        ends = [("journal_size_limit", str(_LOG_BYTES)), ("secure_delete", "ON")]
+        settings += ends if writes else [("query_only", "ON")]
         if writes:
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             if mode != "wal":

@@ -69,6 +69,7 @@ store_state = Table(
     ),
     Column("revision", BigInteger, nullable=False, comment="Sequence number of the last commit"),
     Column("last_version_id", BigInteger, nullable=False, comment="Highest row id given to a version"),
+    Column("removed_revision", BigInteger, comment="Last commit that removed partitions, if any did"),
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -189,6 +190,7 @@ memory_versions = Table(
     Column("delete_revision", BigInteger, comment="The commit of that deletion"),
     Column("changed_revision", BigInteger, comment="Last commit that ended, deleted or embedded it, if any did"),
     Column("renewed_revision", BigInteger, comment="Last commit that embedded it after it was written, if any did"),
+    Column("erasure_id", RowId, comment="The erasure that is to destroy it: it is hidden"),
     UniqueConstraint("memory_id", "version"),
     # Loading a partition in the order written.
     Index(None, "partition_id", "id"),

@@ -10,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import ChangeKind, Memory
-from mnemic.model.scope import OwnerKind, PartitionKey, Scope
+from mnemic.model.scope import PartitionKey, Scope
 from mnemic.store.accounts import Growth, byte_length, count_growth
+from mnemic.store.deriving import link_sources
 from mnemic.store.interface import (
     Committed,
     Inserted,
@@ -24,7 +25,7 @@ from mnemic.store.interface import (
 )
 from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
 from mnemic.store.outbox import enqueue, finish_with
-from mnemic.store.places import Places
+from mnemic.store.places import Places, partition_keys
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import chunks, version_values
@@ -61,6 +62,7 @@ _HEADS = select(
     byte_length(_VERSION.body).label("body_bytes"),
 ).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    _VERSION.erasure_id.is_(None),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -88,9 +90,6 @@ _SUPERSEDE = (
 )
 _BODY_BYTES = select(_VERSION.id, byte_length(_VERSION.body)).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _RECORD_SUPERSESSION = insert(supersessions)
-_PARTITION_KEYS = select(partitions.c.id, partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).where(
-    partitions.c.id.in_(bindparam("ids", expanding=True))
-)
 _RECORD_DELETION = (
     update(memory_versions)
     .where(_VERSION.id == bindparam("row"))
@@ -245,12 +244,7 @@ class _BatchWriter:
         keep_request(self._connection, batch.tenant, request, revision=self._revision, now_micros=batch.now_micros)
 
     def _partition_keys(self) -> dict[int, PartitionKey]:
-        rows = [
-            row
-            for ids in chunks(sorted(self._changes.keys() - self._keys))
-            for row in self._connection.execute(_PARTITION_KEYS, {"ids": ids})
-        ]
-        return self._keys | {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
+        return self._keys | partition_keys(self._connection, self._changes.keys() - self._keys)
 
     def _changes_of(self, partition_id: int) -> PartitionChanges:
         return self._changes.setdefault(partition_id, PartitionChanges())
@@ -428,6 +422,7 @@ class _BatchWriter:
             )
         if rows:
             self._insert_rows(rows)
+            link_sources(self._connection, self._first_row_id, memories)
             self._insert_vectors(memories)
         records = [
             {
