@@ -21,6 +21,7 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
@@ -75,6 +76,7 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        erasure: Destroys memories in every place that holds them.
     """
 
     def __init__(
@@ -116,11 +118,13 @@ class Engine:
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
         self._operations = Operations(store, self._extraction)
+        self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
         self._extraction.start()
         self._upkeep.start()
+        self.erasure.start()
         self._housekeeping.start()
 
     @classmethod
@@ -427,6 +431,7 @@ class Engine:
             return
         self._stopping.set()
         self._housekeeping.join()
+        self.erasure.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()

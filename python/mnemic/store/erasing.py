@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import select, update
 
-from mnemic.model.erasure import ErasedPlace, ErasureTarget
+from mnemic.model.erasure import ErasedPlace, ErasureReceipt, ErasureTarget
 from mnemic.model.scope import PartitionKey
 from mnemic.store import erasing_destruction, erasing_hiding, erasing_records
 from mnemic.store.database import Database
@@ -104,9 +104,14 @@ class SqlErasures(ErasureStore):
         with self._database.writing() as connection:
             return erasing_destruction.destroy(connection, row_id, limit)
 
-    def sweep(self, row_id: int) -> Swept:
-        """See `ErasureStore.sweep`."""
-        return erasing_destruction.sweep(self._database, row_id)
+    def sweep_scopes(self, row_id: int) -> None:
+        """See `ErasureStore.sweep_scopes`."""
+        erasing_destruction.sweep_scopes(self._database, row_id)
+
+    def sweep_partitions(self, row_id: int) -> Swept:
+        """See `ErasureStore.sweep_partitions`."""
+        with self._database.writing() as connection:
+            return erasing_destruction.sweep_partitions(connection, row_id)
 
     def set_step(self, row_id: int, step: ErasureStep, found: Sequence[ErasedPlace] = ()) -> None:
         """See `ErasureStore.set_step`."""
@@ -125,17 +130,20 @@ class SqlErasures(ErasureStore):
         """See `ErasureStore.clean_files`."""
         return self._clean_files(share)
 
-    def finish(self, row_id: int, *, document: bytes, signature: bytes, public_key: bytes, now_micros: int) -> None:
+    def finish(self, row_id: int, receipt: ErasureReceipt, found: Sequence[ErasedPlace], now_micros: int) -> None:
         """See `ErasureStore.finish`."""
         with self._database.writing() as connection:
+            if erasing_records.require(connection, row_id).end_time_micros is not None:
+                return
+            erasing_records.tell(connection, row_id, found)
             connection.execute(
-                update(erasures).where(erasures.c.id == row_id, erasures.c.end_time_micros.is_(None)),
+                update(erasures).where(erasures.c.id == row_id),
                 {
                     "step": ErasureStep.DONE.value,
                     "last_error": "",
-                    "document": document,
-                    "signature": signature,
-                    "public_key": public_key,
+                    "document": receipt.document,
+                    "signature": receipt.signature,
+                    "public_key": receipt.public_key,
                     "end_time_micros": now_micros,
                 },
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, distinct, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
 from mnemic.model.erasure import ErasedPlace, TargetKind
 from mnemic.store.database import Database
@@ -34,9 +34,9 @@ _METHODS = ("AddMemories", "UpdateMemory", "DeleteMemory", "RestoreMemory")
 _AT_ONCE = 500
 
 _VERSION = memory_versions.c
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[list[int | str]] = bindparam("ids", expanding=True)
 
-_HIDDEN_IDS = select(distinct(_VERSION.memory_id)).where(_VERSION.erasure_id == bindparam("erasure"))
+_HIDDEN_IDS = select(_VERSION.memory_id).distinct().where(_VERSION.erasure_id == bindparam("erasure"))
 _REVISIONS = select(_VERSION.revision, _VERSION.delete_revision).where(_VERSION.erasure_id == bindparam("erasure"))
 _WORK = select(outbox.c.id, outbox.c.memory_ids, outbox.c.made_ids, outbox.c.state).where(
     outbox.c.tenant == bindparam("tenant")
@@ -71,8 +71,8 @@ _BESIDE = (
     ("vectors", delete(embeddings).where(embeddings.c.version_id.in_(_IDS))),
     ("missing_vectors", delete(pending_vectors).where(pending_vectors.c.version_id.in_(_IDS))),
     ("supersessions", delete(supersessions).where(supersessions.c.version_id.in_(_IDS))),
-    ("sources", delete(derivations).where(derivations.c.version_id.in_(_IDS))),
 )
+_DROP_DERIVATIONS = delete(derivations).where(derivations.c.version_id.in_(_IDS))
 _DROP_VERSIONS = delete(memory_versions).where(_VERSION.id.in_(_IDS))
 _EMPTY_SCOPES = select(scopes.c.id).where(
     scopes.c.tenant == bindparam("tenant"), ~select(_VERSION.id).where(_VERSION.scope_id == scopes.c.id).exists()
@@ -151,6 +151,7 @@ def destroy(connection: Connection, row_id: int, limit: int) -> bool:
         for place, statement in _BESIDE:
             count = connection.execute(statement, {"ids": ids}).rowcount
             told.append(ErasedPlace(place=place, found=count, destroyed=count))
+        connection.execute(_DROP_DERIVATIONS, {"ids": ids})
         connection.execute(_DROP_VERSIONS, {"ids": ids})
     firsts = sum(row.version == 1 for row in rows)
     told.append(ErasedPlace(place="memories", destroyed=firsts))
@@ -159,8 +160,8 @@ def destroy(connection: Connection, row_id: int, limit: int) -> bool:
     return True
 
 
-def sweep(database: Database, row_id: int) -> Swept:
-    """See `ErasureStore.sweep`."""
+def sweep_scopes(database: Database, row_id: int) -> None:
+    """See `ErasureStore.sweep_scopes`."""
     with database.reading() as connection:
         erasure = require(connection, row_id)
         tenant = {"tenant": erasure.tenant}
@@ -170,16 +171,20 @@ def sweep(database: Database, row_id: int) -> Swept:
             still = connection.execute(_EMPTY_SCOPES.where(scopes.c.id.in_(ids)), tenant).scalars().all()
             connection.execute(delete(scopes).where(scopes.c.id.in_(still)))
             tell(connection, row_id, [ErasedPlace(place="scopes", found=len(still), destroyed=len(still))])
-    with database.writing() as connection:
-        revision, _ = advance(connection)
-        found = connection.execute(_EMPTY_PARTITIONS, tenant).scalars().all()
-        keys = frozenset(partition_keys(connection, found).values())
-        for ids in chunks(found):
-            connection.execute(delete(partitions).where(partitions.c.id.in_(ids)))
-        connection.execute(_NOTE_REMOVAL, {"commit": revision})
-        connection.execute(_FORGET_TARGET, {"row": row_id})
-        note_revision(connection, row_id, revision)
-        tell(connection, row_id, [ErasedPlace(place="partitions", found=len(found), destroyed=len(found))])
+
+
+def sweep_partitions(connection: Connection, row_id: int) -> Swept:
+    """See `ErasureStore.sweep_partitions`."""
+    erasure = require(connection, row_id)
+    revision, _ = advance(connection)
+    found = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).scalars().all()
+    keys = frozenset(partition_keys(connection, found).values())
+    for ids in chunks(found):
+        connection.execute(delete(partitions).where(partitions.c.id.in_(ids)))
+    connection.execute(_NOTE_REMOVAL, {"commit": revision})
+    connection.execute(_FORGET_TARGET, {"row": row_id})
+    note_revision(connection, row_id, revision)
+    tell(connection, row_id, [ErasedPlace(place="partitions", found=len(found), destroyed=len(found))])
     return Swept(revision, keys)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, distinct, func, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, select, update
 
 from mnemic.model.access import Quota
 from mnemic.model.erasure import ErasedPlace, TargetKind
@@ -30,10 +30,11 @@ WITHOUT_WINNER = "superseded by a memory that was erased"
 KEPT_FACTS = "their words come from other sources alone; only those are named now"
 
 _VERSION = memory_versions.c
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[list[int | str]] = bindparam("ids", expanding=True)
 
 _NEXT_OF_SCOPE = (
-    select(distinct(_VERSION.memory_id))
+    select(_VERSION.memory_id)
+    .distinct()
     .where(
         _VERSION.scope_id == bindparam("scope"),
         _VERSION.memory_id > bindparam("after"),
@@ -62,7 +63,8 @@ _HIDE = (
 )
 _DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_IDS))
 _DERIVED = (
-    select(distinct(_VERSION.memory_id))
+    select(_VERSION.memory_id)
+    .distinct()
     .select_from(derivations.join(memory_versions, _VERSION.id == derivations.c.version_id))
     .where(derivations.c.source_id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
 )
@@ -81,7 +83,7 @@ _HISTORY = (
     .where(_VERSION.memory_id.in_(_IDS))
     .order_by(_VERSION.memory_id, _VERSION.version)
 )
-_HIDDEN_OF = select(distinct(_VERSION.memory_id)).where(_VERSION.memory_id.in_(_IDS), _VERSION.erasure_id.is_not(None))
+_HIDDEN_OF = select(_VERSION.memory_id).distinct().where(_VERSION.memory_id.in_(_IDS), _VERSION.erasure_id.is_not(None))
 _STRIKE = (
     update(memory_versions)
     .where(_VERSION.id == bindparam("row"))
@@ -93,8 +95,8 @@ _STRIKE = (
     )
 )
 _DROP_DERIVATIONS = delete(derivations).where(derivations.c.source_id.in_(_IDS))
-_SUPERSEDED_BY = select(distinct(_VERSION.partition_id)).where(
-    _VERSION.superseded_by.in_(_IDS), _VERSION.erasure_id.is_(None)
+_SUPERSEDED_BY = (
+    select(_VERSION.partition_id).distinct().where(_VERSION.superseded_by.in_(_IDS), _VERSION.erasure_id.is_(None))
 )
 _UNLINK = (
     update(memory_versions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, bindparam, distinct, func, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
 
 from mnemic.model.erasure import ErasedPlace, ErasureTarget, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
@@ -16,9 +16,10 @@ from mnemic.store.tables import embeddings, memory_versions, outbox, pending_vec
 from mnemic.store.work import OutboxState
 
 _VERSION = memory_versions.c
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[list[int | str]] = bindparam("ids", expanding=True)
 _DERIVED = (
-    select(distinct(_VERSION.memory_id))
+    select(_VERSION.memory_id)
+    .distinct()
     .select_from(derivations.join(memory_versions, _VERSION.id == derivations.c.version_id))
     .where(derivations.c.source_id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
 )
@@ -28,7 +29,6 @@ _COUNTED: tuple[tuple[str, Select[int]], ...] = (
     ("vectors", select(func.count()).where(embeddings.c.version_id.in_(_ROWS))),
     ("missing_vectors", select(func.count()).where(pending_vectors.c.version_id.in_(_ROWS))),
     ("supersessions", select(func.count()).where(supersessions.c.version_id.in_(_ROWS))),
-    ("sources", select(func.count()).where(derivations.c.version_id.in_(_ROWS))),
 )
 _WORK = select(outbox.c.memory_ids, outbox.c.made_ids, outbox.c.state).where(outbox.c.tenant == bindparam("tenant"))
 _WORK_PLACES = {OutboxState.FAILED.value: "dead_letters", OutboxState.DONE.value: "operations"}
@@ -59,7 +59,7 @@ def preview(connection: Connection, tenant: str, target: ErasureTarget) -> tuple
 
 
 def _meant(connection: Connection, tenant: str, target: ErasureTarget) -> Sequence[str]:
-    statement = select(distinct(_VERSION.memory_id)).where(_VERSION.erasure_id.is_(None))
+    statement = select(_VERSION.memory_id).distinct().where(_VERSION.erasure_id.is_(None))
     if target.kind is TargetKind.MEMORY:
         statement = statement.where(_VERSION.memory_id == target.memory_id, _VERSION.tenant == tenant)
     elif target.kind is TargetKind.TENANT:

@@ -8,7 +8,7 @@ erasure goes on after a crash where it was. The steps of one erasure are, in the
    them, and makes older states of their partitions useless.
 3. `strike_work` and `strike_answers` take them out of the queues and out of the answers kept for replay.
 4. `destroy` removes the rows, overwritten with zeros.
-5. `sweep` removes the scopes and partitions that hold nothing any more, and the erasure's own record of the ids.
+5. `sweep_scopes` and `sweep_partitions` remove what holds nothing any more, and the erasure's own record of the ids.
 6. `clean_files` zeroes what the database's files still hold of what was removed.
 7. `finish` keeps the receipt.
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mnemic.model.erasure import ErasedPlace, ErasureTarget, TargetKind
+from mnemic.model.erasure import ErasedPlace, ErasureReceipt, ErasureTarget, TargetKind
 from mnemic.model.scope import PartitionKey
 from mnemic.store.work import OutboxWrite
 
@@ -143,7 +143,7 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What `sweep` removed: its commit, and the partitions."""
+    """What `sweep_partitions` removed: its commit, and the partitions."""
 
     revision: int
     partitions: frozenset[PartitionKey] = field(default_factory=frozenset)
@@ -210,8 +210,12 @@ class ErasureStore(ABC):
         """Removes up to so many hidden versions with all that is kept beside them; whether more are left."""
 
     @abstractmethod
-    def sweep(self, row_id: int) -> Swept:
-        """Removes the tenant's scopes and partitions without memories, and the ids that the erasure names."""
+    def sweep_scopes(self, row_id: int) -> None:
+        """Removes the tenant's scopes without memories."""
+
+    @abstractmethod
+    def sweep_partitions(self, row_id: int) -> Swept:
+        """Removes the tenant's partitions without memories, and the ids that the erasure names."""
 
     @abstractmethod
     def set_step(self, row_id: int, step: ErasureStep, found: Sequence[ErasedPlace] = ()) -> None:
@@ -230,5 +234,5 @@ class ErasureStore(ABC):
         """
 
     @abstractmethod
-    def finish(self, row_id: int, *, document: bytes, signature: bytes, public_key: bytes, now_micros: int) -> None:
-        """Keeps the receipt: the erasure is done."""
+    def finish(self, row_id: int, receipt: ErasureReceipt, found: Sequence[ErasedPlace], now_micros: int) -> None:
+        """Adds to what was found and keeps the receipt: the erasure is done."""

@@ -1,10 +1,10 @@
 """Zeroing what a SQLite file holds besides its contents: the bytes of its pages that nothing refers to.
 
-`PRAGMA secure_delete` zeroes cells and pages as they are deleted, but when a page of a b-tree is split or merged,
-SQLite leaves copies of the cells that moved away in the gap between the page's cell pointers and its cells. Deleting the row
-later zeroes the row, not the copy. And what was deleted before `secure_delete` was on lies in free blocks and on free
-pages. SQLite never reads any of these bytes, so they can be zeroed in place (the file format is documented and fixed:
-https://www.sqlite.org/fileformat2.html).
+`PRAGMA secure_delete` zeroes cells and pages as they are deleted. But when a page of a b-tree is split or merged,
+SQLite leaves copies of the cells that moved away in the gap between the page's cell pointers and its cells: deleting
+the row later zeroes the row, not the copy. And what was deleted before `secure_delete` was on lies in free blocks and
+on free pages. SQLite never reads any of these bytes, so they can be zeroed in place (the file format is documented and
+fixed: https://www.sqlite.org/fileformat2.html).
 
 A file is scanned while nobody writes it, which in write-ahead mode means while nothing is checkpointed. It is zeroed
 while nobody writes at all and the log is empty. `mnemic.store.sqlite_cleaning` sees to both.
