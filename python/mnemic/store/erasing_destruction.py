@@ -11,8 +11,10 @@ from mnemic.store.database import Database
 from mnemic.store.erasing_records import note_revision, require, tell
 from mnemic.store.erasure_interface import StoredErasure, Swept
 from mnemic.store.erasure_tables import derivations, erasures
+from mnemic.store.outbox import rebind_payload
 from mnemic.store.places import partition_keys
 from mnemic.store.rows import chunks, decode_texts, encode_texts
+from mnemic.store.sealing import sealer_of
 from mnemic.store.tables import (
     embeddings,
     memory_versions,
@@ -38,13 +40,13 @@ _IDS: BindParameter[list[int | str]] = bindparam("ids", expanding=True)
 
 _HIDDEN_IDS = select(_VERSION.memory_id).distinct().where(_VERSION.erasure_id == bindparam("erasure"))
 _REVISIONS = select(_VERSION.revision, _VERSION.delete_revision).where(_VERSION.erasure_id == bindparam("erasure"))
-_WORK = select(outbox.c.id, outbox.c.memory_ids, outbox.c.made_ids, outbox.c.state).where(
-    outbox.c.tenant == bindparam("tenant")
-)
+_WORK = select(
+    outbox.c.id, outbox.c.tenant, outbox.c.memory_ids, outbox.c.made_ids, outbox.c.state, outbox.c.payload
+).where(outbox.c.tenant == bindparam("tenant"))
 _STRIKE_WORK = (
     update(outbox)
     .where(outbox.c.id == bindparam("item"))
-    .values(memory_ids=bindparam("left"), made_ids=bindparam("made"), last_error="")
+    .values(memory_ids=bindparam("left"), made_ids=bindparam("made"), payload=bindparam("how"), last_error="")
 )
 _DROP_WORK = delete(outbox).where(outbox.c.id.in_(_IDS))
 _ANSWERS = select(requests.c.method, requests.c.request_id, requests.c.revision).where(
@@ -74,10 +76,10 @@ _BESIDE = (
 )
 _DROP_DERIVATIONS = delete(derivations).where(derivations.c.version_id.in_(_IDS))
 _DROP_VERSIONS = delete(memory_versions).where(_VERSION.id.in_(_IDS))
-_EMPTY_SCOPES = select(scopes.c.id).where(
+_EMPTY_SCOPES = select(scopes.c.id, scopes.c.key_id).where(
     scopes.c.tenant == bindparam("tenant"), ~select(_VERSION.id).where(_VERSION.scope_id == scopes.c.id).exists()
 )
-_EMPTY_PARTITIONS = select(partitions.c.id).where(
+_EMPTY_PARTITIONS = select(partitions.c.id, partitions.c.key_id).where(
     partitions.c.tenant == bindparam("tenant"),
     ~select(scopes.c.id).where(scopes.c.partition_id == partitions.c.id).exists(),
     ~select(_VERSION.id).where(_VERSION.partition_id == partitions.c.id).exists(),
@@ -128,8 +130,9 @@ def _strike_work(connection: Connection, erasure: StoredErasure, items: Sequence
         made = [memory_id for memory_id in decode_texts(row.made_ids) if memory_id not in hidden]
         counts[places.get(row.state, "queue")] += 1
         if left:
-            values = {"item": row.id, "left": encode_texts(left), "made": encode_texts(made)}
-            connection.execute(_STRIKE_WORK, values)
+            kept = encode_texts(left)
+            how = rebind_payload(connection, row.tenant, row.payload, row.memory_ids, kept)
+            connection.execute(_STRIKE_WORK, {"item": row.id, "left": kept, "made": encode_texts(made), "how": how})
         else:
             dropped.append(row.id)
     if dropped:
@@ -168,16 +171,27 @@ def sweep_scopes(database: Database, row_id: int) -> None:
         empty = connection.execute(_EMPTY_SCOPES, tenant).scalars().all()
     for ids in _parts(empty):
         with database.writing() as connection:
-            still = connection.execute(_EMPTY_SCOPES.where(scopes.c.id.in_(ids)), tenant).scalars().all()
-            connection.execute(delete(scopes).where(scopes.c.id.in_(still)))
-            tell(connection, row_id, [ErasedPlace(place="scopes", found=len(still), destroyed=len(still))])
+            still = connection.execute(_EMPTY_SCOPES.where(scopes.c.id.in_(ids)), tenant).all()
+            # First the keys: a scope whose key is destroyed gets a new one, and a key without its scope is never found.
+            keys = _destroy_keys(connection, [row.key_id for row in still])
+            connection.execute(delete(scopes).where(scopes.c.id.in_([row.id for row in still])))
+            tell(
+                connection,
+                row_id,
+                [
+                    ErasedPlace(place="scopes", found=len(still), destroyed=len(still)),
+                    ErasedPlace(place="data_keys", found=keys, destroyed=keys),
+                ],
+            )
 
 
 def sweep_partitions(connection: Connection, row_id: int) -> Swept:
     """See `ErasureStore.sweep_partitions`."""
     erasure = require(connection, row_id)
     revision, _ = advance(connection)
-    found = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).scalars().all()
+    rows = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).all()
+    found = [row.id for row in rows]
+    _destroy_keys(connection, [row.key_id for row in rows])
     keys = frozenset(partition_keys(connection, found).values())
     for ids in chunks(found):
         connection.execute(delete(partitions).where(partitions.c.id.in_(ids)))
@@ -186,6 +200,12 @@ def sweep_partitions(connection: Connection, row_id: int) -> Swept:
     note_revision(connection, row_id, revision)
     tell(connection, row_id, [ErasedPlace(place="partitions", found=len(found), destroyed=len(found))])
     return Swept(revision, keys)
+
+
+def _destroy_keys(connection: Connection, key_ids: Sequence[bytes | None]) -> int:
+    """Destroys data keys of an encrypted store: copies of the database, such as backups, lose what lies under them."""
+    there = [key_id for key_id in key_ids if key_id is not None]
+    return sealer_of(connection).keyring.destroy(there) if there else 0
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -12,14 +12,16 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, 
 from mnemic.model.access import Quota
 from mnemic.model.erasure import ErasedPlace, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
-from mnemic.store.accounts import Growth, byte_length, count_growth
+from mnemic.store.accounts import Growth, body_size, count_growth
 from mnemic.store.erasing_records import note_revision, tell
 from mnemic.store.erasure_interface import Hidden, HidingPlace, Rederivation, StoredErasure
 from mnemic.store.erasure_tables import derivations
 from mnemic.store.listing import scope_conditions
+from mnemic.store.models import load_seals
 from mnemic.store.outbox import enqueue
 from mnemic.store.places import partition_keys
-from mnemic.store.rows import chunks, decode_texts, encode_texts
+from mnemic.store.rows import chunks, decode_texts, encode_texts, open_contents
+from mnemic.store.sealing import Content, sealer_of
 from mnemic.store.tables import memory_versions, outbox, pending_vectors, scopes, supersessions
 from mnemic.store.work import OutboxKind, OutboxState
 from mnemic.store.writing import advance, require_rebuild, touch_partitions
@@ -49,7 +51,7 @@ _VERSIONS = select(
     _VERSION.memory_id,
     _VERSION.partition_id,
     _VERSION.valid_to_micros.is_(None).label("holds"),
-    byte_length(_VERSION.body).label("body_bytes"),
+    body_size.label("body_bytes"),
 ).where(_VERSION.memory_id.in_(_IDS), _VERSION.tenant == bindparam("tenant"), _VERSION.erasure_id.is_(None))
 _HIDE = (
     update(memory_versions)
@@ -72,7 +74,10 @@ _HISTORY = (
     select(
         _VERSION.id,
         _VERSION.memory_id,
+        _VERSION.version,
+        _VERSION.scope_id,
         _VERSION.partition_id,
+        _VERSION.sealed,
         _VERSION.body,
         _VERSION.reason,
         _VERSION.source_ids,
@@ -92,6 +97,7 @@ _STRIKE = (
         entities=bindparam("names"),
         categories=bindparam("labels"),
         confidence=bindparam("certainty"),
+        sealed=bindparam("blob"),
     )
 )
 _DROP_DERIVATIONS = delete(derivations).where(derivations.c.source_id.in_(_IDS))
@@ -176,9 +182,12 @@ def _next_memories(
 
 @dataclass(slots=True)
 class PastVersion:
-    """A version of what was derived, as far as its derivation goes."""
+    """A version of what was derived, as far as its derivation goes; `content` is None in a store that is plain."""
 
     row_id: int
+    memory_id: str
+    version: int
+    scope_id: int
     partition_id: int
     body: str
     reason: str
@@ -186,6 +195,7 @@ class PastVersion:
     entities: str
     categories: str
     confidence: float
+    content: Content | None
 
 
 @dataclass(slots=True)
@@ -284,20 +294,29 @@ class _Hiding:
             if not hidden.intersection(version.sources):
                 clean[version.body] = version
                 continue
-            before = clean[version.body]
             left = [source for source in version.sources if source not in hidden]
-            changes.append(
-                {
-                    "row": version.row_id,
-                    "sources": encode_texts(left),
-                    "names": before.entities,
-                    "labels": before.categories,
-                    "certainty": before.confidence,
-                }
-            )
+            changes.append(self._struck(version, left, clean[version.body]))
         self.connection.execute(_STRIKE, changes)
         self.partitions.update(version.partition_id for version in history)
         self.told_of["kept"] += 1
+
+    def _struck(self, version: PastVersion, sources: Sequence[str], before: PastVersion) -> dict[str, object]:
+        """The columns of a version with other sources, and with names and labels as they were before."""
+        struck: dict[str, object] = {
+            "row": version.row_id,
+            "sources": encode_texts(sources),
+            "names": before.entities,
+            "labels": before.categories,
+            "certainty": before.confidence,
+            "blob": None,
+        }
+        if version.content is None:
+            return struck
+        seal = load_seals(self.connection, [version.scope_id])[version.scope_id]
+        content = version.content._replace(entities=before.entities, categories=before.categories)
+        row = content._asdict() | {"id": version.row_id, "memory_id": version.memory_id, "version": version.version}
+        sealer_of(self.connection).seal_version(row, seal)
+        return struck | {"names": row["entities"], "labels": row["categories"], "blob": row["sealed"]}
 
     def _unlink(self, memory_ids: Sequence[str]) -> None:
         """What they superseded stays superseded, and no longer says by what."""
@@ -311,8 +330,10 @@ def histories_of(connection: Connection, memory_ids: Sequence[str]) -> dict[str,
     """The versions of memories, oldest first."""
     histories: dict[str, list[PastVersion]] = {}
     for ids in chunks(memory_ids):
-        for row in connection.execute(_HISTORY, {"ids": ids}):
-            histories.setdefault(row.memory_id, []).append(_version_of(row))
+        rows = connection.execute(_HISTORY, {"ids": ids}).all()
+        sealed = [(row.scope_id, row.memory_id, row.version, row.sealed) for row in rows]
+        for row, content in zip(rows, open_contents(connection, sealed), strict=True):
+            histories.setdefault(row.memory_id, []).append(_version_of(row, content))
     return histories
 
 
@@ -328,14 +349,19 @@ def has_words_of(history: Sequence[PastVersion], hidden: Collection[str]) -> boo
     return False
 
 
-def _version_of(row: Row[*tuple[Any, ...]]) -> PastVersion:
+def _version_of(row: Row[*tuple[Any, ...]], content: Content | None) -> PastVersion:
+    words = row if content is None else content
     return PastVersion(
-        row.id,
-        row.partition_id,
-        row.body,
-        row.reason,
-        decode_texts(row.source_ids),
-        row.entities,
-        row.categories,
-        row.confidence,
+        row_id=row.id,
+        memory_id=row.memory_id,
+        version=row.version,
+        scope_id=row.scope_id,
+        partition_id=row.partition_id,
+        body=words.body,
+        reason=words.reason,
+        sources=decode_texts(row.source_ids),
+        entities=words.entities,
+        categories=words.categories,
+        confidence=row.confidence,
+        content=content,
     )

@@ -14,6 +14,7 @@ from mnemic.model.stats import StoreStats
 from mnemic.store.changes import ChangeStore
 from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.standing import NO_STANDING, Standing
+from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
 # A version of a memory and its vector: little-endian float32, or None.
@@ -60,6 +61,8 @@ class VersionWrite:
         content_hash: Hex digest of the normalised body, for deduplication.
         reason: Why, for automatic changes.
         standing: How it relates to other memories.
+        is_imported: It comes from another store: the first of its memory need not be version 1, and where it has ended
+            it relates to nothing.
     """
 
     memory: Memory
@@ -67,6 +70,7 @@ class VersionWrite:
     content_hash: str
     reason: str = ""
     standing: Standing = NO_STANDING
+    is_imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore):
+class Store(WorkStore, ChangeStore, TransferStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
