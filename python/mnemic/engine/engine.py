@@ -21,6 +21,7 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
@@ -80,6 +81,7 @@ class Engine:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
         retention: What it forgets on purpose.
+        erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         watching: Opens watches.
     """
@@ -127,11 +129,13 @@ class Engine:
         self.authority.when_rules_change = self._extraction.wake
         self._operations = Operations(store, self._extraction)
         self.retention = Retention(store, self._index, settings.retention)
+        self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
         self._extraction.start()
         self._upkeep.start()
+        self.erasure.start()
         self._housekeeping.start()
 
     @classmethod
@@ -444,6 +448,7 @@ class Engine:
         self._stopping.set()
         self._housekeeping.join()
         self.retention.stop()
+        self.erasure.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()
