@@ -135,6 +135,7 @@ def deployed(kind: Kind, directory: Path, files: Files) -> Iterator[Deployment]:
     settings = load_settings(
         data_directory=directory / "data",
         embedding={"provider": "static"},
+        backup={"directory": directory / "backups"},
         **({"authentication": GUARDED} if kind.credential else {}),
     )
     address = f"unix:{directory / 's'}" if kind.transport == "unix" else "127.0.0.1:0"

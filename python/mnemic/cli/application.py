@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
 from mnemic.cli.failures import CommandGroup
@@ -87,6 +88,7 @@ for _name, _command, _panel in _COMMANDS:
 application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
 application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
+application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.abstention import calibration
 from mnemic.engine.authority import Authority
+from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
@@ -78,6 +79,7 @@ class Engine:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
         transfer: Exports and imports.
+        backups: Copies of everything.
         watching: Opens watches.
     """
 
@@ -117,6 +119,7 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.backups = Backups(store, settings.backup, self._index.commit)
         self.transfer = Transfer(store, self._index, embedder, settings)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
