@@ -24,7 +24,6 @@ def a_backup_is_streamed_with_its_digest(wire):
     assert data.startswith(b"SQLite format 3")
     assert (backup.byte_count, backup.sha256) == (len(data), hashlib.sha256(data).digest())
     assert backup.revision > 0
-    assert not backup.encrypted
 
 
 @scenario

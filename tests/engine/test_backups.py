@@ -282,3 +282,18 @@ def test_a_manifest_says_what_the_answer_says(engine, kept):
     backup = made(engine, name="x")
     [listed] = engine.backups.list_backups().backups
     assert listed == replace(backup, create_time_micros=listed.create_time_micros) == backup
+
+
+def test_a_backup_of_an_encrypted_store_holds_no_key_and_no_text(tmp_path):
+    from mnemic.store.sealing_masters import new_master_key
+
+    key = new_master_key()
+    there = {"embedding": {"provider": "static"}, "encryption": {"key": key}}
+    settings = load_settings(data_directory=tmp_path / "data", **there)
+    with Engine.open(settings, pull_missing_model=True) as engine:
+        add(engine, "text of a secret plan")
+        *steps, backup = engine.backups.create(STREAM, caller="t")
+    data = b"".join(step for step in steps if isinstance(step, bytes))
+    assert backup.encrypted
+    assert b"secret plan" not in data
+    assert b"wrapping_keys" not in data

@@ -11,6 +11,7 @@ import typer
 from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
+from mnemic.cli.encryption import encryption_application
 from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
 from mnemic.cli.keys import keys_application
@@ -87,6 +88,7 @@ for _name, _command, _panel in _COMMANDS:
     application.command(_name, rich_help_panel=_panel)(with_option_groups(_command))
 application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
 application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
+application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
 application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)
 

@@ -98,7 +98,7 @@ def _source(target: TargetOptions) -> Iterator[_Source]:
     from mnemic.store.sqlite import open_sqlite  # noqa: PLC0415 (the same)
 
     settings = directory_settings(target)
-    store = open_sqlite(settings.data_directory)
+    store = open_sqlite(settings.data_directory, encryption=settings.encryption)
     try:
         yield _Directory(Backups(store, settings.backup, store.commit))
     finally:

@@ -96,7 +96,7 @@ class Engine:
         self._provider = provider
         _require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
-        snapshots = open_snapshots(store, provider.identity, settings.limits)
+        snapshots = open_snapshots(store, provider.identity, settings)
         self._index = LiveIndex(
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
@@ -151,7 +151,7 @@ class Engine:
             reranker = open_reranker(settings.reranking)
             if reranker is not None:
                 opened.callback(reranker.close)
-            store = open_sqlite(settings.data_directory)
+            store = open_sqlite(settings.data_directory, encryption=settings.encryption)
             opened.callback(store.close)
             engine = cls(settings, store, provider, reranker)
             # They are the engine's to close now.

@@ -12,7 +12,19 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
-from mnemic.store import accounts, checking, feed, following, listing, models, outbox, reading, requests, writing
+from mnemic.store import (
+    accounts,
+    checking,
+    feed,
+    following,
+    listing,
+    models,
+    outbox,
+    reading,
+    requests,
+    sealing_checks,
+    writing,
+)
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.database import Database
 from mnemic.store.interface import (
@@ -363,7 +375,7 @@ class SqlStore(SqlTransfer, Store):
             if damage:
                 return damage  # Rows of a damaged file prove nothing.
             with self._database.reading() as connection:
-                return checking.contradictions(connection)
+                return [*checking.contradictions(connection), *sealing_checks.unreadable(connection)]
         except MnemicError as error:
             if error.reason is not Reason.CORRUPT_DATA:
                 raise
