@@ -22,6 +22,7 @@ from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import SearchRequest
 from mnemic.model.transfer import ExportRequest, ImportRequest, TransferFormat, VersionRecord
 from mnemic.server.to_proto import memory as memory_message
+from mnemic.store.sealing_masters import new_master_key
 from mnemic.v1 import resources_pb2
 
 USER = Scope(user_id="u")
@@ -29,9 +30,10 @@ WHOLE = ExportRequest(match=ScopeMatch.TENANT)
 FORMATS = [TransferFormat.JSONL, TransferFormat.PARQUET]
 
 
-@pytest.fixture
-def other(tmp_path):
-    settings = load_settings(data_directory=tmp_path / "other", embedding={"provider": "static"})
+@pytest.fixture(params=["plain", "encrypted"])
+def other(tmp_path, request):
+    encryption = {"key": new_master_key()} if request.param == "encrypted" else {}
+    settings = load_settings(data_directory=tmp_path / "other", embedding={"provider": "static"}, encryption=encryption)
     with Engine.open(settings) as opened:
         yield opened
 

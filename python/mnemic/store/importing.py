@@ -12,7 +12,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from mnemic.model.memory import ChangeKind, Memory
 from mnemic.model.scope import Scope
 from mnemic.store.interface import Committed, PartitionEnd, VersionEnd, VersionWrite, WriteBatch
+from mnemic.store.models import load_seals
 from mnemic.store.rows import chunks, load_scopes
+from mnemic.store.sealing import ScopeSeal, Sealer, sealer_of
 from mnemic.store.standing import Standing
 from mnemic.store.tables import memory_versions, pending_vectors, supersessions
 from mnemic.store.transfer import Fate, ImportBatch, Imported, Incoming
@@ -60,6 +62,7 @@ class _Known:
 
     tenant: str
     scope: Scope
+    seal: ScopeSeal | None = None
     hashes: dict[int, str] = field(default_factory=dict)
     has_ended: bool = False
     is_deleted: bool = False
@@ -75,7 +78,8 @@ def plan_import(connection: Connection, tenant: str, versions: Sequence[Incoming
     renamed = [_with_own_ids(item, tenant, known) for item in versions]
     more = _ids_in(renamed) - known.keys()
     known |= _load(connection, more)
-    return [_decide(item, known, tenant) for item in renamed]
+    sealer = sealer_of(connection)
+    return [_decide(item, known, tenant, sealer) for item in renamed]
 
 
 def import_versions(connection: Connection, batch: ImportBatch) -> Imported:
@@ -118,8 +122,9 @@ def _load(connection: Connection, memory_ids: Iterable[str]) -> dict[str, _Known
     rows = [row for ids in chunks(sorted(memory_ids)) for row in connection.execute(_KNOWN, {"memory_ids": ids})]
     scope_of = load_scopes(connection, (row.scope_id for row in rows))
     known: dict[str, _Known] = {}
+    seals = load_seals(connection, scope_of)
     for row in rows:
-        one = known.setdefault(row.memory_id, _Known(row.tenant, scope_of[row.scope_id]))
+        one = known.setdefault(row.memory_id, _Known(row.tenant, scope_of[row.scope_id], seals.get(row.scope_id)))
         one.hashes[row.version] = row.content_hash
         one.has_ended, one.is_deleted = row.valid_to_micros is not None, row.is_deleted
     return known
@@ -161,14 +166,17 @@ def derived_id(memory_id: str, tenant: str, scope: Scope) -> str:
     return str(uuid.UUID(int=uuid.UUID(memory_id).int >> _RANDOM_BITS << _RANDOM_BITS | digest))
 
 
-def _decide(item: Incoming, known: dict[str, _Known], tenant: str) -> Incoming:
+def _decide(item: Incoming, known: dict[str, _Known], tenant: str, sealer: Sealer) -> Incoming:
     """What becomes of a version; notes that the store will have it."""
     memory = item.record.memory
     one = known.get(memory.memory_id)
+    content_hash = item.content_hash
+    if one is not None and one.seal is not None:
+        content_hash = sealer.token(one.seal, content_hash)
     if one is None:
         one = known[memory.memory_id] = _Known(tenant, memory.scope)
     elif memory.version in one.hashes:
-        if one.hashes[memory.version] == item.content_hash:
+        if one.hashes[memory.version] == content_hash:
             return replace(item, fate=Fate.DUPLICATE)
         return _conflict(
             item, f"memory {memory.memory_id} has a version {memory.version} here that says something else"
@@ -179,7 +187,7 @@ def _decide(item: Incoming, known: dict[str, _Known], tenant: str) -> Incoming:
         )
     elif one.is_deleted and item.record.change is not ChangeKind.RESTORED:
         return _conflict(item, f"memory {memory.memory_id} is deleted here")
-    one.hashes[memory.version] = item.content_hash
+    one.hashes[memory.version] = content_hash
     one.has_ended = memory.valid_to_micros is not None
     one.is_deleted = item.record.delete_time_micros is not None
     return replace(item, fate=Fate.NEW)
