@@ -88,6 +88,7 @@ def standing_of(fact: ExtractedFact) -> Standing:
     takes_slot = bool(fact.slot) and not fact.is_additive and not fact.slot_value.casefold().startswith("not ")
     return Standing(
         takes_slot=takes_slot,
-        is_correction=takes_slot and fact.is_correction,
+        is_correction=bool(fact.slot) and fact.is_correction,
         reads_value=bool(fact.slot),
+        replaces=fact.replaces,
     )

@@ -70,6 +70,7 @@ class LocalExtractor:
                     Passage(
                         message=message,
                         earlier=conversation[: places[message.memory_id]],
+                        known=request.known,
                         names=names,
                         utc_offset_minutes=request.utc_offset_minutes,
                     )

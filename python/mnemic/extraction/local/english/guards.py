@@ -25,6 +25,12 @@ _UNREAL = re.compile(
     re.IGNORECASE,
 )
 
+# Of these a whole sentence is unreal; a guess leaves what stands beside it alone.
+_CONDITIONAL = re.compile(
+    r"\b(?:if(?! (?:I am|i'm) honest| that helps| it helps)|unless|whether|suppose|supposing|imagine|pretend|hypothetically|wish|wishing|as though|in case|what about"
+    r"|in theory|let us|let's|dreamt?|dreamed|nightmare|joking|kidding|in the (?:story|game|novel|book)|my character)\b",
+    re.IGNORECASE,
+)
 _JOKE = re.compile(
     r"\b(?:just kidding|j/?k|only joking|i(?:'m| am) (?:just |only )?(?:kidding|joking)|yeah,? right|as if|not!|said no one"
     r" ever|sarcasm)\b|(?<!\w)/s\b|🙄|😜|😏",
@@ -87,6 +93,11 @@ def is_question(sentence: Sentence) -> bool:
 def is_unreal(text: str) -> bool:
     """Whether it is supposed, wished, dreamt or uncertain rather than told."""
     return bool(_UNREAL.search(text))
+
+
+def is_conditional(text: str) -> bool:
+    """Whether a whole sentence is supposed or wished, and no part of it told."""
+    return bool(_CONDITIONAL.search(text))
 
 
 def is_joke(body: str) -> bool:

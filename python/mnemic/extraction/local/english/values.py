@@ -20,11 +20,13 @@ ORGANISATION = (
 )
 NOUN = r"(?:[\w'+#&/-]+\s+){0,3}?[\w'+#&/-]+"
 KIN = (
-    r"(?P<kin>(?:(?:older|younger|little|big|elder|eldest|youngest|oldest|twin|half-|step|best|late|grand|great)[ -]?)*"
+    r"(?P<kin>(?:(?:older|younger|little|big|elder|eldest|youngest|oldest|twin|half-|step|best|late|grand|great|middle|second|baby|old|new|own|dear)[ -]?)*"
     r"(?:brother|sister|mother|mom|mum|father|dad|son|daughter|child|kid|baby|wife|husband|girlfriend|boyfriend|partner"
     r"|fianc[ée]e?|spouse|grandmother|grandma|grandfather|grandpa|aunt|uncle|cousin|niece|nephew|friend|roommate|flatmate"
-    r"|neighbou?r|boss|manager|mentor|colleague|coworker|co-worker|teacher|doctor|dentist|therapist|coach|landlord)"
-    r"(?:-in-law| in law)?)"
+    r"|neighbou?r|boss|(?:line )?manager|mentor|colleague|coworker|co-worker|teacher|doctor|dentist|therapist|coach|landlord"
+    r"|mate|flatmate|housemate|buddy|pal|gran|granny|grandad|granddad|nan|nana|auntie|boy|girl|gp|trainer|supervisor|bestie"
+    r"|hairdresser|tutor|bf|gf|stepson|stepdaughter|stepmum|stepmom|stepdad|godson|goddaughter|grandson|granddaughter|physician)"
+    r"(?:-in-law| in law)?)\b"
 )
 ANIMAL = (
     r"(?P<animal>(?:dog|puppy|cat|kitten|hamster|rabbit|bunny|parrot|guinea pig|turtle|tortoise|goldfish|horse|pony|snake"
