@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.values import KIN, NAME
-from mnemic.extraction.local.english.verb_groups import SUBJECTLESS_FORMS, VERB_FORMS
+from mnemic.extraction.local.english.verb_groups import SUBJECTLESS_FORMS, THIRD_PERSON_FORMS, VERB_FORMS
 
 _LEADING_ADVERB = (
     r"(?:(?i:now|then|actually|today|tonight|yesterday|these days|nowadays|currently|recently|lately|finally|just|in fact|also|still|instead"
@@ -53,7 +53,9 @@ _KIN_SUBJECT = re.compile(
 )
 _BARE_KIN = r"(?:Mom|Mum|Mommy|Mummy|Dad|Daddy|Mother|Father|Grandma|Grandpa|Gran|Granny|Grandad|Granddad|Nan|Nana)"
 _BARE_KIN_SUBJECT = re.compile(rf"^(?P<kin>{_BARE_KIN}) (?P<predicate>.+)$")
-_NAME_SUBJECT = re.compile(rf"^(?P<name>(?:(?:Uncle|Aunt|Auntie) )?[A-Z][\w-]+(?: [A-Z][\w-]+)?) (?P<predicate>{_VERB}\b.*)$")
+# After a word that only may be a name the verb must be one of a third person: "Sounds like a plan" is about nobody.
+_THIRD_PERSON = rf"(?:(?:\w+ly|also|just|now|still|only|really)\s+)*(?:{'|'.join(sorted(THIRD_PERSON_FORMS))}|is|was|has|had|does|did|can|cannot|will|used)"
+_NAME_SUBJECT = re.compile(rf"^(?P<name>(?:(?:Uncle|Aunt|Auntie) )?[A-Z][\w-]+(?: [A-Z][\w-]+)?) (?P<predicate>{_THIRD_PERSON}\b.*)$")
 _NUMBERS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
     " thirty forty fifty sixty"
@@ -155,6 +157,8 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
         elif clause.person is not None:
             written = core[: len(core) - len(clause.predicate)].strip()
             subject = (written, clause.person, clause.is_first_person)
+        else:
+            subject = None
         found.append(clause)
     return found
 
@@ -163,7 +167,7 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
 _BEGINS_WITH_VERB = re.compile(
     rf"^(?:just |recently |finally |also |now |already |currently )*(?:{'|'.join(sorted(SUBJECTLESS_FORMS))})\b", re.IGNORECASE
 )
-_JOINED_VERB = re.compile(rf"^{_VERB}\b")
+_JOINED_VERB = re.compile(rf"^(?!(?:[a-z]+ly )?\w+ing\b){_VERB}\b")
 
 
 def with_verbs(text: str) -> str:

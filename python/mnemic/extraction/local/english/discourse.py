@@ -178,7 +178,7 @@ def pieces(text: str) -> list[str]:
 
 
 _CLEFT = re.compile(
-    r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>[\w'&./ -]+?) (?:that )?(?P<who>I|we|(?-i:[A-Z]\w+)|he|she) (?P<verb>(?:am |is |are )?[a-z]+(?: (?:in|at|to|for|with|on|by))?)(?P<tail>,.*)?$",
+    r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>(?-i:(?:number )?[A-Z\d][\w'&./-]*(?: [\w'&./-]+){0,3}?)) (?:that )?(?P<who>I|we|(?-i:[A-Z]\w+)|he|she) (?P<verb>(?:am |is |are )?[a-z]+(?: (?:in|at|to|for|with|on|by))?)(?P<tail>,.*)?$",
     re.IGNORECASE,
 )
 _PSEUDO_CLEFT = re.compile(r"^what (?P<who>[\w' ]+?) (?:really |actually )?(?P<verb>is|am|are),? is,? (?P<value>.+)$", re.IGNORECASE)

@@ -117,7 +117,7 @@ _NO_TASTES = re.compile(
 )
 _NO_SUBJECTS = frozenset("hard abroad late all my our a online".split())
 _NO_HOBBIES = frozenset(
-    """thinking feeling getting looking seeing having making working taking being trying doing going using putting saying talking
+    """thinking feeling getting looking seeing having making working taking being trying doing going using caring dating putting saying talking
     wondering realizing realising noticing falling losing gaining crying laughing asking telling hearing planning saving selling
     buying giving sharing helping finding running out coming living loving liking hating wanting something anything things""".split()
 ) - {"running"}
@@ -156,7 +156,7 @@ _VEHICLE = (
     r"|because|these|which|that|on|at|as|too|after|before|when|the|car|bike)\b)\w+)?|motorbike|motorcycle|scooter|van|truck)"
 )
 _PHONE = r"(?P<value>(?:iphone|pixel|galaxy|samsung|oneplus|nokia|fairphone|xiaomi|huawei|motorola|sony xperia|blackberry)(?: [\w+]+(?<!for)(?<!and)(?<!now)(?<!from)(?<!so)(?<!but)){0,3}?)" + END  # fmt: skip
-_KEPT = rf"(?:{_DET}|another|an?other|two|three|\d|myself an?|ourselves an?)(?: (?:[\w-]+ ){{0,3}}?| )"
+_KEPT = rf"(?:{_DET}|another|an?other|two|three|\d|myself an?|ourselves an?)(?: {_ADJECTIVES}| )"
 _CALLED = r"(?:,? (?:that |who |and )?(?:is |we |I )?(?:just )?(?:named|called|name|call)(?: (?:him|her|it|them))?,?|,| whose name is|[:-])"
 DOCTOR = r"(?:dr\.?|doctor) (?P<value>(?-i:[A-Z][\w'-]+(?: [A-Z][\w'-]+)?))"
 _BABY = {"girl": "daughter", "boy": "son"}
@@ -456,7 +456,7 @@ _on(
     accepts=_always,
 )
 _on(
-    "have own adopt get rescue buy bring take welcome rehome keep",
+    "have own adopt get rescue buy bring welcome rehome keep",
     "pet",
     rf"(?:home )?(?:in )?{_KEPT}{ANIMAL}\b(?! (?:food|show|toy|bed|person|lover|shelter|park|cafe|sitter|walker|allergy))",
     "{s} has a {animal}.",

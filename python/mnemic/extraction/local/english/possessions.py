@@ -135,9 +135,10 @@ def named_in_passing(clause: str) -> SlotReading | None:
     match = _NAMED_KIN.search(clause)
     if match is None or _OVER.search((match["adjectives"] or "") + " " + (match["kin"] or "")):
         return None
+    value = match["value"].removesuffix("'s")
     if match["kin"]:
-        return _kin_reading(match["kin"].lower(), match["value"])
-    return SlotReading("pet", f"{match['animal'].lower()} {match['value']}", "{s} has a {value}.", "pets", adds=True, is_timeless=True)
+        return _kin_reading(match["kin"].lower(), value)
+    return SlotReading("pet", f"{match['animal'].lower()} {value}", "{s} has a {value}.", "pets", adds=True, is_timeless=True)
 
 
 def _owner(match: re.Match[str], speaker: Person) -> Person:

@@ -118,6 +118,8 @@ _FORMS |= {"has": ("have", "s"), "quit": ("quit", "past"), "split": ("split", "p
 _IS_STATE = frozenset(_STATES)
 VERB_FORMS = frozenset(_FORMS)
 """Every written form of a verb that a frame knows."""
+THIRD_PERSON_FORMS = frozenset(form for form, (_, kind) in _FORMS.items() if kind in ("s", "past"))
+"""Those that can follow a single name."""
 SUBJECTLESS_FORMS = frozenset(form for form, (_, kind) in _FORMS.items() if kind in ("past", "participle", "ing")) - {
     form for lemma in (*_STATES, *_EVENTS) if lemma not in ("quit", "split") for form in (lemma,)
 }
