@@ -20,7 +20,7 @@ _LEADING_ADVERB = (
 _VERB = rf"(?:(?:\w+ly|also|just|now|still|only|really|both|all)\s+)*(?:{'|'.join(sorted(VERB_FORMS))}|am|is|are|was|were|been|has|have|had|do|does|did|can|cannot|will|used)"
 _BE = r"(?:is|are|was|were|has|will)"
 _STARTS_A_CLAUSE = (
-    rf"{_LEADING_ADVERB}(?:(?:I|[Ww]e|[Ii]t|[Hh]e|[Ss]he|[Tt]hey|[Tt]here|[Ww]hat)\b|(?:[Mm]y|[Oo]ur)\s+(?:[\w'-]+\s+){{1,4}}?{_VERB}\b"
+    rf"{_LEADING_ADVERB}(?:(?:I|[Ww]e|[Ii]t|[Yy]ou|[Hh]e|[Ss]he|[Tt]hey|[Tt]here|[Ww]hat)\b|(?:[Mm]y|[Oo]ur)\s+(?:[\w'-]+\s+){{1,4}}?{_VERB}\b"
     rf"|[Hh]ome is\b|[Tt]he (?:[\w'-]+ )+?(?:I|we|is)\b|(?!I\b)[A-Z][\w'-]+ (?:[A-Z][\w'-]+ )?{_VERB}\b|[\w'-]+ (?:is|are) (?:now )?(?:my|our)\b)"
 )
 _CONJUNCTION = (
@@ -30,14 +30,15 @@ _BOUNDARY = re.compile(
     rf"\s*(?:[,;:]|\s[-–—]+(?=\s)|[–—])\s*(?:{_CONJUNCTION}\s+)*(?={_STARTS_A_CLAUSE})"
     rf"|\s+{_CONJUNCTION}\s+(?:{_CONJUNCTION}\s+)*(?={_STARTS_A_CLAUSE})"
     rf"|,?\s+(?:and|but|then|so)\s+(?:then |so |now )?(?={_VERB}\b)"
+    r"|\s*,\s+(?=(?:so|which|who|whose|but|because|though|although|hence|if|unless|where|mainly|mostly|thanks|thank)\b)"
     r"|\s*;\s*|(?<!\d):\s+|\s[-–—]+\s|[–—]|\s*[()]\s*"
 )
 _SAYS_BEFORE = re.compile(r"\b(?:says?|said|told \w+|claims?|claimed|thinks?|thought|believes?|asked|wrote|replied|quote)$", re.IGNORECASE)
 # What stands before the fact that it introduces.
 _MATRIX = re.compile(
     r"^(?:(?:and|so|but|well) )*(?:(?:(?:I|we) )?(?:have |had )?(?:just |only |also )*(?:found out|find out|learned|learnt|realised|realized|discovered|remembered|noticed)\b(?:(?! that ).){0,40}?"
-    r"(?: that)? (?=(?:I|we|my|our|(?!I\b)[A-Z][\w'-]+)\b)"
-    r"|(?:it |and it )?(?:turns|turned) out,? (?:that )?|(?:I |we )?(?:should (?:add|mention|say|note)|forgot to (?:say|mention|add|tell you)|(?:just )?(?:wanted|want) to (?:say|mention|let you know|tell you|add)|can confirm)(?: that)?,? (?=I|we|my|our|[A-Z])"
+    r"(?: that)? (?=(?:I|we|my|our|(?-i:(?!I\b)[A-Z][\w'-]+))\b)"
+    r"|(?:it |and it )?(?:turns|turned) out,? (?:that )?|(?:I |we )?(?:should (?:add|mention|say|note)|forgot to (?:say|mention|add|tell you)|(?:just )?(?:wanted|want) to (?:say|mention|let you know|tell you|add)|can confirm)(?: that)?,? (?=I|we|my|our|(?-i:[A-Z]))"
     r"|(?:just )?(?:so you know|for (?:the record|context|reference|your information))(?: for [\w ]+)?,? |(?:the )?(?:truth|fact|thing|point|news|short version) is,? (?:that )?"
     r"|did I (?:tell you|mention|say)(?: that)? |(?:please )?(?:note|remember)(?: that)? )",
     re.IGNORECASE,
@@ -67,7 +68,7 @@ _SHORT_BE = re.compile(
     + r"|(?!wedding|building|clothing|ring|king|evening|morning|training|thing|painting|dining|engagement|meeting|reading|cooking)\w+ing)\b)"
 )
 _SHORT_HAVE = re.compile(
-    r"(?<=\w)'s (?=(?:been|got|gone|had|taken|begun|left|become|(?:just |recently |already |finally )?(?!bed|red|old|beloved)\w+ed)\b)"
+    r"(?<=\w)'s (?=(?:been|got|gone|had|taken|begun|left|become|(?:just |recently |already |finally )?(?!bed|red|old|beloved|called|named|married|engaged|divorced|retired|based|diagnosed|located)\w+ed)\b)"
 )
 # Kin of whom somebody has one: what is told of them needs no name.
 ONE_AT_A_TIME = frozenset(
@@ -145,7 +146,7 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
             previous = piece
             continue
         previous = piece
-        text = _MATRIX.sub("", piece)
+        text = _actively(_MATRIX.sub("", piece))
         lead = _LEAD.match(text)
         core = text[lead.end() :] if lead else text
         clause = _of(core, text, speaker, participants)
@@ -168,6 +169,31 @@ _BEGINS_WITH_VERB = re.compile(
     rf"^(?:just |recently |finally |also |now |already |currently )*(?:{'|'.join(sorted(SUBJECTLESS_FORMS))})\b", re.IGNORECASE
 )
 _JOINED_VERB = re.compile(rf"^(?!(?:[a-z]+ly )?\w+ing\b){_VERB}\b")
+
+
+# Who is put, moved or given something is the one it is told of: "they've put me on Osprey" is "I was put on Osprey".
+_DONE_TO = re.compile(
+    rf"^(?:{_LEADING_ADVERB})(?:they|work|my (?:boss|manager|company|work|employer|team|job|wife|husband|partner|parents?|mum|mom|dad)|the (?:company|firm|team|office|boss|bank|school|doctor|clinic)"
+    rf"|(?P<who>(?-i:(?!I\b)[A-Z][\w&'-]*(?: [A-Z][\w&'-]*)*?)))(?: have| has|'s|'ve)?(?: just| finally| now| recently)? (?P<verb>put|moved|transferred|relocated|promoted|hired|headhunted|recruited|given|gave|got|bought|assigned|made|switched|registered|diagnosed)"
+    rf" (?P<object>me|us)(?: back)? (?P<rest>.+)$",
+    re.IGNORECASE,
+)
+_GIVEN = frozenset("given gave got bought".split())
+_HIRED = frozenset("hired headhunted recruited".split())
+
+
+def _actively(text: str) -> str:
+    match = _DONE_TO.match(text)
+    if match is None:
+        return text
+    verb, rest = match["verb"].lower(), match["rest"]
+    if verb in _HIRED and match["who"]:
+        return f"I joined {match['who']} {rest}"
+    if verb in _GIVEN:
+        return f"I got {rest}"
+    if verb in ("moved", "relocated", "switched", "transferred"):
+        return f"I {verb} {rest}"
+    return f"I am {verb} {rest}" if verb != "made" else f"I became {rest}"
 
 
 def with_verbs(text: str) -> str:

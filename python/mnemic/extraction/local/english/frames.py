@@ -159,13 +159,20 @@ _PHONE = r"(?P<value>(?:iphone|pixel|galaxy|samsung|oneplus|nokia|fairphone|xiao
 _KEPT = rf"(?:{_DET}|another|an?other|two|three|\d|myself an?|ourselves an?)(?: {_ADJECTIVES}| )"
 _CALLED = r"(?:,? (?:that |who |and )?(?:is |we |I )?(?:just )?(?:named|called|name|call)(?: (?:him|her|it|them))?,?|,| whose name is|[:-])"
 DOCTOR = r"(?:dr\.?|doctor) (?P<value>(?-i:[A-Z][\w'-]+(?: [A-Z][\w'-]+)?))"
-_BABY = {"girl": "daughter", "boy": "son"}
+_NUMBER_WORDS = (
+    r"(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:-(?:one|two|three|four|five|six|seven|eight|nine))?"
+    r"|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
+)
+_PRACTICES = (
+    r"kendo|judo|karate|aikido|jiu-?jitsu|bjj|taekwondo|kickboxing|muay thai|krav maga|yoga|pilates|zumba|ballet|crossfit|gymnastics|parkour"
+    r"|tai chi|archery|pottery|ceramics|calligraphy|crochet|origami|improv|stand-up|triathlons?|marathons?|athletics|capoeira|salsa|tango|tap"
+)
 
 # Where one lives.
 _on(
     "live reside dwell settle base stay",
     "home",
-    rf"{_WHERE}(?:in|near|outside|just outside) {_IN_DWELLING}{_HOME_PLACE}",
+    rf"{_WHERE}(?:in|into|near|outside|just outside) {_IN_DWELLING}{_HOME_PLACE}",
     "{s} lives in {value}.",
     "personal",
     accepts=_is_home,
@@ -194,6 +201,13 @@ _on(
     "personal",
     accepts=_is_home,
 )
+_on(
+    "live be reside",
+    "address",
+    r"at (?P<value>(?:number |no\.? ?)?\d+\w?(?:,? (?-i:[A-Z][\w'-]*))+|(?-i:(?:[A-Z][\w'-]* )+)\d+)",
+    "{s}'s address is {value}.",
+    "personal",
+)
 _on("be come", "origin", rf"(?:originally )?from (?P<value>{PLACE})", "{s} is from {value}.", "personal", accepts=_is_home)
 _on("grow", "hometown", rf"up in (?P<value>{PLACE})", "{s} grew up in {value}.", "personal", outlasts=True)
 _on("be", "hometown", rf"raised in (?P<value>{PLACE})", "{s} grew up in {value}.", "personal", outlasts=True)
@@ -203,16 +217,16 @@ _on("be", "birth_year", r"born in (?P<value>(?:19|20)\d\d)\b", "{s} was born in 
 _on(
     "be turn",
     "age",
-    r"(?P<value>\d{1,3})(?: years old| yo| y/o|-years-old)?(?=\s*(?:$|[,.;!]|\b(?:and|last|this|on|in|yesterday|today|now|already|not|but|years)\b))",
+    rf"(?P<value>\d{{1,3}}|{_NUMBER_WORDS})(?: years old| yo| y/o|-years-old)?(?=\s*(?:$|[,.;!]|\b(?:and|last|this|on|in|yesterday|today|now|already|not|but|years)\b))",
     "{s} is {value} years old.",
     "personal",
 )
 # Work.
 _on("work", "job", rf"{_AS_JOB}(?P<value>{NOUN}){END}", "{s} works as a {value}.", "work")
 _on(
-    "start begin get take land accept find",
+    "start begin get take land accept find pick have do",
     "job",
-    rf"(?:{_DET} {_ADJECTIVES}{_JOB_NOUN} )?{_AS_JOB}(?P<value>{NOUN}){END}",
+    rf"(?:up |on )?(?:{_DET} {_ADJECTIVES}{_JOB_NOUN} |work(?:ing)? )?{_AS_JOB}(?P<value>{NOUN}){END}",
     "{s} works as a {value}.",
     "work",
 )
@@ -249,9 +263,9 @@ _on(
     accepts=_is_organisation,
 )
 _on(
-    "start begin get take land accept have find",
+    "start begin get take land accept have find pick",
     "employer",
-    rf"(?:working )?(?:{_DET} {_ADJECTIVES}{_JOB_NOUN} )?(?:{_AS_JOB}{NOUN} )?(?:over )?(?:at|for|with|from) {_ORGANISATION}",
+    rf"(?:up |on )?(?:working )?(?:{_DET} {_ADJECTIVES}{_JOB_NOUN} )?(?:{_AS_JOB}{NOUN} )?(?:over )?(?:at|for|with|from) {_ORGANISATION}",
     "{s} works at {value}.",
     "work",
     accepts=_is_organisation,
@@ -284,13 +298,15 @@ _on(
     accepts=_is_project,
 )
 _on(
-    "work",
+    "work be lead manage run get join",
     "project",
-    rf"on (?:{_DET} )?(?:\w+ ){{0,2}}?(?:project,? )?(?:called |named )?(?P<value>{NAME})(?: project)?{END}",
-    "{s} is working on {value}.",
+    rf"(?:put |assigned |moved |working |staffed )?(?:on |to |onto )?(?:{_DET} )?(?:\w+ )?(?:[Pp]roject,? (?:called |named )?(?P<value>{NAME})|(?P<other>{NAME}) project){END}",
+    "{s} works on the project {value}.",
     "work",
-    adds=True,
+    value="{value}{other}",
+    accepts=_always,
 )
+_on("work", "project", rf"on (?P<value>{NAME}){END}", "{s} works on the project {value}.", "work")
 # Education.
 _on(
     "attend go transfer move switch change enrol enroll register start",
@@ -298,6 +314,28 @@ _on(
     rf"(?:school )?(?:over )?(?:at |to |in )?(?:the )?{_SCHOOL}",
     "{s} attends {value}.",
     "education",
+)
+_on(
+    "be",
+    "school",
+    rf"(?:enrolled|registered|a student|studying) (?:at|in|with) (?:the )?{_SCHOOL}",
+    "{s} attends {value}.",
+    "education",
+)
+_on(
+    "do take study finish start begin",
+    "school",
+    rf"(?:{_DET} )?{_ADJECTIVES}(?:classes|class|courses?|degree|master's|masters|phd|doctorate|bachelor's|undergrad|mba|lessons)(?: in {NOUN})? (?:at|with) (?:the )?(?P<value>{ORGANISATION})",
+    "{s} attends {value}.",
+    "education",
+)
+_on(
+    "have get do finish complete earn hold",
+    "degree",
+    rf"(?:{_DET} |my )?(?:second |first |third |new )?(?:degree|master's|masters|phd|doctorate|bachelor's|diploma|ba|bsc|msc)(?: degree)? in (?P<value>{NOUN}){END}",
+    "{s} has a degree in {value}.",
+    "education",
+    adds=True,
 )
 _on("study", "school", rf"(?:{NOUN} )?(?:at|with) (?:the )?{_SCHOOL}", "{s} attends {value}.", "education")
 _on("be", "school", rf"(?:an? (?:\w+ )?student )?at (?:the )?{_SCHOOL}", "{s} attends {value}.", "education")
@@ -328,6 +366,7 @@ _on(
     "{s} eats {value}.",
     "food",
 )
+_on("be go start try", "diet", r"(?:on )?(?:an? |the )(?:strict )?(?P<value>[\w-]+) diet\b", "{s} is on a {value} diet.", "food")
 _on(
     "eat",
     "diet",
@@ -510,6 +549,16 @@ _on(
     adds=True,
     accepts=_is_hobby,
 )
+_on(
+    "do practise practice",
+    "hobby",
+    rf"(?:some |a bit of )?(?P<value>{_PRACTICES}|(?!(?:something|nothing|anything)\b)\w+(?<!th)ing)\b(?! (?:well|fine|ok|great|my|the|a|for|so|it)\b)",
+    "{s} does {value}.",
+    "hobbies",
+    adds=True,
+    accepts=_is_hobby,
+)
+_on("volunteer", "volunteering", rf"(?:at|with|for) (?:the |a |an )?(?P<value>{NOUN}){END}", "{s} volunteers at the {value}.", "personal", adds=True)
 # Things.
 _on("drive", "vehicle", rf"{_DET} {_VEHICLE}", "{s} drives a {value}.", "personal", accepts=_is_vehicle)
 _on("buy get have own lease", "vehicle", rf"{_DET} {_VEHICLE}", "{s} has a {value}.", "personal", adds=True, accepts=_is_vehicle)

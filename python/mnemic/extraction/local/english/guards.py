@@ -27,8 +27,8 @@ _UNREAL = re.compile(
 
 # Of these a whole sentence is unreal; a guess leaves what stands beside it alone.
 _CONDITIONAL = re.compile(
-    r"\b(?:if(?! (?:I am|i'm) honest| that helps| it helps)|unless|whether|suppose|supposing|imagine|pretend|hypothetically|wish|wishing|as though|in case|what about"
-    r"|in theory|let us|let's|dreamt?|dreamed|nightmare|joking|kidding|in the (?:story|game|novel|book)|my character)\b",
+    r"^(?:(?:so|and|but|well|or|then) )*(?:if|unless|whether|suppose|supposing|imagine|pretend|hypothetically|in theory|what about|let us|let's|I wish|wish|maybe|perhaps)\b"
+    r"|\b(?:dreamt?|dreamed|nightmare|joking|kidding|in the (?:story|game|novel|book)|my character|as though|pretend)\b",
     re.IGNORECASE,
 )
 _JOKE = re.compile(
@@ -46,8 +46,8 @@ _QUOTED_FIRST_PERSON = re.compile(r"[\"“«][^\"”»]*\b(?:I|my|me|we|our)\b[^
 
 _MATERIAL = re.compile(
     r"^(?:(?:please|can you|could you|would you|will you|now|hey|ok|okay|then|also|help me|i (?:need|want) you to|i would"
-    r" like you to)[, ]+)*(?:to )?(?:translate|rewrite|rephrase|proofread|paraphrase|summari[sz]e|draft|compose|write|generate"
-    r"|act as|pretend|role-?play|imagine|correct|edit|fix|polish|improve|continue|complete|classify|analy[sz]e|evaluate"
+    r" like you to)[, ]+)*(?:to )?(?:translate|rewrite|rephrase(?! that)|proofread|paraphrase|summari[sz]e|draft|compose|write|generate"
+    r"|act as|pretend|role-?play|imagine|correct(?! (?:myself|that|me))|edit(?!:)|fix(?!:)|polish|improve|continue|complete|classify|analy[sz]e|evaluate"
     r"|answer (?:the|this)|here is (?:my|the|an?) (?:essay|text|story|draft|letter|email|e-mail|code|poem|article))\b",
     re.IGNORECASE,
 )

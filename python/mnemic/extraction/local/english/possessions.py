@@ -91,7 +91,7 @@ _INVERTED = tuple(
 )  # fmt: skip
 _CALLED_BY_FRIENDS = re.compile(rf"(?:my friends|my family|everyone|everybody|people|most people|they all) calls? me (?P<value>{NAME})$", re.IGNORECASE)
 _OWNER = re.compile(
-    rf"^(?:(?P<own>my|our|one of my|one of our|another|the other)|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s)\s+(?P<rest>.+)$",
+    rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
     re.IGNORECASE,
 )
 _BARE_KIN = frozenset("mom mum mommy mummy dad daddy mother father grandma grandpa gran granny grandad granddad nan nana".split())
@@ -142,7 +142,7 @@ def named_in_passing(clause: str) -> SlotReading | None:
 
 
 def _owner(match: re.Match[str], speaker: Person) -> Person:
-    if match["own"]:
+    if match["own"] or match["home"] is not None:
         return speaker
     if match["bare"]:
         if match["bare"].lower() in _BARE_KIN:

@@ -33,7 +33,7 @@ from mnemic.extraction.local.english.person import (
     written_out,
 )
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession
-from mnemic.extraction.local.english.references import Heard, answered, of_known, resolve
+from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import SlotReading, read_change, read_slots
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
@@ -251,7 +251,7 @@ class _Reading:
             return None
         old, new = change
         fragment = Fragment(Relation.CHANGES, new, wrong=old)
-        return next(self._fragment(fragment), None)
+        return next((fact for fact in self._fragment(fragment) if is_alike(old, new)), None)
 
     def _names_in(self, text: str) -> Iterator[ExtractedFact]:
         """The name of somebody who is mentioned, unless a clause has told it."""

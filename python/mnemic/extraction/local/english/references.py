@@ -73,7 +73,7 @@ def resolve(fragment: Fragment, candidates: Sequence[Heard]) -> Heard | None:
         elif fragment.relation is Relation.NAMES:
             if heard.slot.attribute == "pet" or heard.slot.attribute in _NAMED or _is_kin(heard):
                 return heard
-        elif (not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one") and _shape(heard.slot.value) == _shape(fragment.value):
+        elif (not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one") and is_alike(heard.slot.value, fragment.value):
             return heard
     return None
 
@@ -109,6 +109,11 @@ def _contains(value: str, part: str) -> bool:
 
 def _names(value: str, wrong: str) -> bool:
     return _contains(value, wrong) or folded(value.split(",")[0]) == folded(wrong)
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Whether two values may be of the same slot: both names, both numbers, both plain words …"""
+    return _shape(one) == _shape(other)
 
 
 def _shape(value: str) -> str:

@@ -48,14 +48,14 @@ class VerbGroup:
 # What they tell goes on; their past is over. Others tell an event, whose outcome lasts.
 _STATES = (
     "live reside dwell work study attend own have drive ride speak play like love enjoy adore hate dislike detest prefer eat drink follow"
-    " go use rent see date train teach major suffer share belong commute run practise practice need consider identify want be stay swim stand lead volunteer manage"
+    " go use rent see date train teach major suffer share belong commute run practise practice need consider identify want be stay swim stand lead volunteer manage learn exercise lift keep care"
     " lease"
 ).split()
 _EVENTS = (
     "move relocate settle emigrate join become turn start begin switch change adopt get buy rescue marry accept transfer take land sign"
-    " enrol enroll hire promote swap trade replace sell leave quit lose retire graduate rename name call learn finish purchase upgrade"
+    " enrol enroll hire promote swap trade replace sell leave quit lose retire graduate rename name call finish purchase upgrade"
     " trial pick welcome ditch drop exchange make appoint end stop break split divorce give cancel downsize convert register resign scrap"
-    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close grow come exercise lift develop"
+    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close grow come develop enrol put"
 ).split()
 _IRREGULAR = {
     "begin": ("began", "begun"),
@@ -188,8 +188,12 @@ class _Reading:
         if self._accept("will", "shall"):
             self._situation = Situation.COMES
             self._skip()
-        elif self._accept("do", "does", "did"):
+        elif self._peek()[0] in ("do", "does", "did"):
+            is_past = self._accept("do", "does", "did") == "did"
             self._skip()
+            if self._peek()[0] not in _FORMS and not self._is_denied:
+                self._situation = Situation.HELD if is_past else None
+                return self._done("do")
         elif self._accept("can"):
             self._skip()
         elif self._accept("cannot"):
@@ -214,6 +218,9 @@ class _Reading:
             self._is_perfect = True
             self._skip()
             return self._verb("have")
+        if word in ("doing", "done"):
+            self._place = end
+            return self._done("do")
         if word not in _FORMS:
             return None
         lemma, form = _FORMS[word]
@@ -243,7 +250,7 @@ class _Reading:
                 self._skip()
                 return self._verb("")
         is_past = _BE[word] == "then"
-        if following in _FORMS and _FORMS[following][1] == "ing":
+        if following == "doing" or (following in _FORMS and _FORMS[following][1] == "ing"):
             if is_past:
                 self._situation = self._situation or Situation.HELD
             return self._verb("be")
