@@ -7,7 +7,7 @@ subject from the first. `statements.clauses` cuts less finely: a statement is ke
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.values import KIN, NAME
@@ -24,7 +24,7 @@ _STARTS_A_CLAUSE = (
     rf"|[Hh]ome is\b|[Tt]he (?:[\w'-]+ )+?(?:I|we|is)\b|(?!I\b)[A-Z][\w'-]+ (?:[A-Z][\w'-]+ )?{_VERB}\b|[\w'-]+ (?:is|are) (?:now )?(?:my|our)\b)"
 )
 _CONJUNCTION = (
-    r"(?:and|but|so|plus|then|because|since|as|although|though|while|yet|or|where|except|cause|cos|only|meaning|which means)"
+    r"(?:and|but|so|plus|then|because|as|although|though|while|yet|or|where|except|cause|cos|only|meaning|which means)"
 )
 _BOUNDARY = re.compile(
     rf"\s*(?:[,;:]|\s[-–—]+(?=\s)|[–—])\s*(?:{_CONJUNCTION}\s+)*(?={_STARTS_A_CLAUSE})"
@@ -62,7 +62,7 @@ _NUMBERS = (
     " thirty forty fifty sixty"
 ).split()
 _SHORT_BE = re.compile(
-    r"(?<=\w)'s (?=(?:called|named|in|at|on|from|an?|the|now|actually|just|not|also|always|still|only|really|allergic|vegan|vegetarian"
+    r"(?<=\w)(?<!master)(?<!bachelor)(?<!driver)'s (?=(?:called|named|in|at|on|from|an?|the|now|actually|just|not|also|always|still|only|really|allergic|vegan|vegetarian"
     r"|pescatarian|coeliac|celiac|lactose|gluten|married|engaged|divorced|single|retired|based|into|fluent|diagnosed|\d+|Dr|"
     + "|".join(_NUMBERS)
     + r"|(?!wedding|building|clothing|ring|king|evening|morning|training|thing|painting|dining|engagement|meeting|reading|cooking)\w+ing)\b)"
@@ -117,7 +117,8 @@ class FineClause:
         person: Whom it is about; None where it is about something else ("it is Porto now", "my favourite colour is red").
         predicate: What is told of the person; empty without one.
         is_first_person: Whether the person is its speaker.
-        names: Whom it names by the way, as the value of a slot: the kin and the name.
+        inherits: Whether its subject is that of the clause before.
+        written: As it stands in the sentence.
         whole: The text with what stands before its subject: where its times are.
     """
 
@@ -127,6 +128,7 @@ class FineClause:
     is_first_person: bool
     whole: str
     inherits: bool = False
+    written: str = ""
 
 
 def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -> list[FineClause]:
@@ -160,7 +162,7 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
             subject = (written, clause.person, clause.is_first_person)
         else:
             subject = None
-        found.append(clause)
+        found.append(replace(clause, written=piece))
     return found
 
 

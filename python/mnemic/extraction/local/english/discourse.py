@@ -63,7 +63,7 @@ _LEADING_REMARK = re.compile(
 )
 _VALUE = r"(?P<value>[\w'&+./@-]+(?: [\w'&+./@-]+){0,3}?)"
 _WRONG = r"(?P<wrong>[\w'&+./@-]+(?: [\w'&+./@-]+){0,3}?)"
-_TO = r"(?:(?:in|at|to|on|for|with|an?|the|called|named|spelled|spelt) )*"
+_TO = r"(?:(?:in|at|to|on|for|with|an?|the|called|named|spelled|spelt|number) )*"
 _IS = r"(?:it|that|this|his name|her name|its name|the name|their name|the answer|the (?:right|correct|real) (?:one|name|\w+)) (?:is|was|should be)"
 _TAIL = r"(?:,? (?:with|without|as in|for the record|sorry|apologies|oops|my bad|my mistake|of course|obviously|instead|I mean|promise)\b.*)?$"
 _SURELY = r"(?: (?:actually|really|in fact|obviously|of course|definitely))?"
@@ -74,6 +74,7 @@ _CORRECTING = tuple(
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE} (?:rather than|instead of) {_TO}{_WRONG}{_TAIL}",
         rf"^(?:(?:I|we) (?:said|wrote|put|typed|told you) )?(?:it is |it was )?not {_TO}{_WRONG}(?:,| -| but|;|!) (?:but )?(?:it is |{_IS} )?{_TO}{_VALUE}{_TAIL}",
         rf"^(?:earlier )?(?:I|we) (?:said|wrote|put|typed|told you|mentioned) {_TO}{_WRONG},? (?:but|when) (?:I|we)? ?(?:(?:actually|really) )?(?:meant|mean|it is|it was|should have (?:said|been)){_SURELY}(?: to say)? {_TO}{_VALUE}{_TAIL}",
+        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?\w+(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:I|we) (?:mixed up|confused) {_TO}{_WRONG} (?:and|with) {_TO}{_VALUE}{_TAIL}",
     )
 )
@@ -160,7 +161,9 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
             return Fragment(Relation.CHANGES, values.without_article(match["value"]))
     if is_taken_back or core != text.strip() and _LEADING_REMARK.search(_INTERJECTION.sub("", text)):
         match = _MARKED.match(core)
-        if match is not None and _is_plain(match["value"]):
+        # A bare word may be a mood: "Mortifying".
+        is_mood = match is not None and core == match["value"] and _MOOD.match(core) is not None
+        if match is not None and not is_mood and _is_plain(match["value"]):
             return Fragment(Relation.CORRECTS, values.without_article(match["value"]))
     return None
 
@@ -169,6 +172,11 @@ def _is_plain(value: str) -> bool:
     return values.is_value(value) and not _BEGINS_A_CLAUSE.match(value)
 
 
+_MOOD = re.compile(
+    r"^(?:(?:\w+(?:ing|ed|ly))|sorry|thanks|cheers|whatever|silly|stupid|classic|typical|oh dear|good grief|promise|honestly|never mind|long day|not enough \w+|"
+    r"too \w+|no idea|numbers|names|autocorrect|bloody|wrong|same|anyway|lol|haha|phew)\b",
+    re.IGNORECASE,
+)
 _PIECES = re.compile(r"\s*[,;:!]\s+|\s+[-–—]+\s+|[–—]|\s+(?:but|and|because) (?=(?:it|that|I)\b)")
 
 

@@ -204,7 +204,7 @@ _on(
 _on(
     "live be reside",
     "address",
-    r"at (?P<value>(?:number |no\.? ?)?\d+\w?(?:,? (?-i:[A-Z][\w'-]*))+|(?-i:(?:[A-Z][\w'-]* )+)\d+)",
+    r"at (?P<value>(?:(?:number |no\.? ?)?\d+\w?(?:,? (?-i:[A-Z][\w'-]*))+|number \d+\w?\b)|(?-i:(?:[A-Z][\w'-]* )+)\d+)",
     "{s}'s address is {value}.",
     "personal",
 )
@@ -300,10 +300,10 @@ _on(
 _on(
     "work be lead manage run get join",
     "project",
-    rf"(?:put |assigned |moved |working |staffed )?(?:on |to |onto )?(?:{_DET} )?(?:\w+ )?(?:[Pp]roject,? (?:called |named )?(?P<value>{NAME})|(?P<other>{NAME}) project){END}",
+    rf"(?:put |assigned |moved |working |staffed )?(?:on |to |onto )?(?:{_DET} )?(?:\w+ )?(?:project,? (?:called |named )?(?P<named>{NAME})|(?P<of>{NAME}) project)\b",
     "{s} works on the project {value}.",
     "work",
-    value="{value}{other}",
+    value="{named}{of}",
     accepts=_always,
 )
 _on("work", "project", rf"on (?P<value>{NAME}){END}", "{s} works on the project {value}.", "work")
@@ -573,7 +573,7 @@ _on(
 _on(
     "have use get buy switch upgrade change move",
     "phone_model",
-    rf"(?:to |over to )?(?:{_DET} )?(?:new |old )?{_PHONE}",
+    rf"(?:to |over to )?(?:{_DET} )?(?:(?:new |old |second |work |another )*(?:phone|mobile|handset)?,? ?(?:an? )?)(?:new |old )?{_PHONE}",
     "{s}'s phone is a {value}.",
     "personal",
 )

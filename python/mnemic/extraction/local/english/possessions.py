@@ -90,6 +90,12 @@ _INVERTED = tuple(
     if noun.attribute in _IN_WORDS | {"home", "gym", "school", "employer", "doctor", "{kin}", "surname", "nickname", "project"}
 )  # fmt: skip
 _CALLED_BY_FRIENDS = re.compile(rf"(?:my friends|my family|everyone|everybody|people|most people|they all) calls? me (?P<value>{NAME})$", re.IGNORECASE)
+# What is told neither by a verb of the speaker nor by "my".
+_SPECIAL = (
+    ("nickname", _CALLED_BY_FRIENDS, "{s}'s nickname is {value}.", "personal"),
+    ("employer", re.compile(rf"(?:my |our )?first (?:day|week|month|shift|morning)(?: ever)? (?:at|with) (?P<value>{ORGANISATION})", re.IGNORECASE), "{s} works at {value}.", "work"),
+    ("{kind}email", re.compile(rf"(?:for (?P<kind>work|school|business|uni|home)[, ]+)?(?:there is|use|I use|I have|I have got) (?:also )?(?:an?|another|my) (?:[\w-]+ ){{0,2}}?e-?mail(?: address)?,?:? (?P<value>{_EMAIL})", re.IGNORECASE), "{s}'s {kind}e-mail address is {value}.", "personal"),
+)  # fmt: skip
 _OWNER = re.compile(
     rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
     re.IGNORECASE,
@@ -125,9 +131,14 @@ def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, Slot
         if match is not None and values.is_value(_value(match)):
             yield speaker, _reading(noun, match, clause)
             return
-    match = _CALLED_BY_FRIENDS.match(clause)
-    if match is not None:
-        yield speaker, SlotReading("nickname", match["value"], "{s}'s nickname is {value}.", "personal", adds=False)
+    for attribute, pattern, template, category in _SPECIAL:
+        match = pattern.match(clause)
+        if match is not None:
+            kind = (match.groupdict().get("kind") or "").lower()
+            kind = f"{kind} " if kind else ""
+            yield speaker, SlotReading(
+                folded(attribute.format(kind=kind)), match["value"], template.replace("{kind}", kind), category, adds=says_another(clause)
+            )
 
 
 def named_in_passing(clause: str) -> SlotReading | None:

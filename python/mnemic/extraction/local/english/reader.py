@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mnemic import _core
 from mnemic.extraction.local.english import guards
-from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses
+from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import dated, told
 from mnemic.extraction.local.english.discourse import (
     Fragment,
@@ -33,9 +33,9 @@ from mnemic.extraction.local.english.person import (
     written_out,
 )
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession
-from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
+from mnemic.extraction.local.english.references import HAS_SEVERAL, Heard, answered, is_alike, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
-from mnemic.extraction.local.english.slots import SlotReading, read_change, read_slots
+from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times, lasting
@@ -75,8 +75,6 @@ _MAY_REFER = re.compile(
 _NAMES_WHAT_IS_OVER = re.compile(
     r"\bfrom [A-Z].* to\b|(?:,|\band|\bbut) not\b|\b(?:instead of|rather than|left|leaving|swapped|traded|replaced|switched|used to)\b", re.IGNORECASE
 )
-# Attributes of which people have several: one that corrects another stands beside the rest.
-_MANY = frozenset("pet hobby speaks learning plays allergy intolerance health not_eaten education".split())
 _EVERY_YEAR = re.compile(r"\b(?:every|each|birthday|anniversary|annual|always|usually)\b", re.IGNORECASE)
 
 
@@ -135,17 +133,21 @@ class _Reading:
             return
         parts = before_and_after(with_capitals(written_out(statement)))
         for place, part in enumerate(parts):
-            fragment = read_fragment(part, is_taken_back=self._is_taken_back or place > 0)
+            fragment = read_fragment(part, is_taken_back=self._awaits_right() or place > 0)
             found = [] if fragment is None else list(self._fragment(fragment))
             found = found or list(self._told_or_asked(part))
             if not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
                 found = list(self._fragments_in(part)) or found
             yield from found
 
+    def _awaits_right(self) -> bool:
+        """Whether the message says that something was wrong and has not yet said what is right."""
+        return self._is_taken_back and not self._heard
+
     def _fragments_in(self, text: str) -> Iterator[ExtractedFact]:
         """The first piece of a sentence that refers to what was said before: "Argh, my bad, Swedish"."""
         for piece in pieces(text):
-            fragment = read_fragment(piece, is_taken_back=self._is_taken_back)
+            fragment = read_fragment(piece, is_taken_back=self._awaits_right())
             found = [] if fragment is None else list(self._fragment(fragment))
             if found:
                 yield from found
@@ -162,7 +164,7 @@ class _Reading:
             return
         if self._is_taken_back:
             text = without_remarks(text)
-        text = uncleft(text)
+        text = with_verbs(uncleft(text))
         found = clauses(text)
         if not found and read_dated(text, text) is not None:
             # "The deadline for Apollo is 12 June": no first person, and yet the speaker's affair.
@@ -172,7 +174,7 @@ class _Reading:
         for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names):
             slots = list(self._slots_of(fine))
             if slots:
-                told.append(fine.text)
+                told.append(fine.written)
                 yield from slots
         yield from self._names_in(text)
         if guards.is_unreal(text):
@@ -238,11 +240,24 @@ class _Reading:
     def _readings(self, fine: FineClause) -> Iterator[tuple[Person, SlotReading]]:
         """The slots that a clause fills, with those whose they are."""
         if fine.person is not None and fine.person.key:
-            for slot in read_slots(fine.predicate):
+            slots = read_slots(fine.predicate)
+            for slot in slots or self._belonging(fine.person, fine.predicate):
                 yield fine.person, slot
         for person, slot in read_possession(without_remarks(fine.text), self._speaker):
             if not self._is_known(slot):
                 yield person, slot
+
+    def _belonging(self, person: Person, predicate: str) -> Iterator[SlotReading]:
+        """Where somebody is or goes now, which is what was told of such a place before: "I'm at Globex now"."""
+        place = read_place(predicate)
+        if place is None or not (place.says_now or self._is_taken_back):
+            return
+        known = (one.slot for one in self._candidates() if one.person.key == person.key and one.slot.attribute in place.attributes)
+        slot = next(known, None)
+        if slot is not None:
+            yield replace(slot, value=place.value, template=PLACE_TEMPLATES[slot.attribute], is_timeless=False, is_denial=False)
+        elif place.says_now and place.attributes[0] == "employer":
+            yield SlotReading("employer", place.value, PLACE_TEMPLATES["employer"], "work", adds=False)
 
     def _changed(self, fine: FineClause, readings: list[tuple[Person, SlotReading]]) -> ExtractedFact | None:
         """What a clause puts in the place of a value that was told before, whatever its slot: "swapped Leeds for Whitby"."""
@@ -277,7 +292,7 @@ class _Reading:
             times=times,
             slot=heard.name,
             slot_value=slot.value,
-            is_additive=slot.adds and not is_correction or slot.adds and not replaced and slot.attribute in _MANY,
+            is_additive=slot.adds and not is_correction or slot.adds and not replaced and slot.attribute in HAS_SEVERAL,
             is_correction=is_correction,
             replaces=replaced,
             categories=(slot.category,) if slot.category else (),
@@ -416,7 +431,7 @@ def _is_denial(fact: ExtractedFact) -> bool:
 
 
 def _lies_in(part: str, text: str) -> bool:
-    return part in text or part.removeprefix("I ") in text
+    return part in text
 
 
 def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from mnemic.extraction.local.english.clause_grammar import of_kin
 from mnemic.extraction.local.english.discourse import Fragment, Relation
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.slots import SlotReading
+from mnemic.extraction.local.english.values import KIN
 from mnemic.model.fact import KnownFact
 
 _DATE = re.compile(r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|\d[-/]\d", re.IGNORECASE)
@@ -17,6 +19,9 @@ _NUMBER = re.compile(
     r"|thirty|forty|fifty|sixty|seventy|\d+)(?:-\w+)?$",
     re.IGNORECASE,
 )
+HAS_SEVERAL = frozenset("pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering".split())
+"""Attributes of which people have several: one that corrects another stands beside the rest."""
+_KIN = re.compile(KIN, re.IGNORECASE)
 _TITLE = re.compile(r"^(?:dr|doctor|mr|mrs|ms|prof)\.? ", re.IGNORECASE)
 # Whose names "she is called Mia" may tell.
 _NAMED = frozenset(("pet", "partner", "name", "surname", "nickname"))
@@ -52,7 +57,9 @@ def of_known(facts: Iterable[KnownFact], speaker: Person) -> list[Heard]:
         escaped = fact.body.replace("{", "{{").replace("}", "}}")
         told = _tail(fact.slot_value)
         template = escaped.replace(told, "{value}", 1) if told and told in escaped else f"{{s}}'s {attribute} is {{value}}."
-        reading = SlotReading(attribute, fact.slot_value, template, "", adds=not told)
+        kin = _KIN.fullmatch(attribute.replace("_", " "))
+        adds = attribute in HAS_SEVERAL or (kin is not None and of_kin(kin["kin"])[1])
+        reading = SlotReading(attribute, fact.slot_value, template, "", adds=adds)
         found.append(Heard(speaker, reading, ()))
     return found
 
@@ -100,7 +107,7 @@ def _tail(value: str) -> str:
 
 
 def _is_kin(heard: Heard) -> bool:
-    return heard.slot.category == "family" and heard.slot.attribute not in ("marital_status", "children_count")
+    return _KIN.fullmatch(heard.slot.attribute.replace("_", " ")) is not None
 
 
 def _contains(value: str, part: str) -> bool:

@@ -215,3 +215,44 @@ def read_change(predicate: str) -> tuple[str, str] | None:
     if match is None or not (is_value(match["old"]) and is_value(match["new"])):
         return None
     return match["old"], match["new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody is or goes, without a word for what they do there.
+
+    Attributes:
+        value: The place.
+        attributes: What it can be of theirs, the likeliest first.
+        says_now: Whether it says that it was not always so.
+    """
+
+    value: str
+    attributes: tuple[str, ...]
+    says_now: bool
+
+
+PLACE_TEMPLATES = {
+    "employer": "{s} works at {value}.",
+    "school": "{s} attends {value}.",
+    "gym": "{s} trains at {value}.",
+    "project": "{s} works on the project {value}.",
+}
+_PLACES = (
+    (re.compile(rf"^(?:now )?(?:over )?(?:at|with) (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "start", "begin")), ("employer", "school", "gym")),
+    (re.compile(rf"^(?:over )?to (?:the )?(?P<value>{ORGANISATION})"), frozenset(("go", "switch", "move", "change", "transfer")), ("school", "gym", "employer")),
+    (re.compile(rf"^(?:now )?on(?:to)? (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "move", "switch")), ("project",)),
+)  # fmt: skip
+_SAYS_NOW = re.compile(r"\b(?:now|these days|currently|nowadays|at the moment|as of|from (?:now|here) on)\b", re.IGNORECASE)
+
+
+def read_place(predicate: str) -> Place | None:
+    """The place that a predicate names, if it names nothing else."""
+    group = read_verb_group(predicate)
+    if group is None or group.situation is not Situation.HOLDS or group.is_denied:
+        return None
+    for pattern, verbs, attributes in _PLACES:
+        match = pattern.match(group.rest) if group.lemma in verbs else None
+        if match is not None and is_value(match["value"]):
+            return Place(match["value"], attributes, bool(_SAYS_NOW.search(predicate)))
+    return None
