@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.values import KIN, NAME
 from mnemic.extraction.local.english.verb_groups import SUBJECTLESS_FORMS, THIRD_PERSON_FORMS, VERB_FORMS
@@ -17,11 +18,15 @@ _LEADING_ADVERB = (
     r"(?:(?i:now|then|actually|today|tonight|yesterday|these days|nowadays|currently|recently|lately|finally|just|in fact|also|still|instead"
     r"|(?:this|last|next) \w+|as of \w+(?: \w+)?|from \w+(?: on)?|since [\w ]{1,20}?|at the moment|right now|anyway|luckily|sadly)\s+)*"
 )
-_VERB = rf"(?:(?:\w+ly|also|just|now|still|only|really|both|all)\s+)*(?:{'|'.join(sorted(VERB_FORMS))}|am|is|are|was|were|been|has|have|had|do|does|did|can|cannot|will|used)"
-_BE = r"(?:is|are|was|were|has|will)"
+_VERB = rf"(?:(?:\w+ly|also|just|now|still|only|really|both|all)\s+)*(?:{any_of([*VERB_FORMS, *'am is are was were been has have had do does did can cannot will used'.split()])})"
+# A capital in front of a verb is a name unless it only begins the sentence.
+_NAME_START = (
+    r"(?!(?:I|In|At|On|For|After|Before|Since|From|As|During|When|Until|By|With|Over|And|But|So|Then|Just|Back|My|Our|We|The|It|He|She"
+    r"|They|This|That|What|How|If|Now|Also|Still|You|Your|There|Here)\b)[A-Z]"
+)
 _STARTS_A_CLAUSE = (
     rf"{_LEADING_ADVERB}(?:(?:I|[Ww]e|[Ii]t|[Yy]ou|[Hh]e|[Ss]he|[Tt]hey|[Tt]here|[Ww]hat)\b|(?:[Mm]y|[Oo]ur)\s+(?:[\w'-]+\s+){{1,4}}?{_VERB}\b"
-    rf"|[Hh]ome is\b|[Tt]he (?:[\w'-]+ )+?(?:I|we|is)\b|(?!I\b)[A-Z][\w'-]+ (?:[A-Z][\w'-]+ )?{_VERB}\b|[\w'-]+ (?:is|are) (?:now )?(?:my|our)\b)"
+    rf"|[Hh]ome is\b|[Tt]he (?:[\w'-]+ )+?(?:I|we|is)\b|{_NAME_START}[\w'-]+ (?:[A-Z][\w'-]+ )?{_VERB}\b|[\w'-]+ (?:is|are) (?:now )?(?:my|our)\b)"
 )
 _CONJUNCTION = (
     r"(?:and|but|so|plus|then|because|as|although|though|while|yet|or|where|except|cause|cos|only|meaning|which means)"
@@ -46,7 +51,7 @@ _MATRIX = re.compile(
 _LEAD = re.compile(
     rf"^(?:(?i:and|but|so|then|plus|also|or)\s+)*{_LEADING_ADVERB}(?:(?i:in|at|on|for|after|before|back in|since|from|as of|during|when|until|by|with|over|alongside"
     r"|besides|on top of|apart from|straight out of|way back in|outside|as well as|growing up|ever since|two|three|four|five|a few|some|many|\d+)\b[^,:]{0,60}?,?\s+)??"
-    rf"(?=(?:I|[Ww]e)\s|(?:[Mm]y|[Oo]ur) |(?!I\b)[A-Z][\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
+    rf"(?=(?:I|[Ww]e)\s|(?:[Mm]y|[Oo]ur) |{_NAME_START}[\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
 )
 _FIRST = re.compile(r"^(?P<who>(?:[Mm]y [\w -]{2,40}? and )?I|[Ww]e(?: both| all)?|[Mm]e and my \w+)\s+(?P<predicate>.+)$")
 _KIN_SUBJECT = re.compile(
@@ -55,14 +60,14 @@ _KIN_SUBJECT = re.compile(
 _BARE_KIN = r"(?:Mom|Mum|Mommy|Mummy|Dad|Daddy|Mother|Father|Grandma|Grandpa|Gran|Granny|Grandad|Granddad|Nan|Nana)"
 _BARE_KIN_SUBJECT = re.compile(rf"^(?P<kin>{_BARE_KIN}) (?P<predicate>.+)$")
 # After a word that only may be a name the verb must be one of a third person: "Sounds like a plan" is about nobody.
-_THIRD_PERSON = rf"(?:(?:\w+ly|also|just|now|still|only|really)\s+)*(?:{'|'.join(sorted(THIRD_PERSON_FORMS))}|is|was|has|had|does|did|can|cannot|will|used)"
+_THIRD_PERSON = rf"(?:(?:\w+ly|also|just|now|still|only|really)\s+)*(?:{any_of([*THIRD_PERSON_FORMS, *'is was has had does did can cannot will used'.split()])})"
 _NAME_SUBJECT = re.compile(rf"^(?P<name>(?:(?:Uncle|Aunt|Auntie) )?[A-Z][\w-]+(?: [A-Z][\w-]+)?) (?P<predicate>{_THIRD_PERSON}\b.*)$")
 _NUMBERS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
     " thirty forty fifty sixty"
 ).split()
 _SHORT_BE = re.compile(
-    r"(?<=\w)(?<!master)(?<!bachelor)(?<!driver)'s (?=(?:called|named|in|at|on|from|an?|the|now|actually|just|not|also|always|still|only|really|allergic|vegan|vegetarian"
+    r"(?<=\bname)'s |(?<=\w)(?<!master)(?<!bachelor)(?<!driver)'s (?=(?:called|named|in|at|on|from|an?|the|now|actually|just|not|also|always|still|only|really|allergic|vegan|vegetarian"
     r"|pescatarian|coeliac|celiac|lactose|gluten|married|engaged|divorced|single|retired|based|into|fluent|diagnosed|\d+|Dr|"
     + "|".join(_NUMBERS)
     + r"|(?!wedding|building|clothing|ring|king|evening|morning|training|thing|painting|dining|engagement|meeting|reading|cooking)\w+ing)\b)"
@@ -168,7 +173,7 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
 
 # Without a subject before it a clause in the form of a command is one.
 _BEGINS_WITH_VERB = re.compile(
-    rf"^(?:just |recently |finally |also |now |already |currently )*(?:{'|'.join(sorted(SUBJECTLESS_FORMS))})\b", re.IGNORECASE
+    rf"^(?:just |recently |finally |also |now |already |currently )*{any_of(SUBJECTLESS_FORMS)}\b", re.IGNORECASE
 )
 _JOINED_VERB = re.compile(rf"^(?!(?:[a-z]+ly )?\w+ing\b){_VERB}\b")
 

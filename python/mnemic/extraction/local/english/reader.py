@@ -160,7 +160,8 @@ class _Reading:
             if instruction is not None:
                 yield self._instruction(instruction)
                 return
-        if guards.is_conditional(text):
+        is_unreal = guards.is_unreal(text)
+        if is_unreal and guards.is_conditional(text):
             return
         if self._is_taken_back:
             text = without_remarks(text)
@@ -172,12 +173,12 @@ class _Reading:
         dated_ones = [clause for clause in found if read_dated(clause.text, clause.predicate) is not None]
         told: list[str] = []
         for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names):
-            slots = list(self._slots_of(fine))
+            slots = [] if is_unreal and guards.is_unreal(fine.text) else list(self._slots_of(fine))
             if slots:
                 told.append(fine.written)
                 yield from slots
         yield from self._names_in(text)
-        if guards.is_unreal(text):
+        if is_unreal:
             return
         for clause in found:
             if len(clause.text) > _LONGEST_CLAUSE or guards.speaks_to_somebody(clause.text):
@@ -220,7 +221,7 @@ class _Reading:
 
     def _slots_of(self, fine: FineClause) -> Iterator[ExtractedFact]:
         """The facts of a clause that fills slots."""
-        if len(fine.text) > _LONGEST_CLAUSE or guards.speaks_to_somebody(fine.text) or guards.is_unreal(fine.text):
+        if len(fine.text) > _LONGEST_CLAUSE or guards.speaks_to_somebody(fine.text):
             return
         readings = list(self._readings(fine))
         changed = self._changed(fine, readings)
