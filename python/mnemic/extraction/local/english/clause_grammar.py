@@ -51,7 +51,7 @@ _MATRIX = re.compile(
 _LEAD = re.compile(
     rf"^(?:(?i:and|but|so|then|plus|also|or)\s+)*{_LEADING_ADVERB}(?:(?i:in|at|on|for|after|before|back in|since|from|as of|during|when|until|by|with|over|alongside"
     r"|besides|on top of|apart from|straight out of|way back in|outside|as well as|growing up|ever since|two|three|four|five|a few|some|many|\d+)\b[^,:]{0,60}?,?\s+)??"
-    rf"(?=(?:I|[Ww]e)\s|(?:[Mm]y|[Oo]ur) |{_NAME_START}[\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
+    rf"(?=(?:I|[Ww]e)\s|(?:[Mm]y|[Oo]ur) (?:[\w'-]+ ){{1,5}}?(?:is|are|has|was|were|have|did)\b|^(?:[Mm]y|[Oo]ur) |{_NAME_START}[\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
 )
 _FIRST = re.compile(r"^(?P<who>(?:[Mm]y [\w -]{2,40}? and )?I|[Ww]e(?: both| all)?|[Mm]e and my \w+)\s+(?P<predicate>.+)$")
 _KIN_SUBJECT = re.compile(
@@ -153,7 +153,7 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
             previous = piece
             continue
         previous = piece
-        text = _actively(_MATRIX.sub("", piece))
+        text = _actively(_MATRIX.sub("", _BEEN.sub("I have been", piece)))
         lead = _LEAD.match(text)
         core = text[lead.end() :] if lead else text
         clause = _of(core, text, speaker, participants)
@@ -182,7 +182,7 @@ _JOINED_VERB = re.compile(rf"^(?!(?:[a-z]+ly )?\w+ing\b){_VERB}\b")
 _DONE_TO = re.compile(
     rf"^(?:{_LEADING_ADVERB})(?:they|work|my (?:boss|manager|company|work|employer|team|job|wife|husband|partner|parents?|mum|mom|dad)|the (?:company|firm|team|office|boss|bank|school|doctor|clinic)"
     rf"|(?P<who>(?-i:(?!I\b)[A-Z][\w&'-]*(?: [A-Z][\w&'-]*)*?)))(?: have| has|'s|'ve)?(?: just| finally| now| recently)? (?P<verb>put|moved|transferred|relocated|promoted|hired|headhunted|recruited|given|gave|got|bought|assigned|made|switched|registered|diagnosed)"
-    rf" (?P<object>me|us)(?: back)? (?P<rest>.+)$",
+    rf" (?P<object>me|us)\b(?: back)? ?(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _GIVEN = frozenset("given gave got bought".split())
@@ -195,12 +195,15 @@ def _actively(text: str) -> str:
         return text
     verb, rest = match["verb"].lower(), match["rest"]
     if verb in _HIRED and match["who"]:
-        return f"I joined {match['who']} {rest}"
+        return f"I joined {match['who']} {rest}".strip()
     if verb in _GIVEN:
         return f"I got {rest}"
     if verb in ("moved", "relocated", "switched", "transferred"):
         return f"I {verb} {rest}"
     return f"I am {verb} {rest}" if verb != "made" else f"I became {rest}"
+
+
+_BEEN = re.compile(r"^(?:(?:just|now) )?been(?= \w+(?:ing|an?|on|in|at)\b)", re.IGNORECASE)
 
 
 def with_verbs(text: str) -> str:

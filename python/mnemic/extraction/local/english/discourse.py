@@ -55,6 +55,11 @@ _INTERJECTION = re.compile(
     r"|in fact|to be (?:clear|precise|exact)|i mean|bloody hell|damn|crikey|sheesh|blimey|not)(?:(?<!not)|(?=,))\b[,.:! -]*)+",
     re.IGNORECASE,
 )
+# With one of these in front a bare value, or "it is" and a value, takes back the last one.
+_DOUBT = re.compile(
+    r"^(?:oh |ah |um |er |uh |hm+ )*(?:no|nope|wait|hang on|hold on|sorry|oops|whoops|actually|argh|ugh|apologies|d'oh|doh|rather)\b(?! (?:problem|worries|idea|way|one))",
+    re.IGNORECASE,
+)
 _LEADING_REMARK = re.compile(
     r"^(?:(?:correction|typo|edit|fix|scratch that|strike that|my (?:mistake|bad|error)|I (?:meant|mean)(?: to (?:say|write|type|put))?|meant(?: to (?:say|write))?|I should have (?:said|written|put)"
     r"|I misspoke|let me (?:correct|rephrase|fix|clarify)(?: that| myself| this| it)?|I stand corrected|what am I saying|make that|make it|change that to|it should (?:be|say|read|have been)|that should (?:be|say|read|have been)"
@@ -159,7 +164,7 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
         match = _NOW.match(core)
         if match is not None and _is_plain(match["value"]):
             return Fragment(Relation.CHANGES, values.without_article(match["value"]))
-    if is_taken_back or core != text.strip() and _LEADING_REMARK.search(_INTERJECTION.sub("", text)):
+    if is_taken_back or _DOUBT.match(text) or (core != text.strip() and _LEADING_REMARK.match(_INTERJECTION.sub("", text))):
         match = _MARKED.match(core)
         # A bare word may be a mood: "Mortifying".
         is_mood = match is not None and core == match["value"] and _MOOD.match(core) is not None

@@ -43,7 +43,7 @@ class Frame:
         value: What the slot's value is; the group `value` unless told otherwise.
         accepts: Refuses values that a pattern cannot tell apart.
         outlasts: Whether it is told in the past tense and holds today: where somebody was born.
-        told_by: Only these forms of the verb tell it; empty for all.
+        told_by: Only these forms of the verb tell it ("I'm seeing Tom"); empty for all.
     """
 
     attribute: str
@@ -54,6 +54,7 @@ class Frame:
     value: str = "{value}"
     accepts: Callable[[Groups], bool] = lambda groups: values.is_value(groups["value"])
     outlasts: bool = False
+    told_by: tuple[str, ...] = ()
 
 
 FRAMES: dict[str, list[Frame]] = defaultdict(list)
@@ -196,7 +197,7 @@ _on(
 _on(
     "buy rent get find sign",
     "home",
-    rf"(?:the lease (?:on|for) )?{_DET} {_ADJECTIVES}{_DWELLING} {_WHERE}(?:in|near) {_HOME_PLACE}",
+    rf"(?:the lease (?:on|for) |the keys (?:to|for) )?{_DET} {_ADJECTIVES}{_DWELLING} {_WHERE}(?:in|near) {_HOME_PLACE}",
     "{s} lives in {value}.",
     "personal",
     accepts=_is_home,
@@ -253,11 +254,21 @@ _on(
     "{s} works as a {value}.",
     "work",
 )
-_on("be become", "job", rf"{_DET} (?P<value>{NOUN}){END}", "{s} is a {value}.", "work", accepts=_is_job)
+_on(
+    "be become",
+    "job",
+    rf"(?P<value>(?:(?:senior|junior|deputy|assistant|regional|interim|acting|general|team|shift|floor|store|area|night|tech|project|product|sales) )*"
+    rf"(?:head|director|vp|ceo|cto|cfo|coo|president|lead|leader|manager|supervisor|principal|chief|partner)(?: of [\w ]+?)?){END}(?! (?:with|by)\b)",
+    "{s} is {value}.",
+    "work",
+    accepts=lambda groups: values.is_value(groups["value"]) and groups["value"].lower() not in ("lead", "head", "partner", "principal"),
+)
+_on("earn serve moonlight do", "job", rf"[\w ]{{0,30}}?\bas an? (?P<value>{NOUN}){END}", "{s} works as a {value}.", "work", accepts=_is_job)
+_on("be become", "job", rf"(?:an?|the|also an?|now an?|one of the) (?P<value>{NOUN}){END}", "{s} is a {value}.", "work", accepts=_is_job)
 _on(
     "work",
     "employer",
-    rf"(?:(?:{_AS_JOB}{NOUN}|full[- ]time|part[- ]time|over|remotely|in [a-z]+|out) )*(?:at|for|with) {_ORGANISATION}",
+    rf"(?:(?:{_AS_JOB}{NOUN}|full[- ]time|part[- ]time|over|remotely|in [a-z]+) )*(?:at|for|with) {_ORGANISATION}",
     "{s} works at {value}.",
     "work",
     accepts=_is_organisation,
@@ -270,6 +281,15 @@ _on(
     "work",
     accepts=_is_organisation,
 )
+_on(
+    "be",
+    "employer",
+    rf"(?:an?|the) (?P<job>{NOUN}) (?:at|for|with) {_ORGANISATION}",
+    "{s} works at {value}.",
+    "work",
+    accepts=lambda groups: is_job(groups["job"]) and "student" not in groups["job"].lower() and _is_organisation(groups),
+)
+_on("jump move", "employer", rf"(?:ship |over )(?:to )?{_ORGANISATION}", "{s} works at {value}.", "work", accepts=_is_organisation)
 _on("join", "employer", _ORGANISATION, "{s} works at {value}.", "work", accepts=_is_organisation)
 _on(
     "be get",
@@ -336,6 +356,7 @@ _on(
     "{s} has a degree in {value}.",
     "education",
     adds=True,
+    outlasts=True,
 )
 _on("study", "school", rf"(?:{NOUN} )?(?:at|with) (?:the )?{_SCHOOL}", "{s} attends {value}.", "education")
 _on("be", "school", rf"(?:an? (?:\w+ )?student )?at (?:the )?{_SCHOOL}", "{s} attends {value}.", "education")
@@ -419,12 +440,13 @@ _on(
     outlasts=True,
 )
 _on(
-    "see have go visit register switch change sign be use move",
+    "see have go visit register switch change sign use move",
     "doctor",
-    rf"(?:up )?(?:with |to |over to |under )?(?:{_DET} {_ADJECTIVES}(?:doctor|gp|doc|physician),? (?:called |named )?)?(?:{_DET} )?{DOCTOR}",
+    rf"(?:up )?(?:registered |signed up |a patient )?(?:of |with |to |over to |under |at )?(?:{_DET} {_ADJECTIVES}(?:doctor|gp|doc|physician),? (?:called |named )?)?(?:{_DET} )?{DOCTOR}",
     "{s}'s doctor is Dr {value}.",
     "health",
 )
+_on("be", "doctor", rf"(?:registered|signed up|a patient|on the list) (?:of|with|under|at) (?:the )?{DOCTOR}", "{s}'s doctor is Dr {value}.", "health")
 _on(
     "go join train work switch change sign be exercise move lift have",
     "gym",
@@ -434,6 +456,8 @@ _on(
     "health",
     accepts=lambda groups: values.is_value(groups["value"]) and bool(groups["kind"] or _GYM.search(groups["value"])),
 )
+_on("train exercise lift", "gym", rf"(?:weights )?at (?P<value>{ORGANISATION})", "{s} trains at {value}.", "health")
+_on("work", "gym", rf"out at (?P<value>{ORGANISATION})", "{s} trains at {value}.", "health")
 _on(
     "join train work sign",
     "gym",
@@ -474,6 +498,27 @@ _on(
     "family",
     adds=True,
 )
+_on(
+    "see date",
+    "partner",
+    rf"(?:(?:an?|this) (?:[\w-]+ )?(?:guy|man|girl|woman|bloke|lad|lady|fella|chap|someone|somebody) (?:called |named )|(?:someone|somebody)(?: new)?,? (?:called |named )?)?(?P<value>{NAME})",
+    "{s} is dating {value}.",
+    "family",
+    told_by=("ing",),
+    accepts=lambda groups: values.is_value(groups["value"]) and not groups["value"].lower().startswith("dr"),
+)
+_on("go", "partner", rf"(?:out|steady) with (?P<value>{NAME})", "{s} is dating {value}.", "family", told_by=("ing",))
+_on(
+    "have celebrate",
+    "age",
+    r"(?:my|our|his|her) (?P<value>\d{1,3})(?:st|nd|rd|th) birthday",
+    "{s} is {value} years old.",
+    "personal",
+    outlasts=True,
+)
+_on("report answer", "manager", rf"to (?P<value>{NAME})", "{s}'s manager is {value}.", "work")
+_on("bank", "bank", rf"(?:with|at) (?P<value>{ORGANISATION})", "{s} banks with {value}.", "personal")
+_on("support", "team", rf"(?P<value>{ORGANISATION})", "{s} supports {value}.", "preferences")
 _on(
     "have welcome adopt get",
     "{kin}",
@@ -522,9 +567,9 @@ _on(
     adds=True,
 )
 _on(
-    "learn study practise practice start take begin pick",
+    "learn study practise practice start take begin pick do have",
     "learning",
-    rf"(?:up )?(?:to play |to speak |the |some |a bit of |a little )*(?P<value>{LANGUAGES}|{INSTRUMENTS})(?: (?:lessons|classes))?\b",
+    rf"(?:up )?(?:to play |to speak |the |some |a bit of |a little )*(?P<value>{LANGUAGES}|{INSTRUMENTS})(?P<lessons> (?:lessons|classes))?\b",
     "{s} is learning {value}.",
     "hobbies",
     adds=True,
@@ -543,7 +588,7 @@ _on(
 _on(
     "start begin",
     "hobby",
-    rf"(?:doing )?(?P<value>(?:(?:rock|indoor|open|cold|wild|bird|long|trail|salsa|ballroom|wood|water|landscape|street) ?)?\w+ing){END}",
+    rf"(?:doing |some |a bit of )?(?P<value>{_PRACTICES}|(?:(?:rock|indoor|open|cold|wild|bird|long|trail|salsa|ballroom|wood|water|landscape|street) ?)?\w+ing){END}",
     "{s} does {value}.",
     "hobbies",
     adds=True,
@@ -553,6 +598,24 @@ _on(
     "do practise practice",
     "hobby",
     rf"(?:some |a bit of )?(?P<value>{_PRACTICES}|(?!(?:something|nothing|anything)\b)\w+(?<!th)ing)\b(?! (?:well|fine|ok|great|my|the|a|for|so|it)\b)",
+    "{s} does {value}.",
+    "hobbies",
+    adds=True,
+    accepts=_is_hobby,
+)
+_on(
+    "go",
+    "hobby",
+    rf"(?P<value>\w+ing)(?= (?:every|each|on (?:mon|tues|wednes|thurs|fri|satur|sun)day|most|twice|once|at (?:the )?weekends?|regularly|a lot|whenever))",
+    "{s} goes {value}.",
+    "hobbies",
+    adds=True,
+    accepts=_is_hobby,
+)
+_on(
+    "pick",
+    "hobby",
+    rf"up (?:the )?(?P<value>{_PRACTICES}|{SPORTS}|(?:\w+ )?\w+ing){END}",
     "{s} does {value}.",
     "hobbies",
     adds=True,

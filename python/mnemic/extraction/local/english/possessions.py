@@ -70,22 +70,25 @@ _NOUNS = (
     _Noun("gym", r"gym", rf"(?P<value>{_ANY_NAME})", "{s} trains at {value}.", "health"),
     _Noun("school", r"(?:school|college|university|uni|high school|primary school|nursery)", rf"(?P<value>{_ANY_NAME})", "{s} attends {value}.", "education"),
     _Noun("field_of_study", r"(?:major|degree subject|course)", rf"(?:in )?(?P<value>{NOUN}){END}", "{s} studies {value}.", "education"),
+    _Noun("degree", r"(?:degree|master's|phd|bachelor's|undergrad|masters)", rf"in (?P<value>{NOUN}){END}", "{s} has a degree in {value}.", "education", adds=True),
     _Noun("hobby", r"(?:(?:main|biggest|favou?rite) )?hobby", _SOMETHING, "{s}'s hobby is {value}.", "hobbies", adds=True),
     _Noun("hobby", r"(?:main )?hobbies", _SOMETHING, "{s}'s hobbies are {value}.", "hobbies", adds=True),
     _Noun("project", r"(?:(?:side|main|big|work) )?project(?: (?:this|for the) \w+| at work| at the moment| right now)?", r"(?:to )?(?P<value>[\w' -]+?)(?=\s*(?:[,;.!]|$))", "{s}'s project is {value}.", "work"),
     _Noun("allergy", r"(?:only |main |worst )?allerg(?:y|ies)", rf"(?:to )?{_SOMETHING}", "{s} is allergic to {value}.", "health", adds=True),
-    _Noun("favourite_{what}", r"(?:all-time |absolute )?(?:favou?rite|fave) (?P<what>(?!ever\b)[\w-]+(?: (?!of\b|is\b|are\b|has\b|was\b|right\b|these\b|at\b|now\b|by\b)[\w-]+){0,2}?)(?: of (?:all time|mine)| right now| these days| at the moment| by far| ever| to [a-z]+)?", rf"(?:[\"'](?P<quoted>[^\"']+)[\"']|(?:the (?=(?-i:[a-z])))?(?:an? )?(?P<value>{NOUN}(?: and {NOUN})?){END})", "{s}'s favourite {what} is {value}.", "preferences"),
+    _Noun("favourite_{what}", r"(?:all-time |absolute )?(?:favou?rite|fave) (?P<what>(?!ever\b)[\w-]+(?: (?!of\b|is\b|are\b|has\b|was\b|right\b|these\b|at\b|now\b|by\b)[\w-]+){0,2}?)(?: of (?:all time|mine)| right now| these days| at the moment| by far| ever| to [a-z]+)?", rf"(?:[\"'“‘](?P<quoted>[^\"'”’]+)[\"'”’]|(?:the (?=(?-i:[a-z])))?(?:an? )?(?P<value>{NOUN}(?: and {NOUN})?){END})", "{s}'s favourite {what} is {value}.", "preferences"),
     _Noun("pet", rf"(?:(?!favou?rite|old)[\w-]+ ){{0,2}}?{ANIMAL}(?:'s name| name)?", rf"(?P<value>{NAME})", "{s}'s {animal} is called {value}.", "pets", adds=True),
     _Noun("{kin}", rf"(?:(?:lovely|next-door) )?{KIN}(?:'s name| name)?", rf"(?P<value>{NAME})(?!'s)", "{s}'s {kin} is called {value}.", "family", adds=True),
 )  # fmt: skip
+# After these "'s" is a possessive.
+_OF_SOMEBODY = frozenset(("{kin}", "pet", "{what}"))
 # Of these the value is no name.
 _IN_WORDS = frozenset(("favourite_{what}", "hobby", "job"))
 _ADJECTIVES = r"(?:(?:new|current|latest|own|actual|real|main|other|second|personal new) )*"
 _COMPILED = tuple(
-    (noun, re.compile(rf"{_ADJECTIVES}(?:{noun.noun}) (?:{_BE} )(?:also |now |only )*(?:{noun.value})", re.IGNORECASE)) for noun in _NOUNS
+    (noun, re.compile(rf"{_ADJECTIVES}(?:{noun.noun})(?: of (?:mine|ours))?(?: {_BE} {'' if noun.attribute in _OF_SOMEBODY else '|' + chr(39) + 's '})(?:also |now |only )*(?:{noun.value})", re.IGNORECASE)) for noun in _NOUNS
 )
 _INVERTED = tuple(
-    (noun, re.compile(rf"^(?:(?:the|an?) )?(?P<value>{NOUN if noun.attribute in _IN_WORDS else _ANY_NAME}) (?:is|are){_STILL} (?P<owner>my|our) {_ADJECTIVES}(?:{noun.noun})(?: now| these days| of all time)?$", re.IGNORECASE))
+    (noun, re.compile(rf"^(?:(?:the|an?) )?(?P<value>{NOUN if noun.attribute in _IN_WORDS else _ANY_NAME}) (?:is|are){_STILL} (?P<owner>my|our) {_ADJECTIVES}(?:{noun.noun})(?: now| these days| of all time| at the moment)?(?=\s*(?:$|[,.;!]))", re.IGNORECASE))
     for noun in _NOUNS
     if noun.attribute in _IN_WORDS | {"home", "gym", "school", "employer", "doctor", "{kin}", "surname", "nickname", "project"}
 )  # fmt: skip
@@ -93,9 +96,20 @@ _CALLED_BY_FRIENDS = re.compile(rf"(?:my friends|my family|everyone|everybody|pe
 # What is told neither by a verb of the speaker nor by "my".
 _SPECIAL = (
     ("nickname", _CALLED_BY_FRIENDS, "{s}'s nickname is {value}.", "personal"),
+    ("name", re.compile(rf"I am (?:called|named) (?P<value>{NAME})$", re.IGNORECASE), "{s}'s name is {value}.", "personal"),
+    ("partner", re.compile(rf"(?P<value>{NAME}) and I (?:(?:have|are|were|just|finally|now|both|recently|got|been|became|officially) )*(?:engaged|married|dating|together|going out|an item|a couple)\b"), "{s} is together with {value}.", "family"),
     ("employer", re.compile(rf"(?:my |our )?first (?:day|week|month|shift|morning)(?: ever)? (?:at|with) (?P<value>{ORGANISATION})", re.IGNORECASE), "{s} works at {value}.", "work"),
     ("{kind}email", re.compile(rf"(?:for (?P<kind>work|school|business|uni|home)[, ]+)?(?:there is|use|I use|I have|I have got) (?:also )?(?:an?|another|my) (?:[\w-]+ ){{0,2}}?e-?mail(?: address)?,?:? (?P<value>{_EMAIL})", re.IGNORECASE), "{s}'s {kind}e-mail address is {value}.", "personal"),
 )  # fmt: skip
+_CONTACT = (
+    ("phone", re.compile(rf"(?:you can |please |just )*(?:reach|call|text|ring|contact|phone|whatsapp|get) me (?:on|at) (?P<value>{_PHONE_NUMBER})", re.IGNORECASE), "{s}'s phone number is {value}.", "personal"),
+    ("email", re.compile(rf"(?:you can |please |just )*(?:reach|contact|e-?mail|write to|get) me (?:on|at) (?P<value>{_EMAIL})", re.IGNORECASE), "{s}'s e-mail address is {value}.", "personal"),
+)  # fmt: skip
+# "I've changed my email to …", "I switched gyms to …": what then is theirs.
+_CHANGED_THING = re.compile(
+    r"^(?:I|we) (?:have |has )?(?:(?:just|recently|finally|now|also) )*(?:changed|switched|moved|updated|swapped) (?:(?P<own>my|our) )?(?P<noun>[\w -]+?)(?P<plural>s)?(?: (?:over|from [\w@. '&-]+?))? to (?P<value>.+)$",
+    re.IGNORECASE,
+)
 _OWNER = re.compile(
     rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
     re.IGNORECASE,
@@ -104,6 +118,11 @@ _BARE_KIN = frozenset("mom mum mommy mummy dad daddy mother father grandma grand
 _GENERIC = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex|next|point|question|problem|issue|goal|dream|plan|plans|guess|bad|mistake|apologies|friends?|family"
     rf"|day|week|weekend|life|turn|fault|mind|heart|body|head|feet|back|eyes?)\b)[a-z][\w-]*(?: [a-z][\w-]*)?) {_BE} (?P<value>{_ANY_NAME}){END}"
+)
+# Nouns whose values are words; of others only a name or a number is taken for one.
+_GENERIC_WORD = re.compile(
+    rf"{_ADJECTIVES}(?P<what>(?:[a-z][\w-]* )?(?:order|drink|instrument|sign|size|team|sport|type|style|brand|flavou?r|snack|meal|dish|dessert|breakfast|lunch|tea|coffee|perfume|scent|club|rank|plan|faith|religion|nationality|subject|specialty|speciality|star sign|team name)) {_BE} (?:an? |the )?(?P<value>{NOUN}){END}",
+    re.IGNORECASE,
 )
 _NAMED_KIN = re.compile(
     rf"\b(?:my|our) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)", re.IGNORECASE
@@ -119,6 +138,9 @@ def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, Slot
         clause: Written out; `clause_grammar.with_verbs` has been at it.
         speaker: Who says "my".
     """
+    changed = _CHANGED_THING.match(clause)
+    if changed is not None and (changed["own"] or changed["plural"]):
+        clause = f"my {changed['noun']} is {changed['value']}"
     owner = _OWNER.match(clause)
     if owner is not None:
         person = _owner(owner, speaker)
@@ -131,7 +153,7 @@ def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, Slot
         if match is not None and values.is_value(_value(match)):
             yield speaker, _reading(noun, match, clause)
             return
-    for attribute, pattern, template, category in _SPECIAL:
+    for attribute, pattern, template, category in (*_SPECIAL, *_CONTACT):
         match = pattern.match(clause)
         if match is not None:
             kind = (match.groupdict().get("kind") or "").lower()
@@ -139,6 +161,11 @@ def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, Slot
             yield speaker, SlotReading(
                 folded(attribute.format(kind=kind)), match["value"], template.replace("{kind}", kind), category, adds=says_another(clause)
             )
+
+
+def tells_contact(clause: str) -> bool:
+    """Whether a clause that speaks to somebody tells them how to reach the speaker."""
+    return any(pattern.match(clause) for _, pattern, _, _ in _CONTACT)
 
 
 def named_in_passing(clause: str) -> SlotReading | None:
@@ -172,7 +199,7 @@ def _of_noun(rest: str, clause: str) -> Iterator[SlotReading]:
             continue
         yield _reading(noun, match, clause)
         return
-    match = _GENERIC.match(rest)
+    match = _GENERIC.match(rest) or _GENERIC_WORD.match(rest)
     if match is not None:
         what = match["what"]
         yield SlotReading(folded(what), match["value"], f"{{s}}'s {what} is {{value}}.", "personal", adds=says_another(clause), is_timeless=True)
@@ -202,6 +229,9 @@ def _reading(noun: _Noun, match: re.Match[str], clause: str) -> SlotReading:
     if noun.attribute == "pet":
         value, template = f"{known['animal']} {value}", "{s} has a {value}."
     name = folded(noun.attribute.format(**known)) if noun.attribute != "pet" else "pet"
+    if noun.attribute == "vehicle":
+        # "My car is …": whatever they had, this is the one.
+        return replace(SlotReading(name, value, template, noun.category, adds=False, is_timeless=True), is_exclusive=not says_another(clause))
     return _shaped(SlotReading(name, value, template, noun.category, noun.adds, is_timeless=True), clause)
 
 

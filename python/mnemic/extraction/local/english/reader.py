@@ -32,7 +32,7 @@ from mnemic.extraction.local.english.person import (
     with_capitals,
     written_out,
 )
-from mnemic.extraction.local.english.possessions import named_in_passing, read_possession
+from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
 from mnemic.extraction.local.english.references import HAS_SEVERAL, Heard, answered, is_alike, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots
@@ -55,7 +55,7 @@ _ENGLISH_WORDS = frozenset(
     """the i is my we our you your of and it that this for with not are were they she his her their what there have been had
     just going went from who which would should could please don't always never yesterday today tomorrow year years week
     month last next like love hate work works working live lives living moved called named friend sister brother mom dad wife
-    husband born with don doesn't i'm call answer reply keep meant""".split()
+    husband born with don doesn't i'm call answer reply keep meant everyone everybody people calls now gone job got started became switched bought favourite favorite correction typo sorry actually""".split()
 )
 _SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -221,7 +221,7 @@ class _Reading:
 
     def _slots_of(self, fine: FineClause) -> Iterator[ExtractedFact]:
         """The facts of a clause that fills slots."""
-        if len(fine.text) > _LONGEST_CLAUSE or guards.speaks_to_somebody(fine.text):
+        if len(fine.text) > _LONGEST_CLAUSE or (guards.speaks_to_somebody(fine.text) and not tells_contact(fine.text)):
             return
         readings = list(self._readings(fine))
         changed = self._changed(fine, readings)
@@ -257,8 +257,10 @@ class _Reading:
         slot = next(known, None)
         if slot is not None:
             yield replace(slot, value=place.value, template=PLACE_TEMPLATES[slot.attribute], is_timeless=False, is_denial=False)
-        elif place.says_now and place.attributes[0] == "employer":
-            yield SlotReading("employer", place.value, PLACE_TEMPLATES["employer"], "work", adds=False)
+        elif place.says_now and not predicate.partition(place.value)[0].endswith("with "):
+            attribute = place.attributes[0]
+            if attribute in ("employer", "home"):
+                yield SlotReading(attribute, place.value, PLACE_TEMPLATES[attribute], "personal", adds=False)
 
     def _changed(self, fine: FineClause, readings: list[tuple[Person, SlotReading]]) -> ExtractedFact | None:
         """What a clause puts in the place of a value that was told before, whatever its slot: "swapped Leeds for Whitby"."""

@@ -10,7 +10,7 @@ from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.clause_grammar import of_kin
 from mnemic.extraction.local.english.frames import FRAMES, Frame, Groups
 from mnemic.extraction.local.english.person import folded
-from mnemic.extraction.local.english.values import END, NAME, NOUN, ORGANISATION, is_value
+from mnemic.extraction.local.english.values import END, NAME, NOUN, ORGANISATION, PLACE, is_value
 from mnemic.extraction.local.english.verb_groups import Situation, VerbGroup, read_verb_group
 
 _DISLIKES = {"likes": "dislikes", "dislikes": "likes"}
@@ -92,7 +92,7 @@ def read_slots(predicate: str) -> list[SlotReading]:
 
 def _read(frame: Frame, group: VerbGroup) -> Iterator[SlotReading]:
     is_over = group.situation is Situation.COMES or (group.situation is Situation.HELD and not frame.outlasts)
-    if is_over:
+    if is_over or (frame.told_by and group.form not in frame.told_by):
         return
     match = frame.pattern.match(group.rest)
     if match is None:
@@ -236,10 +236,14 @@ PLACE_TEMPLATES = {
     "employer": "{s} works at {value}.",
     "school": "{s} attends {value}.",
     "gym": "{s} trains at {value}.",
+    "home": "{s} lives in {value}.",
+    "partner": "{s} is together with {value}.",
+    "doctor": "{s}'s doctor is {value}.",
     "project": "{s} works on the project {value}.",
 }
 _PLACES = (
-    (re.compile(rf"^(?:now )?(?:over )?(?:at|with) (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "start", "begin")), ("employer", "school", "gym")),
+    (re.compile(rf"^(?:now )?(?:over )?(?:at|with) (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "start", "begin")), ("employer", "school", "gym", "partner", "doctor")),
+    (re.compile(rf"^(?:now )?(?:back )?in (?P<value>{PLACE})"), frozenset(("be",)), ("home",)),
     (re.compile(rf"^(?:over )?to (?:the )?(?P<value>{ORGANISATION})"), frozenset(("go", "switch", "move", "change", "transfer")), ("school", "gym", "employer")),
     (re.compile(rf"^(?:now )?on(?:to)? (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "move", "switch")), ("project",)),
 )  # fmt: skip

@@ -35,6 +35,7 @@ class VerbGroup:
         rest: What follows it.
         situation: See `Situation`.
         adverbs: The words that were passed over.
+        form: Its written form: `base`, `s`, `ing`, `past` or `participle`.
         is_denied: Whether a plain "not" stands in it: "I don't like olives" ends nothing and yet is not so.
     """
 
@@ -43,24 +44,28 @@ class VerbGroup:
     situation: Situation
     adverbs: frozenset[str]
     is_denied: bool = False
+    form: str = "base"
 
 
 # What they tell goes on; their past is over. Others tell an event, whose outcome lasts.
 _STATES = (
     "live reside dwell work study attend own have drive ride speak play like love enjoy adore hate dislike detest prefer eat drink follow"
-    " go use rent see date train teach major suffer share belong commute run practise practice need consider identify want be stay swim stand lead volunteer manage learn exercise lift keep care"
+    " go use rent see date train teach major suffer share belong commute run practise practice need consider identify want be stay swim stand lead volunteer manage learn exercise lift keep care report bank support foster celebrate earn serve hold"
     " lease"
 ).split()
 _EVENTS = (
     "move relocate settle emigrate join become turn start begin switch change adopt get buy rescue marry accept transfer take land sign"
     " enrol enroll hire promote swap trade replace sell leave quit lose retire graduate rename name call finish purchase upgrade"
     " trial pick welcome ditch drop exchange make appoint end stop break split divorce give cancel downsize convert register resign scrap"
-    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close grow come develop enrol put"
+    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close grow come develop put retrain qualify jump"
 ).split()
 _IRREGULAR = {
     "begin": ("began", "begun"),
     "lead": ("led", "led"),
     "stand": ("stood", "stood"),
+    "hold": ("held", "held"),
+    "put": ("put", "put"),
+    "keep": ("kept", "kept"),
     "grow": ("grew", "grown"),
     "come": ("came", "come"),
     "become": ("became", "become"),
@@ -108,7 +113,7 @@ def _forms(lemma: str) -> dict[str, str]:
         forms |= {participle: "participle", past: "past"}
         if lemma != "learn":
             forms.pop(y_stem + "ed", None)
-    return {lemma: "base"} | forms if lemma not in ("quit", "split", "become") else forms | {lemma: "base"}
+    return {lemma: "base"} | forms if lemma not in ("quit", "split", "become", "put") else forms | {lemma: "base"}
 
 
 _FORMS: dict[str, tuple[str, str]] = {
@@ -121,7 +126,7 @@ VERB_FORMS = frozenset(_FORMS)
 THIRD_PERSON_FORMS = frozenset(form for form, (_, kind) in _FORMS.items() if kind in ("s", "past"))
 """Those that can follow a single name."""
 SUBJECTLESS_FORMS = frozenset(form for form, (_, kind) in _FORMS.items() if kind in ("past", "participle", "ing")) - {
-    form for lemma in (*_STATES, *_EVENTS) if lemma not in ("quit", "split") for form in (lemma,)
+    form for lemma in (*_STATES, *_EVENTS) if lemma not in ("quit", "split", "put") for form in (lemma,)
 }
 """Those with which a clause may begin whose "I" is not written: "moved to Oslo", "living in Rome now"."""
 
@@ -284,22 +289,25 @@ class _Reading:
         return None
 
     def _group(self, lemma: str, form: str, before: str) -> VerbGroup:
-        if lemma not in _IS_STATE and form in ("ing", "base", "s") and before != "have" and not self._begun:
+        if lemma == "take" and form == "ing":
+            # "I'm taking Spanish classes" goes on.
+            self._situation = self._situation or Situation.HOLDS
+        elif lemma not in _IS_STATE and form in ("ing", "base", "s") and before != "have" and not self._begun:
             # "I'm moving to Rome", "I start at Acme on Monday".
             self._situation = self._situation or Situation.COMES
         elif lemma in _IS_STATE and form == "past" and before == "":
             # "went vegan", "went to Rome": frames of "go" tell apart.
             self._situation = self._situation or (Situation.HOLDS if lemma == "go" else Situation.HELD)
-        return self._done(lemma)
+        return self._done(lemma, form)
 
-    def _done(self, lemma: str) -> VerbGroup:
+    def _done(self, lemma: str, form: str = "base") -> VerbGroup:
         self._skip()
         rest = self._text[self._place :].strip(" ,")
         situation = self._situation or Situation.HOLDS
         if self._is_denied and _ANY_MORE.search(rest):
             situation = Situation.ENDED
             rest = _ANY_MORE.sub("", rest)
-        return VerbGroup(lemma, rest, situation, frozenset(self._adverbs), self._is_denied)
+        return VerbGroup(lemma, rest, situation, frozenset(self._adverbs), self._is_denied, form)
 
 
 _ANY_MORE = re.compile(r",? (?:anymore|any more|any longer)\b", re.IGNORECASE)
