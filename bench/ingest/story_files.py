@@ -95,7 +95,9 @@ def judge_written(engine: Engine, story: WrittenStory) -> Judgement:
 
 def _facts(engine: Engine, user: str, *, include_superseded: bool) -> list[Memory]:
     request = ListRequest(scope=Scope(user_id=user), page_size=1000, include_superseded=include_superseded)
-    return [memory for memory in engine.list_memories(_TENANT, request).memories if memory.kind is not MemoryKind.MESSAGE]
+    return [
+        memory for memory in engine.list_memories(_TENANT, request).memories if memory.kind is not MemoryKind.MESSAGE
+    ]
 
 
 def _tell(facts: Sequence[Memory], text: str) -> bool:

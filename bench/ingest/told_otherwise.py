@@ -29,7 +29,11 @@ class _Topic:
 _TOPICS = {
     "home": _Topic(
         ("Leeds", "Porto", "Chicago", "Vienna", "Montreal", "Cape Town", "Utrecht"),
-        ("We live in {0}, right by the park.", "I'm based in {0}, so mornings work best.", "Home is {0} for me, if that matters."),
+        (
+            "We live in {0}, right by the park.",
+            "I'm based in {0}, so mornings work best.",
+            "Home is {0} for me, if that matters.",
+        ),
         (
             "Long story short, we packed up the flat and moved to {0}.",
             "The boxes are finally unpacked: I live in {0} now.",
@@ -42,11 +46,19 @@ _TOPICS = {
             "Oops, I got that wrong: it's {0}, not {1}.",
             "I said {1} but I meant {0}.",
         ),
-        ("Back in 2015 I lived in {0}, in a tiny attic.", "I used to live in {0} when I was a student.", "Years ago we had a flat in {0}."),
+        (
+            "Back in 2015 I lived in {0}, in a tiny attic.",
+            "I used to live in {0} when I was a student.",
+            "Years ago we had a flat in {0}.",
+        ),
     ),
     "employer": _Topic(
         ("Brightside Energy", "Castle Books", "Nordwind", "Pine Labs", "Rivergate Bank", "Tallis Media"),
-        ("I work at {0}, mostly from home.", "My employer is {0}, for the forms.", "I'm a designer at {0}, third year now."),
+        (
+            "I work at {0}, mostly from home.",
+            "My employer is {0}, for the forms.",
+            "I'm a designer at {0}, third year now.",
+        ),
         (
             "I handed in my notice in spring, and I'm working at {0} now.",
             "Guess what, {0} hired me! I started on Monday.",
@@ -59,11 +71,19 @@ _TOPICS = {
             "Correction: my employer is {0}.",
             "My mistake, it's {0}, not {1}.",
         ),
-        ("In 2014 I worked at {0} for a summer.", "My first job out of school was at {0}.", "I used to work for {0}, before the kids."),
+        (
+            "In 2014 I worked at {0} for a summer.",
+            "My first job out of school was at {0}.",
+            "I used to work for {0}, before the kids.",
+        ),
     ),
     "partner": _Topic(
         ("Marek", "Nora", "Oskar", "Pilar", "Rosa", "Sven", "Talia"),
-        ("My partner is called {0}, we met at choir.", "I'm dating {0}, it's been a few months.", "My partner {0} says hello by the way."),
+        (
+            "My partner is called {0}, we met at choir.",
+            "I'm dating {0}, it's been a few months.",
+            "My partner {0} says hello by the way.",
+        ),
         (
             "We split up over the summer. I'm seeing {0} now, and it feels right.",
             "So, news: my new partner is {0}.",
@@ -84,8 +104,16 @@ _TOPICS = {
             "I traded in the {1} for a {0} on Saturday.",
             "My new car is a {0}, it even parks itself.",
         ),
-        ("No wait, it's a {0}, not a {1}.", "Let me correct that, I drive a {0}.", "Actually it's a {0}. I don't know cars."),
-        ("My very first car was a {0}.", "In my twenties I drove a {0}.", "Back in 2012 I had a {0}, it broke down weekly."),
+        (
+            "No wait, it's a {0}, not a {1}.",
+            "Let me correct that, I drive a {0}.",
+            "Actually it's a {0}. I don't know cars.",
+        ),
+        (
+            "My very first car was a {0}.",
+            "In my twenties I drove a {0}.",
+            "Back in 2012 I had a {0}, it broke down weekly.",
+        ),
     ),
     "school": _Topic(
         ("Hillside College", "Queens University", "Marlow Academy", "Fairview School", "Kingsford Polytechnic"),
@@ -106,7 +134,11 @@ _TOPICS = {
             "Dr {1} retired, so I see Dr {0} these days.",
             "I switched to Dr {0} this week.",
         ),
-        ("It's Dr {0}, not Dr {1}, my bad.", "Ignore that, my doctor is Dr {0}.", "I mixed up the names: my GP is Dr {0}."),
+        (
+            "It's Dr {0}, not Dr {1}, my bad.",
+            "Ignore that, my doctor is Dr {0}.",
+            "I mixed up the names: my GP is Dr {0}.",
+        ),
         ("As a child I saw Dr {0}.", "Before we moved, years ago, my doctor was Dr {0}."),
     ),
     "manager": _Topic(
@@ -168,7 +200,9 @@ def _replacement(chance: random.Random, kind: str, name: str) -> Story:
             statements.append(Statement(text, values[place], when[place], is_correction=kind == "correction"))
         now = values[-1]
     if kind == "contradiction":
-        then = tuple((moment + timedelta(hours=1), frozenset([value])) for moment, value in zip(when, values, strict=True))
+        then = tuple(
+            (moment + timedelta(hours=1), frozenset([value])) for moment, value in zip(when, values, strict=True)
+        )
     else:
         then = ((when[-1] + timedelta(hours=1), frozenset([now])),)
     return Story(kind, name, f"{name.lower()}.{topic}", tuple(statements), frozenset([now]), then)

@@ -395,7 +395,9 @@ class Settler:
         for known in self._slots.get((entry.scope_id, entry.memory.slot), ()) if replaced else ():
             if known.valid_to is None and known.slot_value.casefold() in replaced:
                 end = known.valid_from if standing.is_correction else max(moment, known.valid_from)
-                self._end(known, entry.memory.memory_id, end, f"replaced by another value of the slot {entry.memory.slot!r}")
+                self._end(
+                    known, entry.memory.memory_id, end, f"replaced by another value of the slot {entry.memory.slot!r}"
+                )
 
     def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
         for known in named:

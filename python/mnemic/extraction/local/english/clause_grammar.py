@@ -38,7 +38,9 @@ _BOUNDARY = re.compile(
     r"|\s*,\s+(?=(?:so|which|who|whose|but|because|though|although|hence|if|unless|where|mainly|mostly|thanks|thank)\b)"
     r"|\s*;\s*|(?<!\d):\s+|\s[-–—]+\s|[–—]|\s*[()]\s*"
 )
-_SAYS_BEFORE = re.compile(r"\b(?:says?|said|told \w+|claims?|claimed|thinks?|thought|believes?|asked|wrote|replied|quote)$", re.IGNORECASE)
+_SAYS_BEFORE = re.compile(
+    r"\b(?:says?|said|told \w+|claims?|claimed|thinks?|thought|believes?|asked|wrote|replied|quote)$", re.IGNORECASE
+)
 # What stands before the fact that it introduces.
 _MATRIX = re.compile(
     r"^(?:(?:and|so|but|well) )*(?:(?:(?:I|we) )?(?:have |had )?(?:just |only |also )*(?:found out|find out|learned|learnt|realised|realized|discovered|remembered|noticed)\b(?:(?! that ).){0,40}?"
@@ -53,15 +55,20 @@ _LEAD = re.compile(
     r"|besides|on top of|apart from|straight out of|way back in|outside|as well as|growing up|ever since|two|three|four|five|a few|some|many|\d+)\b[^,:]{0,60}?,?\s+)??"
     rf"(?=(?:I|[Ww]e)\s|(?:[Mm]y|[Oo]ur) (?:[\w'-]+ ){{1,5}}?(?:is|are|has|was|were|have|did)\b|^(?:[Mm]y|[Oo]ur) |{_NAME_START}[\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
 )
-_FIRST = re.compile(r"^(?P<who>(?:[Mm]y [\w -]{2,40}? and )?I|[Ww]e(?: both| all)?|[Mm]e and my \w+)\s+(?P<predicate>.+)$")
+_FIRST = re.compile(
+    r"^(?P<who>(?:[Mm]y [\w -]{2,40}? and )?I|[Ww]e(?: both| all)?|[Mm]e and my \w+)\s+(?P<predicate>.+)$"
+)
 _KIN_SUBJECT = re.compile(
-    rf"^(?:my|our) (?:new |lovely |dear |poor |old |little |lovely |wonderful )*{KIN}(?:,? (?P<name>{NAME}),?)? (?P<predicate>.+)$", re.IGNORECASE
+    rf"^(?:my|our) (?:new |lovely |dear |poor |old |little |lovely |wonderful )*{KIN}(?:,? (?P<name>{NAME}),?)? (?P<predicate>.+)$",
+    re.IGNORECASE,
 )
 _BARE_KIN = r"(?:Mom|Mum|Mommy|Mummy|Dad|Daddy|Mother|Father|Grandma|Grandpa|Gran|Granny|Grandad|Granddad|Nan|Nana)"
 _BARE_KIN_SUBJECT = re.compile(rf"^(?P<kin>{_BARE_KIN}) (?P<predicate>.+)$")
 # After a word that only may be a name the verb must be one of a third person: "Sounds like a plan" is about nobody.
 _THIRD_PERSON = rf"(?:(?:\w+ly|also|just|now|still|only|really)\s+)*(?:{any_of([*THIRD_PERSON_FORMS, *'is was has had does did can cannot will used'.split()])})"
-_NAME_SUBJECT = re.compile(rf"^(?P<name>(?:(?:Uncle|Aunt|Auntie) )?[A-Z][\w-]+(?: [A-Z][\w-]+)?) (?P<predicate>{_THIRD_PERSON}\b.*)$")
+_NAME_SUBJECT = re.compile(
+    rf"^(?P<name>(?:(?:Uncle|Aunt|Auntie) )?[A-Z][\w-]+(?: [A-Z][\w-]+)?) (?P<predicate>{_THIRD_PERSON}\b.*)$"
+)
 _NUMBERS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
     " thirty forty fifty sixty"
@@ -103,7 +110,9 @@ SAME_KIN = {
     "physician": "doctor",
     "neighbor": "neighbour",
 }
-PARTNERS = frozenset("wife husband girlfriend boyfriend partner fiance fiancé fiancée fiancee spouse bf gf missus".split())
+PARTNERS = frozenset(
+    "wife husband girlfriend boyfriend partner fiance fiancé fiancée fiancee spouse bf gf missus".split()
+)
 _NO_NAMES = frozenset(
     """it this that there what who he she they you work life home everything someone somebody nobody everybody everyone something nothing
     today tomorrow yesterday tonight monday tuesday wednesday thursday friday saturday sunday christmas easter january february march april
@@ -147,8 +156,8 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
     found: list[FineClause] = []
     subject: tuple[str, Person, bool] | None = None
     previous = ""
-    for piece in _BOUNDARY.split(with_verbs(sentence)):
-        piece = piece.strip(" ,;")
+    for cut in _BOUNDARY.split(with_verbs(sentence)):
+        piece = cut.strip(" ,;")
         if not piece or _SAYS_BEFORE.search(previous):
             previous = piece
             continue
@@ -218,10 +227,14 @@ def _of(core: str, whole: str, speaker: Person, participants: frozenset[str]) ->
         return FineClause(core, speaker, match["predicate"], is_first_person=True, whole=whole)
     match = _KIN_SUBJECT.match(core)
     if match is not None and not match["predicate"].startswith("'"):
-        return FineClause(core, relative(match["kin"], match["name"], speaker), match["predicate"], is_first_person=False, whole=whole)
+        return FineClause(
+            core, relative(match["kin"], match["name"], speaker), match["predicate"], is_first_person=False, whole=whole
+        )
     match = _BARE_KIN_SUBJECT.match(core)
     if match is not None:
-        return FineClause(core, relative(match["kin"], None, speaker), match["predicate"], is_first_person=False, whole=whole)
+        return FineClause(
+            core, relative(match["kin"], None, speaker), match["predicate"], is_first_person=False, whole=whole
+        )
     match = _NAME_SUBJECT.match(core)
     if match is not None and match["name"].split()[0].lower() not in _NO_NAMES | participants:
         return FineClause(core, named(match["name"], speaker), match["predicate"], is_first_person=False, whole=whole)
@@ -233,7 +246,11 @@ def relative(kin: str, name: str | None, speaker: Person) -> Person:
     kin = kin.lower()
     if name:
         return Person(f"{speaker.possessive} {kin} {name}", f"{speaker.key}.{folded(name)}")
-    key = f"{speaker.key}.{folded(SAME_KIN.get(kin, kin))}" if SAME_KIN.get(kin, kin) in ONE_AT_A_TIME or kin in ONE_AT_A_TIME else ""
+    key = (
+        f"{speaker.key}.{folded(SAME_KIN.get(kin, kin))}"
+        if SAME_KIN.get(kin, kin) in ONE_AT_A_TIME or kin in ONE_AT_A_TIME
+        else ""
+    )
     return Person(f"{speaker.possessive} {kin}", key)
 
 

@@ -100,7 +100,9 @@ _NAMING = re.compile(
     rf" (?P<value>{values.NAME})\b",
     re.IGNORECASE,
 )
-_BEGINS_A_CLAUSE = re.compile(r"(?:I|my|we|our|the|you|he|she|they|it|this|that|there|not|no|so|too|very|just)\b", re.IGNORECASE)
+_BEGINS_A_CLAUSE = re.compile(
+    r"(?:I|my|we|our|the|you|he|she|they|it|this|that|there|not|no|so|too|very|just)\b", re.IGNORECASE
+)
 _STARRED = re.compile(r"^\*\s?(?P<value>[\w'&./-]+(?: [\w'&./-]+){0,3})\*?(?:[.,!]|$)")
 _DENIES_ANOTHER = re.compile(
     r", not (?:in |at |an? |the )?[\w'&-]+(?: [\w'&-]+){0,2}$|\bI (?:misspoke|was wrong)\b", re.IGNORECASE
@@ -164,7 +166,11 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
         match = _NOW.match(core)
         if match is not None and _is_plain(match["value"]):
             return Fragment(Relation.CHANGES, values.without_article(match["value"]))
-    if is_taken_back or _DOUBT.match(text) or (core != text.strip() and _LEADING_REMARK.match(_INTERJECTION.sub("", text))):
+    if (
+        is_taken_back
+        or _DOUBT.match(text)
+        or (core != text.strip() and _LEADING_REMARK.match(_INTERJECTION.sub("", text)))
+    ):
         match = _MARKED.match(core)
         # A bare word may be a mood: "Mortifying".
         is_mood = match is not None and core == match["value"] and _MOOD.match(core) is not None
@@ -194,7 +200,9 @@ _CLEFT = re.compile(
     r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>(?-i:(?:number )?[A-Z\d][\w'&./-]*(?: [\w'&./-]+){0,3}?)) (?:that )?(?P<who>I|we|(?-i:[A-Z]\w+)|he|she) (?P<verb>(?:am |is |are )?[a-z]+(?: (?:in|at|to|for|with|on|by))?)(?P<tail>,.*)?$",
     re.IGNORECASE,
 )
-_PSEUDO_CLEFT = re.compile(r"^what (?P<who>[\w' ]+?) (?:really |actually )?(?P<verb>is|am|are),? is,? (?P<value>.+)$", re.IGNORECASE)
+_PSEUDO_CLEFT = re.compile(
+    r"^what (?P<who>[\w' ]+?) (?:really |actually )?(?P<verb>is|am|are),? is,? (?P<value>.+)$", re.IGNORECASE
+)
 _HEADED = re.compile(
     r"^(?:and |so )?the (?:only |main |other )?(?P<noun>[\w-]+(?: [\w-]+)?) (?:that |which )?(?P<who>I|we) (?P<verb>(?:am |are |have been )?[a-z]+(?: (?:at|in|for|on|with|to))?)(?: (?P<when>at the moment|right now|now|currently|these days))?"
     r" (?:is|are)(?: now)?(?: (?P<called>called|named))?,? (?P<value>.+)$",
@@ -213,7 +221,11 @@ def uncleft(text: str) -> str:
     match = _HEADED.match(text)
     if match is not None:
         only = "only " if re.match(r"^(?:and |so )?the only ", text, re.IGNORECASE) else ""
-        noun = f"the {match['value']} {match['noun']}" if match["called"] and match["noun"].lower() == "project" else match["value"]
+        noun = (
+            f"the {match['value']} {match['noun']}"
+            if match["called"] and match["noun"].lower() == "project"
+            else match["value"]
+        )
         return f"{match['who']} {only}{match['verb']} {noun}"
     return text
 

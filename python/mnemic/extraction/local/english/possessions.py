@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.clause_grammar import named, of_kin, relative
-from mnemic.extraction.local.english.frames import DOCTOR, is_job
+from mnemic.extraction.local.english.frame import DOCTOR, is_job
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.slots import SlotReading, says_another, says_only
 from mnemic.extraction.local.english.values import ANIMAL, DATE, DIETS, END, KIN, NAME, NOUN, ORGANISATION, PLACE
@@ -85,14 +85,24 @@ _OF_SOMEBODY = frozenset(("{kin}", "pet", "{what}"))
 _IN_WORDS = frozenset(("favourite_{what}", "hobby", "job"))
 _ADJECTIVES = r"(?:(?:new|current|latest|own|actual|real|main|other|second|personal new) )*"
 _COMPILED = tuple(
-    (noun, re.compile(rf"{_ADJECTIVES}(?:{noun.noun})(?: of (?:mine|ours))?(?: {_BE} {'' if noun.attribute in _OF_SOMEBODY else '|' + chr(39) + 's '})(?:also |now |only )*(?:{noun.value})", re.IGNORECASE)) for noun in _NOUNS
+    (
+        noun,
+        re.compile(
+            rf"{_ADJECTIVES}(?:{noun.noun})(?: of (?:mine|ours))?(?: {_BE} {'' if noun.attribute in _OF_SOMEBODY else '|' + chr(39) + 's '})(?:also |now |only )*(?:{noun.value})",
+            re.IGNORECASE,
+        ),
+    )
+    for noun in _NOUNS
 )
 _INVERTED = tuple(
     (noun, re.compile(rf"^(?:(?:the|an?) )?(?P<value>{NOUN if noun.attribute in _IN_WORDS else _ANY_NAME}) (?:is|are){_STILL} (?P<owner>my|our) {_ADJECTIVES}(?:{noun.noun})(?: now| these days| of all time| at the moment)?(?=\s*(?:$|[,.;!]))", re.IGNORECASE))
     for noun in _NOUNS
     if noun.attribute in _IN_WORDS | {"home", "gym", "school", "employer", "doctor", "{kin}", "surname", "nickname", "project"}
 )  # fmt: skip
-_CALLED_BY_FRIENDS = re.compile(rf"(?:my friends|my family|everyone|everybody|people|most people|they all) calls? me (?P<value>{NAME})$", re.IGNORECASE)
+_CALLED_BY_FRIENDS = re.compile(
+    rf"(?:my friends|my family|everyone|everybody|people|most people|they all) calls? me (?P<value>{NAME})$",
+    re.IGNORECASE,
+)
 # What is told neither by a verb of the speaker nor by "my".
 _SPECIAL = (
     ("nickname", _CALLED_BY_FRIENDS, "{s}'s nickname is {value}.", "personal"),
@@ -114,7 +124,9 @@ _OWNER = re.compile(
     rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
     re.IGNORECASE,
 )
-_BARE_KIN = frozenset("mom mum mommy mummy dad daddy mother father grandma grandpa gran granny grandad granddad nan nana".split())
+_BARE_KIN = frozenset(
+    "mom mum mommy mummy dad daddy mother father grandma grandpa gran granny grandad granddad nan nana".split()
+)
 _GENERIC = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex|next|point|question|problem|issue|goal|dream|plan|plans|guess|bad|mistake|apologies|friends?|family"
     rf"|day|week|weekend|life|turn|fault|mind|heart|body|head|feet|back|eyes?)\b)[a-z][\w-]*(?: [a-z][\w-]*)?) {_BE} (?P<value>{_ANY_NAME}){END}"
@@ -125,7 +137,8 @@ _GENERIC_WORD = re.compile(
     re.IGNORECASE,
 )
 _NAMED_KIN = re.compile(
-    rf"\b(?:my|our) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)", re.IGNORECASE
+    rf"\b(?:my|our) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)",
+    re.IGNORECASE,
 )
 _OVER = re.compile(r"\b(?:old|ex|former|first|previous|late)\b")
 _REST_PLURAL = re.compile(r"^(?P<many>favou?rite) (?P<what>\w+?)s (?=is|are)")
@@ -158,8 +171,15 @@ def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, Slot
         if match is not None:
             kind = (match.groupdict().get("kind") or "").lower()
             kind = f"{kind} " if kind else ""
-            yield speaker, SlotReading(
-                folded(attribute.format(kind=kind)), match["value"], template.replace("{kind}", kind), category, adds=says_another(clause)
+            yield (
+                speaker,
+                SlotReading(
+                    folded(attribute.format(kind=kind)),
+                    match["value"],
+                    template.replace("{kind}", kind),
+                    category,
+                    adds=says_another(clause),
+                ),
             )
 
 
@@ -176,7 +196,9 @@ def named_in_passing(clause: str) -> SlotReading | None:
     value = match["value"].removesuffix("'s")
     if match["kin"]:
         return _kin_reading(match["kin"].lower(), value)
-    return SlotReading("pet", f"{match['animal'].lower()} {value}", "{s} has a {value}.", "pets", adds=True, is_timeless=True)
+    return SlotReading(
+        "pet", f"{match['animal'].lower()} {value}", "{s} has a {value}.", "pets", adds=True, is_timeless=True
+    )
 
 
 def _owner(match: re.Match[str], speaker: Person) -> Person:
@@ -195,14 +217,23 @@ def _of_noun(rest: str, clause: str) -> Iterator[SlotReading]:
         match = pattern.match(rest)
         if match is None or not (noun.attribute == "pronouns" or values.is_value(_value(match))):
             continue
-        if noun.attribute == "job" and not (is_job(match["value"]) or rest.startswith(("job title", "job is to", "profession", "occupation", "job"))):
+        if noun.attribute == "job" and not (
+            is_job(match["value"]) or rest.startswith(("job title", "job is to", "profession", "occupation", "job"))
+        ):
             continue
         yield _reading(noun, match, clause)
         return
     match = _GENERIC.match(rest) or _GENERIC_WORD.match(rest)
     if match is not None:
         what = match["what"]
-        yield SlotReading(folded(what), match["value"], f"{{s}}'s {what} is {{value}}.", "personal", adds=says_another(clause), is_timeless=True)
+        yield SlotReading(
+            folded(what),
+            match["value"],
+            f"{{s}}'s {what} is {{value}}.",
+            "personal",
+            adds=says_another(clause),
+            is_timeless=True,
+        )
 
 
 def _value(match: re.Match[str]) -> str:
@@ -220,7 +251,9 @@ def _reading(noun: _Noun, match: re.Match[str], clause: str) -> SlotReading:
     value = values.without_article(_value(match))
     if noun.attribute == "{kin}":
         return _shaped(_kin_reading(groups["kin"].lower(), value), clause)
-    known = {key: (text or "").lower() for key, text in groups.items() if key not in ("value", "plain", "quoted", "owner")}
+    known = {
+        key: (text or "").lower() for key, text in groups.items() if key not in ("value", "plain", "quoted", "owner")
+    }
     template = noun.template
     for key, text in known.items():
         template = template.replace("{" + key + "}", text)
@@ -231,7 +264,10 @@ def _reading(noun: _Noun, match: re.Match[str], clause: str) -> SlotReading:
     name = folded(noun.attribute.format(**known)) if noun.attribute != "pet" else "pet"
     if noun.attribute == "vehicle":
         # "My car is …": whatever they had, this is the one.
-        return replace(SlotReading(name, value, template, noun.category, adds=False, is_timeless=True), is_exclusive=not says_another(clause))
+        return replace(
+            SlotReading(name, value, template, noun.category, adds=False, is_timeless=True),
+            is_exclusive=not says_another(clause),
+        )
     return _shaped(SlotReading(name, value, template, noun.category, noun.adds, is_timeless=True), clause)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mnemic import _core
 from mnemic.extraction.local.english import guards
+from mnemic.extraction.local.english.appointments import read_dated
 from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import dated, told
 from mnemic.extraction.local.english.discourse import (
@@ -23,7 +24,6 @@ from mnemic.extraction.local.english.discourse import (
     without_remarks,
 )
 from mnemic.extraction.local.english.instructions import Instruction, read_instruction
-from mnemic.extraction.local.english.appointments import read_dated
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -55,7 +55,11 @@ _ENGLISH_WORDS = frozenset(
     """the i is my we our you your of and it that this for with not are were they she his her their what there have been had
     just going went from who which would should could please don't always never yesterday today tomorrow year years week
     month last next like love hate work works working live lives living moved called named friend sister brother mom dad wife
-    husband born with don doesn't i'm call answer reply keep meant everyone everybody people calls now gone job got started became switched bought favourite favorite correction typo sorry actually""".split()
+    husband born with don doesn't i'm call answer reply keep meant everyone everybody people calls now gone job got started became switched bought favourite favorite correction typo sorry actually
+    these those though although because about after before than then really very much more most some every each both only also
+    too still already again here when where while why how its into through between during without around until since being did
+    does done make made get getting take took come came see saw know think want need new old first second two three day days
+    time morning evening tonight weekend name school doctor boss manager car dog cat son daughter baby partner team hobby""".split()
 )
 _SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -73,7 +77,8 @@ _MAY_REFER = re.compile(
 )
 # What a clause says to be over must not stand in a fact that holds.
 _NAMES_WHAT_IS_OVER = re.compile(
-    r"\bfrom [A-Z].* to\b|(?:,|\band|\bbut) not\b|\b(?:instead of|rather than|left|leaving|swapped|traded|replaced|switched|used to)\b", re.IGNORECASE
+    r"\bfrom [A-Z].* to\b|(?:,|\band|\bbut) not\b|\b(?:instead of|rather than|left|leaving|swapped|traded|replaced|switched|used to)\b",
+    re.IGNORECASE,
 )
 _EVERY_YEAR = re.compile(r"\b(?:every|each|birthday|anniversary|annual|always|usually)\b", re.IGNORECASE)
 
@@ -253,10 +258,16 @@ class _Reading:
         place = read_place(predicate)
         if place is None or not (place.says_now or self._is_taken_back):
             return
-        known = (one.slot for one in self._candidates() if one.person.key == person.key and one.slot.attribute in place.attributes)
+        known = (
+            one.slot
+            for one in self._candidates()
+            if one.person.key == person.key and one.slot.attribute in place.attributes
+        )
         slot = next(known, None)
         if slot is not None:
-            yield replace(slot, value=place.value, template=PLACE_TEMPLATES[slot.attribute], is_timeless=False, is_denial=False)
+            yield replace(
+                slot, value=place.value, template=PLACE_TEMPLATES[slot.attribute], is_timeless=False, is_denial=False
+            )
         elif place.says_now and not predicate.partition(place.value)[0].endswith("with "):
             attribute = place.attributes[0]
             if attribute in ("employer", "home"):
@@ -274,12 +285,16 @@ class _Reading:
     def _names_in(self, text: str) -> Iterator[ExtractedFact]:
         """The name of somebody who is mentioned, unless a clause has told it."""
         slot = named_in_passing(text)
-        if slot is None or any(heard.slot.attribute == slot.attribute and heard.slot.value == slot.value for heard in self._heard):
+        if slot is None or any(
+            heard.slot.attribute == slot.attribute and heard.slot.value == slot.value for heard in self._heard
+        ):
             return
         body = capitalised(slot.told_of(self._speaker.label)).rstrip(".")
         yield self._slot(self._speaker, slot, body, [], is_correction=False)
 
-    def _body(self, fine: FineClause, slot: SlotReading, person: Person, times: list[EventTime], *, is_whole: bool) -> str:
+    def _body(
+        self, fine: FineClause, slot: SlotReading, person: Person, times: list[EventTime], *, is_whole: bool
+    ) -> str:
         if is_whole and (slot.is_denial or stands_alone(fine.whole)):
             return self._told(fine.whole, times)
         return capitalised(slot.told_of(person.label)).rstrip(".")
@@ -295,7 +310,8 @@ class _Reading:
             times=times,
             slot=heard.name,
             slot_value=slot.value,
-            is_additive=slot.adds and not is_correction or slot.adds and not replaced and slot.attribute in HAS_SEVERAL,
+            is_additive=(slot.adds and not is_correction)
+            or (slot.adds and not replaced and slot.attribute in HAS_SEVERAL),
             is_correction=is_correction,
             replaces=replaced,
             categories=(slot.category,) if slot.category else (),
@@ -304,12 +320,15 @@ class _Reading:
 
     def _replaced(self, heard: Heard, *, is_correction: bool) -> tuple[str, ...]:
         """The values beside each other that end with a new one: the one that it corrects, or all if there is no other."""
-        if heard.slot.is_denial or not (heard.slot.is_exclusive or (heard.slot.adds and is_correction)):
+        if heard.slot.is_denial or not (heard.slot.is_exclusive or is_correction):
             return ()
         others = [
             one.slot.value
             for one in self._candidates()
-            if one.name == heard.name and folded(one.slot.value) != folded(heard.slot.value) and not one.slot.is_denial
+            if one.name == heard.name
+            and (one.slot.adds or heard.slot.is_exclusive)
+            and folded(one.slot.value) != folded(heard.slot.value)
+            and not one.slot.is_denial
         ]
         if heard.slot.attribute == "pet":
             others = [value for value in others if value.split()[0] == heard.slot.value.split()[0]]
@@ -357,7 +376,11 @@ class _Reading:
     def _without_what_is_over(self, facts: list[ExtractedFact]) -> list[ExtractedFact]:
         """The facts of a message without those that it takes back itself, and those that only name what it replaces."""
         kept = _without_taken_back(facts)
-        filled = {fact.slot: fact.slot_value for fact in kept if fact.slot and not _is_denial(fact) and (fact.replaces or not fact.is_additive)}
+        filled = {
+            fact.slot: fact.slot_value
+            for fact in kept
+            if fact.slot and not _is_denial(fact) and (fact.replaces or not fact.is_additive)
+        }
         if not filled or all(fact.slot and not _is_denial(fact) for fact in kept):
             return kept
         over = {value for fact in kept for value in fact.replaces}
@@ -366,11 +389,18 @@ class _Reading:
             for heard in self._candidates()
             if heard.name in filled and folded(heard.slot.value) != folded(filled[heard.name]) and not heard.slot.adds
         }
-        words = re.compile("|".join(rf"\b{re.escape(value.split()[0] if value[:1].isupper() else value)}\b" for value in over)) if over else None
+        words = (
+            re.compile(
+                "|".join(rf"\b{re.escape(value.split()[0] if value[:1].isupper() else value)}\b" for value in over)
+            )
+            if over
+            else None
+        )
         return [
             fact
             for fact in kept
-            if (fact.slot and not _is_denial(fact)) or not (words and words.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled)
+            if (fact.slot and not _is_denial(fact))
+            or (not (words and words.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled))
         ]
 
     def _times(self, clause: Clause) -> list[EventTime]:
@@ -440,7 +470,9 @@ def _lies_in(part: str, text: str) -> bool:
 def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
     """The facts of a message without those that it corrects itself."""
     corrected = {
-        fact.slot: place for place, fact in enumerate(facts) if fact.is_correction and fact.slot and not fact.is_additive
+        fact.slot: place
+        for place, fact in enumerate(facts)
+        if fact.is_correction and fact.slot and not fact.is_additive
     }
     replaced = {(fact.slot, value) for fact in facts for value in fact.replaces}
     return [

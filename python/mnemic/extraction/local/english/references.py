@@ -13,13 +13,18 @@ from mnemic.extraction.local.english.slots import SlotReading
 from mnemic.extraction.local.english.values import KIN
 from mnemic.model.fact import KnownFact
 
-_DATE = re.compile(r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|\d[-/]\d", re.IGNORECASE)
+_DATE = re.compile(
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|\d[-/]\d",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(
     r"^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty"
     r"|thirty|forty|fifty|sixty|seventy|\d+)(?:-\w+)?$",
     re.IGNORECASE,
 )
-HAS_SEVERAL = frozenset("pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering".split())
+HAS_SEVERAL = frozenset(
+    "pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering".split()
+)
 """Attributes of which people have several: one that corrects another stands beside the rest."""
 _KIN = re.compile(KIN, re.IGNORECASE)
 _TITLE = re.compile(r"^(?:dr|doctor|mr|mrs|ms|prof)\.? ", re.IGNORECASE)
@@ -56,7 +61,9 @@ def of_known(facts: Iterable[KnownFact], speaker: Person) -> list[Heard]:
         attribute = fact.slot.removeprefix(f"{speaker.key}.")
         escaped = fact.body.replace("{", "{{").replace("}", "}}")
         told = _tail(fact.slot_value)
-        template = escaped.replace(told, "{value}", 1) if told and told in escaped else f"{{s}}'s {attribute} is {{value}}."
+        template = (
+            escaped.replace(told, "{value}", 1) if told and told in escaped else f"{{s}}'s {attribute} is {{value}}."
+        )
         kin = _KIN.fullmatch(attribute.replace("_", " "))
         adds = attribute in HAS_SEVERAL or (kin is not None and of_kin(kin["kin"])[1])
         reading = SlotReading(attribute, fact.slot_value, template, "", adds=adds)
@@ -80,7 +87,9 @@ def resolve(fragment: Fragment, candidates: Sequence[Heard]) -> Heard | None:
         elif fragment.relation is Relation.NAMES:
             if heard.slot.attribute == "pet" or heard.slot.attribute in _NAMED or _is_kin(heard):
                 return heard
-        elif (not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one") and is_alike(heard.slot.value, fragment.value):
+        elif (not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one") and is_alike(
+            heard.slot.value, fragment.value
+        ):
             return heard
     return None
 
@@ -95,7 +104,9 @@ def answered(fragment: Fragment, heard: Heard) -> SlotReading:
         return replace(slot, value=f"{animal} {value}", template="{s} has a {value}.", adds=True, is_timeless=True)
     if fragment.wrong and folded(fragment.wrong) != folded(slot.value) and _contains(slot.value, fragment.wrong):
         # "number 84, not 48" of "48 Alder Street".
-        value = re.sub(rf"(?<!\w){re.escape(_TITLE.sub('', fragment.wrong))}(?!\w)", value, slot.value, flags=re.IGNORECASE)
+        value = re.sub(
+            rf"(?<!\w){re.escape(_TITLE.sub('', fragment.wrong))}(?!\w)", value, slot.value, flags=re.IGNORECASE
+        )
     template = slot.template if "{value}" in slot.template or not old else slot.template.replace(old, "{value}")
     return replace(slot, value=value, template=template, is_timeless=True)
 
@@ -115,11 +126,11 @@ def _contains(value: str, part: str) -> bool:
 
 
 def _names(value: str, wrong: str) -> bool:
-    return _contains(value, wrong) or folded(value.split(",")[0]) == folded(wrong)
+    return _contains(value, wrong) or folded(value.split(",", maxsplit=1)[0]) == folded(wrong)
 
 
 def is_alike(one: str, other: str) -> bool:
-    """Whether two values may be of the same slot: both names, both numbers, both plain words …"""
+    """Whether two values may be of the same slot: both names, both numbers, or both plain words."""
     return _shape(one) == _shape(other)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.clause_grammar import of_kin
-from mnemic.extraction.local.english.frames import FRAMES, Frame, Groups
+from mnemic.extraction.local.english.frame import Frame, Groups
+from mnemic.extraction.local.english.frames import FRAMES
 from mnemic.extraction.local.english.person import folded
 from mnemic.extraction.local.english.values import END, NAME, NOUN, ORGANISATION, PLACE, is_value
 from mnemic.extraction.local.english.verb_groups import Situation, VerbGroup, read_verb_group
@@ -125,7 +126,9 @@ def _reading(frame: Frame, groups: Groups) -> SlotReading:
 def _denial(slot: SlotReading) -> Iterator[SlotReading]:
     if slot.attribute.startswith("taste."):
         stance = _DISLIKES[slot.value]
-        yield replace(slot, value=stance, template=f"It is no longer so that {slot.template}", adds=False, is_denial=True)
+        yield replace(
+            slot, value=stance, template=f"It is no longer so that {slot.template}", adds=False, is_denial=True
+        )
         return
     template = f"It is no longer so that {slot.template.replace('{value}', slot.value)}"
     yield replace(slot, value=f"not {slot.value}", template=template, adds=False, is_denial=True)
@@ -183,7 +186,7 @@ def _endings(group: VerbGroup) -> Iterator[SlotReading]:
     """What the predicate says to be over."""
     if group.situation in (Situation.HELD, Situation.COMES) and group.lemma != "be":
         return
-    if group.lemma == "eat" and (group.situation is Situation.ENDED or group.is_denied) or group.lemma == "drink":
+    if (group.lemma == "eat" and (group.situation is Situation.ENDED or group.is_denied)) or group.lemma == "drink":
         match = _NOT_EATEN.match(group.rest)
         if match is not None and (group.situation is Situation.ENDED or group.is_denied):
             yield SlotReading("not_eaten", match["value"], "{s} does not eat or drink {value}.", "food", adds=True)
@@ -203,7 +206,9 @@ _CHANGED = re.compile(
     rf"^(?:(?:in|out) )?(?:(?:from|my|our|the|an?|being an?) )*(?P<old>{NOUN}) (?:for|to|with|and (?:am|I am) now) (?:(?:a|an|the|my|being an?|become an?|become) )*(?P<new>{NOUN}){END}",
     re.IGNORECASE,
 )
-_CHANGES = frozenset("swap trade exchange replace switch change leave ditch drop quit move go convert give upgrade transfer".split())
+_CHANGES = frozenset(
+    "swap trade exchange replace switch change leave ditch drop quit move go convert give upgrade transfer".split()
+)
 
 
 def read_change(predicate: str) -> tuple[str, str] | None:
@@ -247,7 +252,9 @@ _PLACES = (
     (re.compile(rf"^(?:over )?to (?:the )?(?P<value>{ORGANISATION})"), frozenset(("go", "switch", "move", "change", "transfer")), ("school", "gym", "employer")),
     (re.compile(rf"^(?:now )?on(?:to)? (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "move", "switch")), ("project",)),
 )  # fmt: skip
-_SAYS_NOW = re.compile(r"\b(?:now|these days|currently|nowadays|at the moment|as of|from (?:now|here) on)\b", re.IGNORECASE)
+_SAYS_NOW = re.compile(
+    r"\b(?:now|these days|currently|nowadays|at the moment|as of|from (?:now|here) on)\b", re.IGNORECASE
+)
 
 
 def read_place(predicate: str) -> Place | None:

@@ -105,7 +105,9 @@ def _forms(lemma: str) -> dict[str, str]:
     doubled = lemma + lemma[-1] if lemma in _DOUBLING else stem
     y_stem = lemma[:-1] + "i" if lemma.endswith("y") and lemma[-2] not in "aeou" else doubled
     third = (
-        y_stem + "es" if y_stem.endswith("i") else lemma + ("es" if lemma.endswith(("s", "x", "z", "ch", "sh", "o")) else "s")
+        y_stem + "es"
+        if y_stem.endswith("i")
+        else lemma + ("es" if lemma.endswith(("s", "x", "z", "ch", "sh", "o")) else "s")
     )
     forms = {third: "s", doubled + "ing": "ing", y_stem + "ed": "past"}
     if lemma in _IRREGULAR:
@@ -273,7 +275,9 @@ class _Reading:
         self._accept("to")
         self._skip()
         word, _ = self._peek()
-        is_verb = word in _FORMS and (_FORMS[word][1] == "ing" or (_FORMS[word][1] == "base" and lemma not in ("get", "go", "take")))
+        is_verb = word in _FORMS and (
+            _FORMS[word][1] == "ing" or (_FORMS[word][1] == "base" and lemma not in ("get", "go", "take"))
+        )
         if word in ("being", "be"):
             is_verb = True
         if is_verb:
