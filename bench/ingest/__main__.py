@@ -3,7 +3,8 @@
 - The time until a message is durable and found, embedded locally.
 - Stories of contradictions, corrections, additions and late news (`bench.ingest.stories`): with slots given by the
   caller, and as messages from which the rules draw facts. Right is a story if what holds at its end, and what held at
-  each of its moments, is what was told; a second set of words, to which the rules were not made, beside the first. A wrong retirement is a value that should hold and does not.
+  each of its moments, is what was told; `bench.ingest.told_otherwise` has a second set of words beside the first. A
+  wrong retirement is a value that should hold and does not. `--stories FILE` judges the stories of a file instead.
 - 64 threads that add the same facts.
 """
 

@@ -1,8 +1,8 @@
 """Stories with known outcomes: what somebody says or an agent writes over time, and what holds then and at the end.
 
-The templates were written as people say such things, without a look at the rules that read them; the rules have since been written in
-view of them (`told_otherwise` has those that they were not). The seed alone decides which story is told, so that every run tells the
-same ones.
+The templates were written as people say such things, without a look at the rules that read them; the rules have since
+been written in view of them, and `told_otherwise` has a second set. The seed alone decides which story is told, so that
+every run tells the same ones.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Stories from a file, which somebody wrote who has not seen the rules: `python -m bench.ingest --stories FILE`.
 
-The file is a list of objects `{"kind", "id", "speaker", "messages": [{"text", "event_time", "session"}], "expected_current",
-"expected_retired"}`. Each story is told to a user of its own, each message in its session, with `mode = LOCAL`. It is right if every
-text of `expected_current` stands in a fact that holds, and every text of `expected_retired` in none that holds and in one that did.
-Capitals do not count. Wrongly retired is a text of `expected_current` that a fact told and none that holds tells.
+The file is a list of objects with `kind`, `id`, `speaker`, `messages` (each with `text`, `event_time` and `session`),
+`expected_current` and `expected_retired`. Each story is told to a user of its own, each message in its session, with
+`mode = LOCAL`. It is right if every text of `expected_current` stands in a fact that holds, and every text of
+`expected_retired` in none that holds and in one that did. Capitals do not count. Wrongly retired is a text of
+`expected_current` that a fact told and none that holds tells.
 """
 
 from __future__ import annotations

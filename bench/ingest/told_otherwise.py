@@ -1,8 +1,8 @@
 """A second set of stories: other topics, and longer and looser ways of saying it, with small talk around the fact.
 
-The rules were written in view of the first set (`bench.ingest.stories`); nobody who changes them should tune to this one: what it prints
-is how the rules do on words that they were not made for. In it a late news is told in the past tense ("back in 2016 I drove a Volvo"), and
-must not overturn what holds.
+Written when the rules were done with the first set (`bench.ingest.stories`), before they were run on it; what it then
+printed, and that gaps it showed were closed since, stands in docs/benchmarks-ingest.md. A late news is told in the past
+tense here ("back in 2016 I drove a Volvo"), and must not overturn what holds.
 """
 
 from __future__ import annotations
@@ -156,21 +156,40 @@ _TOPICS = {
 _ADDITIONS = {
     "pets": (
         ("a spaniel called Biscuit", "a tabby called Olive", "a pony called Clover", "a hamster called Pip"),
-        ("We have {0}.", "I've got {0}, who rules the house.", "My latest weakness: we've just adopted {0}!", "We also got {0}, so it's a zoo here now."),
+        (
+            "We have {0}.",
+            "I've got {0}, who rules the house.",
+            "My latest weakness: we've just adopted {0}!",
+            "We also got {0}, so it's a zoo here now.",
+        ),
     ),
     "hobbies": (
         ("pottery", "fencing", "birdwatching", "knitting", "bouldering"),
-        ("My hobby is {0}, on Sundays mostly.", "I've taken up {0}, believe it or not.", "On top of everything I've started {0}.", "Another hobby of mine is {0}."),
+        (
+            "My hobby is {0}, on Sundays mostly.",
+            "I've taken up {0}, believe it or not.",
+            "On top of everything I've started {0}.",
+            "Another hobby of mine is {0}.",
+        ),
     ),
     "languages": (
         ("Polish", "Italian", "Korean", "Arabic", "Dutch"),
-        ("I speak {0}, thanks to my gran.", "I'm learning {0} with an app.", "I've started learning {0} as well.", "I also speak some {0}."),
+        (
+            "I speak {0}, thanks to my gran.",
+            "I'm learning {0} with an app.",
+            "I've started learning {0} as well.",
+            "I also speak some {0}.",
+        ),
     ),
     "allergies": (
         ("peanuts", "latex", "shellfish", "penicillin", "pollen"),
-        ("I'm allergic to {0}, so careful.", "Turns out I'm allergic to {0} too.", "The test came back and I'm also allergic to {0}."),
+        (
+            "I'm allergic to {0}, so careful.",
+            "Turns out I'm allergic to {0} too.",
+            "The test came back and I'm also allergic to {0}.",
+        ),
     ),
-}  # fmt: skip
+}
 
 
 def stories(count: int, seed: int = 20261123) -> Iterator[Story]:

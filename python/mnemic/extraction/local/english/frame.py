@@ -61,14 +61,17 @@ def add_frame(
 
 
 def is_home(groups: Groups) -> bool:
+    """Whether a place may be lived in: nobody lives in Marketing."""
     return groups["value"].split(",")[0].split()[0].lower() not in values.NO_PLACES
 
 
 def is_organisation(groups: Groups) -> bool:
+    """Whether a name may be an employer's."""
     return groups["value"].split()[0].lower() not in values.NO_ORGANISATIONS and not GYM.search(groups["value"])
 
 
-def is_job(groups: Groups) -> bool:
+def tells_job(groups: Groups) -> bool:
+    """Whether the value names an occupation."""
     return is_job(groups["value"])
 
 
@@ -79,29 +82,35 @@ def is_job(value: str) -> bool:
 
 
 def is_hobby(groups: Groups) -> bool:
+    """Whether somebody may do the value for pleasure."""
     first = groups["value"].lower().split()[0]
     return values.is_value(groups["value"]) and first not in _NO_HOBBIES
 
 
 def is_taste(groups: Groups) -> bool:
+    """Whether the value is what is liked, not the beginning of it."""
     value = groups["value"].lower()
     return values.is_value(value) and _NO_TASTES.match(value) is None
 
 
 def is_subject(groups: Groups) -> bool:
+    """Whether the value can be studied."""
     first = groups["value"].lower().split()[0]
     return values.is_value(groups["value"]) and first not in _NO_SUBJECTS
 
 
 def is_vehicle(groups: Groups) -> bool:
+    """Whether the value is a vehicle."""
     return bool(VEHICLES.match(groups["value"]))
 
 
 def is_project(groups: Groups) -> bool:
+    """Whether the value tells a project from others."""
     return values.is_value(groups["value"]) and groups["value"].lower() not in ("project", "book")
 
 
 def anything(_groups: Groups) -> bool:
+    """For patterns that are sure of their values."""
     return True
 
 

@@ -25,6 +25,7 @@ from mnemic.extraction.local.english.frame import (
     is_organisation,
     is_project,
     is_subject,
+    tells_job,
 )
 from mnemic.extraction.local.english.values import (
     END,
@@ -112,7 +113,7 @@ _on(
     rf"{AS_JOB}(?P<value>{NOUN}){END}",
     "{s} is a {value}.",
     "work",
-    accepts=is_job,
+    accepts=tells_job,
 )
 _on(
     "get be",
@@ -146,7 +147,7 @@ _on(
     rf"[\w ]{{0,30}}?\bas an? (?P<value>{NOUN}){END}",
     "{s} works as a {value}.",
     "work",
-    accepts=is_job,
+    accepts=tells_job,
 )
 _on(
     "be become",
@@ -154,7 +155,7 @@ _on(
     rf"(?:an?|the|also an?|now an?|one of the) (?P<value>{NOUN}){END}",
     "{s} is a {value}.",
     "work",
-    accepts=is_job,
+    accepts=tells_job,
 )
 _on(
     "work",
