@@ -75,11 +75,11 @@ _SURELY = r"(?: (?:actually|really|in fact|obviously|of course|definitely))?"
 _CORRECTING = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?\w+(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE},? (?:and |but |rather than |instead of )?not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE} (?:rather than|instead of) {_TO}{_WRONG}{_TAIL}",
         rf"^(?:(?:I|we) (?:said|wrote|put|typed|told you) )?(?:it is |it was )?not {_TO}{_WRONG}(?:,| -| but|;|!) (?:but )?(?:it is |{_IS} )?{_TO}{_VALUE}{_TAIL}",
         rf"^(?:earlier )?(?:I|we) (?:said|wrote|put|typed|told you|mentioned) {_TO}{_WRONG},? (?:but|when) (?:I|we)? ?(?:(?:actually|really) )?(?:meant|mean|it is|it was|should have (?:said|been)){_SURELY}(?: to say)? {_TO}{_VALUE}{_TAIL}",
-        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?\w+(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:I|we) (?:mixed up|confused) {_TO}{_WRONG} (?:and|with) {_TO}{_VALUE}{_TAIL}",
     )
 )

@@ -33,7 +33,7 @@ from mnemic.extraction.local.english.person import (
     written_out,
 )
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
-from mnemic.extraction.local.english.references import HAS_SEVERAL, Heard, answered, is_alike, of_known, resolve
+from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
@@ -136,7 +136,7 @@ class _Reading:
         asks = guards.is_question(sentence if statement == sentence.text else Sentence(statement))
         if asks or guards.is_quoting(sentence.text):
             return
-        parts = before_and_after(with_capitals(written_out(statement)))
+        parts = before_and_after(with_verbs(with_capitals(written_out(statement))))
         for place, part in enumerate(parts):
             fragment = read_fragment(part, is_taken_back=self._awaits_right() or place > 0)
             found = [] if fragment is None else list(self._fragment(fragment))
@@ -170,7 +170,7 @@ class _Reading:
             return
         if self._is_taken_back:
             text = without_remarks(text)
-        text = with_verbs(uncleft(text))
+        text = uncleft(text)
         found = clauses(text)
         if not found and read_dated(text, text) is not None:
             # "The deadline for Apollo is 12 June": no first person, and yet the speaker's affair.
@@ -310,8 +310,7 @@ class _Reading:
             times=times,
             slot=heard.name,
             slot_value=slot.value,
-            is_additive=(slot.adds and not is_correction)
-            or (slot.adds and not replaced and slot.attribute in HAS_SEVERAL),
+            is_additive=slot.adds,
             is_correction=is_correction,
             replaces=replaced,
             categories=(slot.category,) if slot.category else (),
