@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mnemic.client.grpc_client import MnemicClient
     from mnemic.client.memory import Memory
     from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
+    from mnemic.client.watching import AsyncWatch, Watch
     from mnemic.engine.settings import Settings
     from mnemic.model.context import ComposedContext
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
     from mnemic.model.scope import Scope, ScopeMatch
     from mnemic.model.search import SearchHit, SearchRequest, SignalScore, SignalWeights
+    from mnemic.model.watching import WatchedChanges
 
     __version__: str
 
@@ -36,6 +38,7 @@ _MODULES = {
     "AddResult": "mnemic.client.results",
     "AsyncMemory": "mnemic.client.async_memory",
     "AsyncMnemicClient": "mnemic.client.async_grpc_client",
+    "AsyncWatch": "mnemic.client.watching",
     "Code": "mnemic.model.errors",
     "ComposedContext": "mnemic.model.context",
     "DeleteResult": "mnemic.model.requests",
@@ -63,6 +66,8 @@ _MODULES = {
     "TimePrecision": "mnemic.model.memory",
     "TrustLevel": "mnemic.model.memory",
     "UpdateResult": "mnemic.model.requests",
+    "Watch": "mnemic.client.watching",
+    "WatchedChanges": "mnemic.model.watching",
     "memory_to_dict": "mnemic.client.results",
 }
 
@@ -70,6 +75,7 @@ __all__ = [
     "AddResult",
     "AsyncMemory",
     "AsyncMnemicClient",
+    "AsyncWatch",
     "Code",
     "ComposedContext",
     "DeleteResult",
@@ -97,6 +103,8 @@ __all__ = [
     "TimePrecision",
     "TrustLevel",
     "UpdateResult",
+    "Watch",
+    "WatchedChanges",
     "__version__",
     "memory_to_dict",
 ]

@@ -197,3 +197,14 @@ def test_what_is_closed_is_forgotten(engine, watch):
     assert engine.watching._index.announcer._subscriptions
     opened.close()
     assert not engine.watching._index.announcer._subscriptions
+
+
+def test_whoever_catches_up_is_told_when_it_has(engine, watch, monkeypatch):
+    monkeypatch.setattr("mnemic.store.following._MOST_LOOKED_AT", 5)
+    for number in range(20):
+        last = add(engine, f"m {number}").revision
+    nothing = Comparison("metadata.topic", Operator.EQUAL, ("none",))
+    told = watch(from_start=True, filter=nothing).run(lambda: True)
+    # The first answer comes at once, however far it has come by then; the next one long before the heartbeat.
+    assert next(told).revision < last
+    assert next(told).revision == last

@@ -170,7 +170,7 @@ class Engine:
         within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
-        """Adds memories: all or none; durable and seen by the next search when it returns. No mode: the tenant's own."""
+        """Adds memories: all or none; durable and seen by the next search when it returns. No mode: the tenant's."""
         result = self._writer.add(
             tenant,
             scope,

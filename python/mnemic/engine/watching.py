@@ -113,10 +113,13 @@ class Watch:
         beat = time.monotonic()
         while check():
             deadline.check()
+            was_behind = self._is_behind
             wait = min(max(beat - time.monotonic(), 0.0), _CHECK_SECONDS)
             remaining = deadline.remaining()
             changes = self.take(wait if remaining is None else min(wait, remaining))
-            if changes is None and time.monotonic() < beat:
+            # Whoever catches up is told when it has, also where the last of it did not concern it.
+            has_caught_up = was_behind and not self._is_behind
+            if changes is None and not has_caught_up and time.monotonic() < beat:
                 continue
             if not check():
                 # It may have ended while this was waited for.
