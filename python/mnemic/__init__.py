@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from mnemic.client.grpc_client import MnemicClient
     from mnemic.client.memory import Memory
     from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
+    from mnemic.client.retention_requests import retention_policy
     from mnemic.client.watching import AsyncWatch, Watch
     from mnemic.engine.settings import Settings
     from mnemic.model.context import ComposedContext
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
     from mnemic.model.memory import MemoryInput, MemoryKind, MemoryRevision, Role, TimePrecision, TrustLevel
     from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
+    from mnemic.model.retention import LegalHold, RetentionPolicy, RetentionScoreWeights
     from mnemic.model.scope import Scope, ScopeMatch
     from mnemic.model.search import SearchHit, SearchRequest, SignalScore, SignalWeights
     from mnemic.model.watching import WatchedChanges
@@ -45,6 +47,7 @@ _MODULES = {
     "FieldViolation": "mnemic.model.errors",
     "History": "mnemic.client.results",
     "IngestResult": "mnemic.client.results",
+    "LegalHold": "mnemic.model.retention",
     "Memory": "mnemic.client.memory",
     "MemoryInput": "mnemic.model.memory",
     "MemoryKind": "mnemic.model.memory",
@@ -53,6 +56,8 @@ _MODULES = {
     "MnemicClient": "mnemic.client.grpc_client",
     "MnemicError": "mnemic.model.errors",
     "Reason": "mnemic.model.errors",
+    "RetentionPolicy": "mnemic.model.retention",
+    "RetentionScoreWeights": "mnemic.model.retention",
     "Role": "mnemic.model.memory",
     "Scope": "mnemic.model.scope",
     "ScopeMatch": "mnemic.model.scope",
@@ -69,6 +74,7 @@ _MODULES = {
     "Watch": "mnemic.client.watching",
     "WatchedChanges": "mnemic.model.watching",
     "memory_to_dict": "mnemic.client.results",
+    "retention_policy": "mnemic.client.retention_requests",
 }
 
 __all__ = [
@@ -82,6 +88,7 @@ __all__ = [
     "FieldViolation",
     "History",
     "IngestResult",
+    "LegalHold",
     "Memory",
     "MemoryInput",
     "MemoryKind",
@@ -90,6 +97,8 @@ __all__ = [
     "MnemicClient",
     "MnemicError",
     "Reason",
+    "RetentionPolicy",
+    "RetentionScoreWeights",
     "Role",
     "Scope",
     "ScopeMatch",
@@ -107,6 +116,7 @@ __all__ = [
     "WatchedChanges",
     "__version__",
     "memory_to_dict",
+    "retention_policy",
 ]
 
 

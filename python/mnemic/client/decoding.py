@@ -254,6 +254,8 @@ def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:
             bytes_on_disk=store.disk_bytes,
             body_bytes=store.body_bytes,
             added=store.added_last_day_count,
+            archived=store.archived_count,
+            removed=store.removed_last_day_count,
         ),
         IndexStats(
             partitions=index.partition_count,

@@ -21,6 +21,7 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.native import Native, native_answers
@@ -29,6 +30,7 @@ from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
+from mnemic.engine.retaining import Retention
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
@@ -78,6 +80,8 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        retention: What it forgets on purpose.
+        erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         watching: Opens watches.
     """
@@ -124,11 +128,14 @@ class Engine:
         self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
         self.authority.when_rules_change = self._extraction.wake
         self._operations = Operations(store, self._extraction)
+        self.retention = Retention(store, self._index, settings.retention)
+        self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
         self._extraction.start()
         self._upkeep.start()
+        self.erasure.start()
         self._housekeeping.start()
 
     @classmethod
@@ -170,7 +177,7 @@ class Engine:
         within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
-        """Adds memories: all or none; durable and seen by the next search when it returns. No mode: the tenant's."""
+        """Adds memories: all or none; durable and seen by the next search. No mode: the tenant's own."""
         result = self._writer.add(
             tenant,
             scope,
@@ -440,6 +447,8 @@ class Engine:
             return
         self._stopping.set()
         self._housekeeping.join()
+        self.retention.stop()
+        self.erasure.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()

@@ -10,7 +10,8 @@ from mnemic.model.extraction_rules import ExtractionStats
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStats:
     """What the store holds; sizes in bytes. `memories` are the current ones and `body_bytes` the size of their bodies;
-    `added` is how many came in the last 24 hours.
+    `added` is how many came in the last 24 hours, `removed` how many retention removed, `archived` how many are in the
+    archive.
     """
 
     tenants: int
@@ -24,6 +25,8 @@ class StoreStats:
     bytes_on_disk: int
     body_bytes: int = 0
     added: int = 0
+    archived: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -222,6 +222,8 @@ def _store(stats: NodeStats) -> pb.StoreStats:
         disk_bytes=store.bytes_on_disk,
         revision=store.revision,
         added_last_day_count=store.added,
+        archived_count=store.archived,
+        removed_last_day_count=store.removed,
     )
 
 
