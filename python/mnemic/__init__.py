@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mnemic.client.memory import Memory
     from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
     from mnemic.client.retention_requests import retention_policy
+    from mnemic.client.watching import AsyncWatch, Watch
     from mnemic.engine.settings import Settings
     from mnemic.model.context import ComposedContext
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mnemic.model.retention import LegalHold, RetentionPolicy, RetentionScoreWeights
     from mnemic.model.scope import Scope, ScopeMatch
     from mnemic.model.search import SearchHit, SearchRequest, SignalScore, SignalWeights
+    from mnemic.model.watching import WatchedChanges
 
     __version__: str
 
@@ -38,6 +40,7 @@ _MODULES = {
     "AddResult": "mnemic.client.results",
     "AsyncMemory": "mnemic.client.async_memory",
     "AsyncMnemicClient": "mnemic.client.async_grpc_client",
+    "AsyncWatch": "mnemic.client.watching",
     "Code": "mnemic.model.errors",
     "ComposedContext": "mnemic.model.context",
     "DeleteResult": "mnemic.model.requests",
@@ -68,6 +71,8 @@ _MODULES = {
     "TimePrecision": "mnemic.model.memory",
     "TrustLevel": "mnemic.model.memory",
     "UpdateResult": "mnemic.model.requests",
+    "Watch": "mnemic.client.watching",
+    "WatchedChanges": "mnemic.model.watching",
     "memory_to_dict": "mnemic.client.results",
     "retention_policy": "mnemic.client.retention_requests",
 }
@@ -76,6 +81,7 @@ __all__ = [
     "AddResult",
     "AsyncMemory",
     "AsyncMnemicClient",
+    "AsyncWatch",
     "Code",
     "ComposedContext",
     "DeleteResult",
@@ -106,6 +112,8 @@ __all__ = [
     "TimePrecision",
     "TrustLevel",
     "UpdateResult",
+    "Watch",
+    "WatchedChanges",
     "__version__",
     "memory_to_dict",
     "retention_policy",
