@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
@@ -15,6 +16,10 @@ from mnemic.store.changes import ChangeStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
+
+if TYPE_CHECKING:
+    # Only a store that is encrypted loads the cryptography.
+    from mnemic.store.sealing_files import FileSealer
 
 # A version of a memory and its vector: little-endian float32, or None.
 PartitionRow = tuple[Memory, bytes | None]
@@ -216,6 +221,11 @@ class Store(WorkStore, ChangeStore, TransferStore):
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    def file_sealer(self) -> FileSealer | None:
+        """What seals files that are derived from the store; None when the store is not encrypted."""
+        return None
 
     @abstractmethod
     def instance_id(self) -> str:

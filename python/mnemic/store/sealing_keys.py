@@ -247,6 +247,15 @@ class Keyring:
                 self._kept.pop(key_id, None)
             return sum(counts)
 
+    def remove(self, key_ids: Iterable[bytes]) -> None:
+        """As `destroy`, for keys of derived files: nobody need be told later that they were there."""
+        ids = list(key_ids)
+        with self._lock:
+            with self._writing():
+                self._connection.executemany("DELETE FROM data_keys WHERE id = ?", [(key_id,) for key_id in ids])
+            for key_id in ids:
+                self._kept.pop(key_id, None)
+
     def rotate(self, master: MasterKey, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:
         """Wraps every data key anew under a new wrapping key, and that under another master key. From the first commit
         on only the new master key opens the file; after an interruption, open it with that one and call again.
