@@ -38,7 +38,12 @@ _DUE = (
 _CLAIM = (
     update(outbox)
     .where(outbox.c.id == bindparam("item"))
-    .values(state=OutboxState.RUNNING.value, attempts=outbox.c.attempts + 1, due_micros=bindparam("lease_until"))
+    .values(
+        state=OutboxState.RUNNING.value,
+        attempts=outbox.c.attempts + 1,
+        due_micros=bindparam("lease_until"),
+        is_held=False,
+    )
 )
 _TURN = (
     select(
