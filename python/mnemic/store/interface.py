@@ -13,6 +13,7 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store.changes import ChangeStore
+from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.extraction_usage import ExtractionStore
 from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
@@ -215,7 +216,12 @@ class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod

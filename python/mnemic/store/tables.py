@@ -71,6 +71,7 @@ store_state = Table(
     ),
     Column("revision", BigInteger, nullable=False, comment="Sequence number of the last commit"),
     Column("last_version_id", BigInteger, nullable=False, comment="Highest row id given to a version"),
+    Column("removed_revision", BigInteger, comment="Last commit that removed partitions, if any did"),
     Column("sealing", Text, nullable=False, server_default=text("''"), comment="How much of the store is encrypted"),
     Column("key_id", LargeBinary, comment="The data key of what belongs to no scope"),
     CheckConstraint("id = 1", name="one_row"),
@@ -138,7 +139,6 @@ partitions = Table(
         "changed_revision", BigInteger, nullable=False, comment="Last commit that wrote, ended or embedded a version"
     ),
     Column("rebuild_revision", BigInteger, comment="What was derived from an older revision is to be made anew"),
-    Column("key_id", LargeBinary, comment="The data key of its snapshots"),
     UniqueConstraint("tenant", "owner_kind", "owner_id"),
 )
 
@@ -209,6 +209,7 @@ memory_versions = Table(
     Column("delete_revision", BigInteger, comment="The commit of that deletion"),
     Column("changed_revision", BigInteger, comment="Last commit that ended, deleted or embedded it, if any did"),
     Column("renewed_revision", BigInteger, comment="Last commit that embedded it after it was written, if any did"),
+    Column("erasure_id", RowId, comment="The erasure that is to destroy it: it is hidden"),
     Column("sealed", LargeBinary, comment="Encrypted, what the columns with words would hold; those are empty then"),
     Column("body_bytes", Integer, comment="The size of an encrypted body"),
     UniqueConstraint("memory_id", "version"),
