@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy import select
 from store_support import (
     DIMENSION,
     ENCRYPTION,
@@ -31,9 +32,10 @@ from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import RequestRecord, VersionWrite, WriteBatch
 from mnemic.store.sealing_masters import new_master_key
 from mnemic.store.sealing_settings import EncryptionSettings
-from mnemic.store.sealing_state import KEYS_FILE_NAME, destroy_keys
+from mnemic.store.sealing_state import KEYS_FILE_NAME
 from mnemic.store.sqlite import DATABASE_FILE_NAME, open_sqlite
 from mnemic.store.standing import Standing
+from mnemic.store.tables import scopes
 from mnemic.store.work import OutboxKind, OutboxWrite
 
 OTHER_USER = Scope(user_id="bob")
@@ -317,7 +319,8 @@ class TestDestroyedKeys:
     @staticmethod
     def destroy(store):
         with store._database.reading() as connection:
-            return destroy_keys(connection, [1])
+            key_id = connection.execute(select(scopes.c.key_id).where(scopes.c.id == 1)).scalar_one()
+        return store._sealer.keyring.destroy([key_id])
 
     def test_reading_it_says_so(self, lost):
         store, gone, stays = lost

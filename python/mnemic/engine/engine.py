@@ -94,7 +94,7 @@ class Engine:
         self._provider = provider
         require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
-        snapshots = open_snapshots(store, provider.identity, settings)
+        snapshots = open_snapshots(store, provider.identity, settings.limits)
         self._index = LiveIndex(
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )

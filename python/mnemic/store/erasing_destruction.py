@@ -79,7 +79,7 @@ _DROP_VERSIONS = delete(memory_versions).where(_VERSION.id.in_(_IDS))
 _EMPTY_SCOPES = select(scopes.c.id, scopes.c.key_id).where(
     scopes.c.tenant == bindparam("tenant"), ~select(_VERSION.id).where(_VERSION.scope_id == scopes.c.id).exists()
 )
-_EMPTY_PARTITIONS = select(partitions.c.id, partitions.c.key_id).where(
+_EMPTY_PARTITIONS = select(partitions.c.id).where(
     partitions.c.tenant == bindparam("tenant"),
     ~select(scopes.c.id).where(scopes.c.partition_id == partitions.c.id).exists(),
     ~select(_VERSION.id).where(_VERSION.partition_id == partitions.c.id).exists(),
@@ -189,9 +189,7 @@ def sweep_partitions(connection: Connection, row_id: int) -> Swept:
     """See `ErasureStore.sweep_partitions`."""
     erasure = require(connection, row_id)
     revision, _ = advance(connection)
-    rows = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).all()
-    found = [row.id for row in rows]
-    _destroy_keys(connection, [row.key_id for row in rows])
+    found = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).scalars().all()
     keys = frozenset(partition_keys(connection, found).values())
     for ids in chunks(found):
         connection.execute(delete(partitions).where(partitions.c.id.in_(ids)))

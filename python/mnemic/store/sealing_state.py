@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.store.rows import chunks
-from mnemic.store.sealing import DestroyedKeyError, Sealer, SealingState, sealer_of
+from mnemic.store.sealing import DestroyedKeyError, Sealer, SealingState
 from mnemic.store.sealing_settings import EncryptionSettings
-from mnemic.store.tables import memory_versions, outbox, partitions, requests, scopes, store_state
+from mnemic.store.tables import memory_versions, outbox, requests, store_state
 
 KEYS_FILE_NAME = "keys.db"
 
@@ -90,30 +88,6 @@ def take_state(connection: Connection, sealer: Sealer, *, enabling: bool) -> Non
                 "encrypting the store was interrupted; run `mnemic encryption enable` again to finish it",
             )
     sealer.state, sealer.store_key = state, key_id
-
-
-def destroy_keys(connection: Connection, scope_ids: Iterable[int], partition_ids: Iterable[int] = ()) -> int:
-    """Destroys the data keys of scopes, and those of partitions' snapshots. When this returns, nothing that was sealed
-    under them can be read again, in the database or in a backup. No rollback brings them back: an erasure calls it when
-    it has been decided durably. Again, or in a store that is not encrypted: no change.
-
-    Args:
-        connection: Of the store; it is only read.
-        scope_ids: Row ids of `scopes`.
-        partition_ids: Row ids of `partitions`.
-
-    Returns:
-        How many keys were there.
-    """
-    sealer = sealer_of(connection)
-    if not sealer.can_seal:
-        return 0
-    key_ids: list[bytes] = []
-    for table, row_ids in ((scopes, scope_ids), (partitions, partition_ids)):
-        for ids in chunks(list(row_ids)):
-            found = connection.execute(select(table.c.key_id).where(table.c.id.in_(ids), table.c.key_id.is_not(None)))
-            key_ids.extend(found.scalars())
-    return sealer.keyring.destroy(key_ids)
 
 
 def finish_sealing(connection: Connection, sealer: Sealer) -> None:

@@ -28,10 +28,6 @@ def upgrade() -> None:
             "store_state",
             sa.Column("key_id", sa.LargeBinary(), nullable=True, comment="The data key of what belongs to no scope"),
         ),
-        (
-            "partitions",
-            sa.Column("key_id", sa.LargeBinary(), nullable=True, comment="The data key of its snapshots"),
-        ),
         ("scopes", sa.Column("key_id", sa.LargeBinary(), nullable=True, comment="The data key of its memories")),
         (
             "memory_versions",
