@@ -2,7 +2,8 @@
 //!
 //! Each signal is normalised over the candidates of the query: the vector's cosine by `(x - min) / (max - min)`, words
 //! by `x / max`, names by `x / max(1, max)`. Time, actor, recency and context are between 0 and 1 as they are; context is
-//! the weighted mean of its words, its meaning, normalised as cosines are, and its exchange. A name is worth 1 when no
+//! the weighted mean of its words, its meaning, normalised as cosines are, and its exchange, and never less than what the
+//! message is by itself. A name is worth 1 when no
 //! row shares it, so a name that most rows share stays worth little even when the query names nothing else. Cosines that
 //! differ by no more than rounding are equal: each of them counts fully if it is above 0. The score is the weighted sum of
 //! what takes part, divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
@@ -83,6 +84,15 @@ pub(crate) enum Exchange {
     Answers(f32),
 }
 
+/// What of the query's words candidates have, 0 to 1 each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContextWords<'a> {
+    /// In their windows.
+    pub(crate) window: &'a [f64],
+    /// By themselves.
+    pub(crate) own: &'a [f64],
+}
+
 /// One signal of one hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SignalScore {
@@ -157,54 +167,52 @@ impl Columns {
         std::mem::swap(&mut self.values[signal], &mut self.spare);
     }
 
-    /// Gives the parts of the context that the query has; the signal takes part if one is there.
+    /// Gives the parts of the context that the query has; the signal takes part if words or meaning are there.
+    ///
+    /// What is said around a message only lifts it. Its meaning is that of its window or its own, whichever is more; and
+    /// a context is never less than what the message is by itself, in words and in meaning, so that the neighbours of a
+    /// message that says what is asked for cannot make it lose to others.
     ///
     /// # Arguments
     ///
     /// * `words`: 0 to 1.
-    /// * `meaning`: cosines; NaN where there is none.
+    /// * `meaning`: cosines, NaN where there is none; only if the vector's column is there.
     /// * `exchanges`: only if the vector's column is there.
     pub(crate) fn set_context(
         &mut self,
-        words: Option<&[f64]>,
+        words: Option<ContextWords<'_>>,
         meaning: Option<&[f64]>,
         exchanges: Option<&[Exchange]>,
     ) {
-        let cosines = self.column(VECTOR).map(Range::of);
+        let mut context = std::mem::take(&mut self.values[CONTEXT]);
+        context.clear();
+        let candidates = words.map(|words| words.window).or(meaning);
+        context.resize(candidates.map_or(0, <[f64]>::len), 0.0);
+        let own = self.column(VECTOR).unwrap_or_default();
+        let cosines = Range::of(own);
+        let mut total = 0.0;
         if let Some(words) = words {
-            self.add_context(CONTEXT_WORDS, words.iter().copied());
+            total += add(&mut context, CONTEXT_WORDS, words.window.iter().copied());
         }
         if let Some(meaning) = meaning {
             let range = Range::of(meaning);
-            let normalized = meaning.iter().map(|&value| normalize(VECTOR, value, range));
-            self.add_context(CONTEXT_MEANING, normalized);
+            let lifted = meaning.iter().zip(own).map(|(&window, &own)| {
+                normalize(VECTOR, window, range).max(normalize(VECTOR, own, cosines))
+            });
+            total += add(&mut context, CONTEXT_MEANING, lifted);
         }
-        if let Some((exchanges, cosines)) = exchanges.zip(cosines) {
+        if let Some(exchanges) = exchanges {
             let worth = exchanges.iter().map(|exchange| exchange.worth(cosines));
-            self.add_context(CONTEXT_EXCHANGE, worth);
+            total += add(&mut context, CONTEXT_EXCHANGE, worth);
         }
-        let has = [
-            (CONTEXT_WORDS, words.is_some()),
-            (CONTEXT_MEANING, meaning.is_some()),
-            (CONTEXT_EXCHANGE, exchanges.is_some()),
-        ];
-        let total: f64 = has
-            .iter()
-            .filter(|(_, has)| *has)
-            .map(|(share, _)| share)
-            .sum();
-        let values = self.values[CONTEXT].iter_mut();
-        values.for_each(|value| *value /= total);
-    }
-
-    fn add_context(&mut self, share: f64, values: impl Iterator<Item = f64>) {
-        let values = values.map(|value| share * value);
-        if self.takes_part[CONTEXT] {
-            let sums = self.values[CONTEXT].iter_mut();
-            sums.zip(values).for_each(|(sum, value)| *sum += value);
-        } else {
-            self.set(CONTEXT, values);
+        context.iter_mut().for_each(|value| *value /= total);
+        if let (Some(words), Some(_)) = (words, meaning) {
+            for ((value, &share), &cosine) in context.iter_mut().zip(words.own).zip(own) {
+                *value = value.max(share.min(normalize(VECTOR, cosine, cosines)));
+            }
         }
+        self.takes_part[CONTEXT] = candidates.is_some();
+        self.values[CONTEXT] = context;
     }
 
     /// The values of a signal that takes part.
@@ -321,6 +329,14 @@ impl Range {
     }
 }
 
+/// Adds a share of some values to sums; gives the share.
+fn add(sums: &mut [f64], share: f64, values: impl Iterator<Item = f64>) -> f64 {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += share * value;
+    }
+    share
+}
+
 fn normalize(signal: usize, value: f64, Range { smallest, largest }: Range) -> f64 {
     match signal {
         _ if value.is_nan() => 0.0,
@@ -351,7 +367,8 @@ fn ranks(column: &[f64], order: &[usize]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::{
-        CONTEXT, Columns, ENTITY, Exchange, LEXICAL, RECENCY, SIGNALS, VECTOR, Weights, recency,
+        CONTEXT, Columns, ContextWords, ENTITY, Exchange, LEXICAL, RECENCY, SIGNALS, VECTOR,
+        Weights, recency,
     };
 
     /// Weights of these signals; the others have none.
@@ -407,22 +424,33 @@ mod tests {
         );
     }
 
+    /// The scores that nothing but the context gives two candidates.
+    fn of_context(
+        cosines: [f64; 2],
+        words: Option<ContextWords<'_>>,
+        meaning: Option<&[f64]>,
+        exchanges: Option<&[Exchange]>,
+    ) -> Vec<f64> {
+        let (mut columns, mut scores) = (Columns::default(), Vec::new());
+        columns.set(VECTOR, cosines);
+        columns.set_context(words, meaning, exchanges);
+        let weights = Weights::new(weights([(CONTEXT, 1.0)])).expect("valid weights");
+        columns.fuse(&weights, 2, &mut scores);
+        scores
+    }
+
     #[test]
     fn context_is_the_mean_of_what_the_query_has_of_it() {
-        let context =
-            |words: Option<&[f64]>, meaning: Option<&[f64]>, exchanges: Option<&[Exchange]>| {
-                let (mut columns, mut scores) = (Columns::default(), Vec::new());
-                columns.set(VECTOR, [0.5, 0.1]);
-                columns.set_context(words, meaning, exchanges);
-                let weights = Weights::new(weights([(CONTEXT, 1.0)])).expect("valid weights");
-                columns.fuse(&weights, 2, &mut scores);
-                scores
-            };
-        let (words, meaning): (&[f64], &[f64]) = (&[1.0, 0.3], &[f64::NAN, 0.25]);
-        assert_eq!(context(Some(words), None, None), [1.0, 0.3]);
-        assert_eq!(context(None, Some(meaning), None), [0.0, 1.0]);
-        let both = [0.4 / 0.7, (0.4 * 0.3 + 0.3) / 0.7];
-        assert_eq!(context(Some(words), Some(meaning), None), both);
+        let own = &[0.0, 0.0];
+        let window = &[1.0, 0.3];
+        let words = Some(ContextWords { window, own });
+        let meaning: Option<&[f64]> = Some(&[f64::NAN, 0.25]);
+        // The second one's own cosine is the least.
+        let context = |words, meaning, exchanges| of_context([0.5, 0.1], words, meaning, exchanges);
+        assert_eq!(context(words, None, None), [1.0, 0.3]);
+        assert_eq!(context(None, meaning, None), [1.0, 1.0]);
+        let both = [1.0, (0.4 * 0.3 + 0.3) / 0.7];
+        assert_eq!(context(words, meaning, None), both);
         for (exchange, worth) in [
             (Exchange::Neither, 0.4),
             (Exchange::Asks, 0.0),
@@ -430,15 +458,32 @@ mod tests {
             (Exchange::Answers(0.9), 1.0),
             (Exchange::Answers(f32::NAN), 0.4),
         ] {
-            let scores = context(
-                Some(words),
-                Some(meaning),
-                Some(&[exchange, Exchange::Neither]),
-            );
-            assert!(
-                (scores[0] - (0.4 + 0.3 * worth)).abs() < 1e-6,
-                "{exchange:?}"
-            );
+            let exchanges = [Exchange::Neither, exchange];
+            let scores = of_context([0.5, 0.1], words, meaning, Some(&exchanges));
+            let expected = 0.4 * 0.3 + 0.3 + 0.3 * worth;
+            assert!((scores[1] - expected).abs() < 1e-6, "{exchange:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_around_a_message_only_lifts_it() {
+        let asks = [Exchange::Asks, Exchange::Answers(0.9)];
+        let context = |own: &[f64; 2]| {
+            let words = ContextWords {
+                window: &[1.0, 1.0],
+                own,
+            };
+            of_context([0.9, 0.1], Some(words), Some(&[0.2, 0.8]), Some(&asks))
+        };
+        // The first one is a question and its window means little, but by itself it means what is asked for.
+        for (own, expected) in [
+            ([0.5, 1.0], [0.7, 1.0]),
+            ([0.8, 0.0], [0.8, 1.0]),
+            ([1.0, 0.0], [1.0, 1.0]),
+        ] {
+            let scores = context(&own);
+            let near = |(score, expected): (&f64, &f64)| (score - expected).abs() < 1e-6;
+            assert!(scores.iter().zip(&expected).all(near), "{scores:?}");
         }
     }
 
