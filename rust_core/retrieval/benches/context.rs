@@ -128,6 +128,7 @@ fn searches(criterion: &mut Criterion) {
                         scope: &scope,
                         scope_match: ScopeMatch::Exact,
                         text,
+                        understood: None,
                         vector: Some(vector),
                         filter: None,
                         now_micros: 1_000_000_000,
