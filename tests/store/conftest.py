@@ -9,7 +9,13 @@ from mnemic.store.sealing_settings import NO_ENCRYPTION
 from mnemic.store.sqlite import SqliteStore, open_sqlite
 
 # What these say of a store holds of an encrypted one, too.
-ALSO_ENCRYPTED = {"test_store_changes", "test_store_following", "test_store_model", "test_store_work", "test_store_writing"}
+ALSO_ENCRYPTED = {
+    "test_store_changes",
+    "test_store_following",
+    "test_store_model",
+    "test_store_work",
+    "test_store_writing",
+}
 
 
 def pytest_generate_tests(metafunc):

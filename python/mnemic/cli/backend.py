@@ -28,6 +28,7 @@ from mnemic.model.requests import (
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
+from mnemic.model.transfer import ExportPiece, ExportRequest, ImportProgress, ImportRequest
 
 if TYPE_CHECKING:
     import grpc
@@ -47,7 +48,7 @@ class Backend(ABC):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """Adds memories: all of them or none."""
@@ -103,8 +104,16 @@ class Backend(ABC):
         """One page of the scopes that hold memories."""
 
     @abstractmethod
-    def stats(self) -> NodeStats:
-        """What it holds, of all tenants."""
+    def export_memories(self, request: ExportRequest) -> Iterator[ExportPiece]:
+        """The pieces of a file of memories."""
+
+    @abstractmethod
+    def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
+        """Takes a file in."""
+
+    @abstractmethod
+    def stats(self, tenant: str | None = None) -> NodeStats:
+        """What it holds, of one tenant or of all."""
 
     @abstractmethod
     def close(self) -> None:

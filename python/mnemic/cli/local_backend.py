@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mnemic.cli.backend import Backend
 from mnemic.engine.engine import Engine
@@ -23,6 +23,7 @@ from mnemic.model.requests import (
 from mnemic.model.scope import DEFAULT_TENANT, Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
+from mnemic.model.transfer import ExportPiece, ExportRequest, ImportProgress, ImportRequest
 
 
 class LocalBackend(Backend):
@@ -38,7 +39,7 @@ class LocalBackend(Backend):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """See `Backend.add`."""
@@ -94,9 +95,17 @@ class LocalBackend(Backend):
         """See `Backend.list_scopes`."""
         return self._engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
 
-    def stats(self) -> NodeStats:
+    def export_memories(self, request: ExportRequest) -> Iterator[ExportPiece]:
+        """See `Backend.export_memories`."""
+        return self._engine.transfer.export_memories(DEFAULT_TENANT, request)
+
+    def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
+        """See `Backend.import_memories`."""
+        return self._engine.transfer.import_memories(DEFAULT_TENANT, request, chunks)
+
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""
-        return self._engine.stats()
+        return self._engine.stats(None if tenant is None else self._engine.authority.tenant(tenant).tenant_id)
 
     def close(self) -> None:
         """See `Backend.close`."""

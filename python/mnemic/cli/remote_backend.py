@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -26,6 +26,7 @@ from mnemic.model.requests import (
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
+from mnemic.model.transfer import ExportPiece, ExportRequest, ImportProgress, ImportRequest
 
 _MICROS = "_micros"
 _WAITING_SECONDS = 120.0
@@ -45,7 +46,7 @@ class RemoteBackend(Backend):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """See `Backend.add`."""
@@ -133,9 +134,35 @@ class RemoteBackend(Backend):
         """See `Backend.list_scopes`."""
         return self._client.list_scopes(page_size=page_size, page_token=page_token, **_ids(scope))
 
-    def stats(self) -> NodeStats:
+    def export_memories(self, request: ExportRequest) -> Iterator[ExportPiece]:
+        """See `Backend.export_memories`."""
+        return self._client.export_memories(
+            match=request.match,
+            format=request.format,
+            include_history=request.include_history,
+            include_vectors=request.include_vectors,
+            resume_token=request.resume_token,
+            **_ids(request.scope),
+        )
+
+    def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
+        """See `Backend.import_memories`."""
+        return self._client.import_memories(
+            chunks,
+            request.format,
+            keep_vectors=request.keep_vectors,
+            extract=request.extract,
+            validate_only=request.validate_only,
+            stop_on_error=request.stop_on_error,
+            **_ids(request.default_scope),
+        )
+
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""
-        return self._client.stats()
+        if tenant is None:
+            return self._client.stats()
+        with self._administration() as client:
+            return client.stats(tenant)
 
     def is_serving(self, timeout_seconds: float) -> bool:
         """Whether the server answers and takes calls."""

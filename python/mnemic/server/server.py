@@ -21,7 +21,8 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from mnemic.engine.engine import Engine, Progress
+from mnemic.engine.engine import Engine
+from mnemic.engine.models import Progress
 from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
@@ -29,6 +30,7 @@ from mnemic.server.authentication import Gate
 from mnemic.server.calls import Call, CallLimits, bind_service, parse, refuse_other_methods
 from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
 from mnemic.server.health import bind_health
+from mnemic.server.lifecycle_service import LifecycleService
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
 from mnemic.server.metrics import Metrics
@@ -89,7 +91,7 @@ class MnemicServer:
         memories = MemoryService(engine, self._settings.max_workers)
         services: dict[ServiceDescriptor, object] = {
             memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: memories,
-            lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
+            lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: LifecycleService(engine),
             admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine, self.metrics),
         }
         for descriptor, service in services.items():
@@ -128,6 +130,7 @@ class MnemicServer:
         if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
+        self._engine.retention.start_schedule()
         self.metrics.serve()
         try:
             self._start_listening(tls)

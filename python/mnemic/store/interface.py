@@ -12,7 +12,11 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store.changes import ChangeStore
+from mnemic.store.erasure_interface import ErasureStore
+from mnemic.store.extraction_usage import ExtractionStore
+from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
+from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
 # A version of a memory and its vector: little-endian float32, or None.
@@ -59,6 +63,8 @@ class VersionWrite:
         content_hash: Hex digest of the normalised body, for deduplication.
         reason: Why, for automatic changes.
         standing: How it relates to other memories.
+        is_imported: It comes from another store: the first of its memory need not be version 1, and where it has ended
+            it relates to nothing.
     """
 
     memory: Memory
@@ -66,6 +72,7 @@ class VersionWrite:
     content_hash: str
     reason: str = ""
     standing: Standing = NO_STANDING
+    is_imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +206,17 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod
@@ -212,6 +224,11 @@ class Store(WorkStore, ChangeStore):
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    @abstractmethod
+    def retention(self) -> RetentionStore:
+        """What forgets on purpose: policies, holds, the archive."""
 
     @abstractmethod
     def instance_id(self) -> str:

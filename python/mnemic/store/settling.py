@@ -272,6 +272,11 @@ class Settler:
 
     def _settle(self, entry: Entry) -> None:
         memory = entry.memory
+        if entry.write.is_imported and memory.valid_to_micros is not None:
+            # What has ended elsewhere is settled.
+            self._result.entries.append(entry)
+            self._result.outcomes.append((entry, False))
+            return
         named = [self._known[self._heads[memory_id]] for memory_id in entry.write.standing.supersedes]
         twin = self._twin(entry, named)
         if twin is not None and memory.version == 1:
