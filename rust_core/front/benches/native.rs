@@ -114,6 +114,7 @@ fn native(criterion: &mut Criterion) {
         scope: &scope(),
         scope_match: ScopeMatch::Visible,
         text: "",
+        understood: None,
         vector: Some(&vector),
         filter: None,
         now_micros: 0,

@@ -1,6 +1,5 @@
 //! Searches from request to response.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -184,7 +183,9 @@ impl Search {
     }
 
     fn text_to_embed(&self) -> &str {
-        self.embedded.as_deref().unwrap_or(&self.text)
+        self.understood
+            .as_ref()
+            .map_or(&self.text, |understood| &understood.text)
     }
 }
 
@@ -197,9 +198,7 @@ impl Shared {
         }
         let embedder = self.embedder.as_ref()?;
         let residents = self.index.residents(&search.partitions)?;
-        if let Cow::Owned(text) = residents.understand(&search.text).text {
-            search.embedded = Some(text);
-        }
+        search.understood = Some(residents.understand(&search.text).into_owned());
         if let Some(vector) = embedder.cached(search.text_to_embed()) {
             search.vector = QueryVector::Known(vector);
             return Some(());

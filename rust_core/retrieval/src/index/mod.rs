@@ -37,6 +37,7 @@ use crate::partition::{
     Close, HeldVersion, Partition, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
 };
 use crate::snapshot::{self, CHECKED_AT_ONCE, Snapshot};
+use crate::understanding::Understanding;
 use crate::vector::SimdPath;
 
 /// The longest vector that an index takes.
@@ -71,6 +72,8 @@ pub struct SearchRequest<'a> {
     pub scope_match: ScopeMatch,
     /// The query in words; empty leaves out the signals that go by them.
     pub text: &'a str,
+    /// What [`Index::understand`] has made of the text in these partitions, if it was asked: it is not done again.
+    pub understood: Option<&'a Understanding<'a>>,
     /// The embedding of the text as [`Index::understand`] gives it, as little-endian `f32`; None leaves the vector signal out.
     pub vector: Option<&'a [u8]>,
     /// Narrows further.
