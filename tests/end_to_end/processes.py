@@ -9,9 +9,7 @@ class ServerProcess:
     """A server on a free port over a data directory."""
 
     def __init__(self, data_directory, *arguments):
-        command = [sys.executable, "-m", "mnemic.cli", "serve", "--address", "127.0.0.1:0", "--embedding", "static"]
-        command += ["--data-directory", str(data_directory), "--log-level", "warning", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = self.begin(data_directory, *arguments)
         for line in self.process.stdout:
             found = re.search(r"mnemic serving on (\S+:\d+)", line)
             if found:
@@ -19,11 +17,23 @@ class ServerProcess:
                 return
         raise AssertionError(f"the server ended with code {self.process.wait()} before it listened")
 
-    def kill(self):
+    @staticmethod
+    def begin(data_directory, *arguments):
+        """The process, which need not listen yet."""
+        command = [sys.executable, "-m", "mnemic.cli", "serve", "--address", "127.0.0.1:0", "--embedding", "static"]
+        command += ["--data-directory", str(data_directory), "--log-level", "warning", *arguments]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    @staticmethod
+    def end(process):
         """As `kill -9`: nothing in the process gets to run any more."""
-        self.process.kill()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
+        process.kill()
+        process.wait(timeout=30)
+        process.stdout.close()
+
+    def kill(self):
+        """As `kill -9`."""
+        self.end(self.process)
 
     def stop(self):
         self.process.terminate()

@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mnemic.client import calls
+from mnemic.client import calls, requests
 from mnemic.client.calls import ALL_PARTS, Call
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
@@ -33,20 +33,24 @@ from mnemic.client.options import (
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
+    WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.transfer import AsyncClientTransfer
+from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, AsyncRemoteWatch, AsyncWatch, Resumption
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
-from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1 import admin_service_pb2_grpc, lifecycle_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 
 Result = TypeVar("Result")
 
 
-class AsyncMnemicClient:
+class AsyncMnemicClient(AsyncClientTransfer):
     """A server's memory, for asyncio; otherwise as `MnemicClient`.
 
     It belongs to the event loop of its first call. A cancelled call is cancelled on the server too, which may have
@@ -182,6 +186,21 @@ class AsyncMnemicClient:
         """All versions of a memory, oldest first; also of a deleted one."""
         return await self._call(calls.history(memory_id, **ids), timeout)
 
+    def watch(
+        self,
+        *,
+        timeout: float | None = None,
+        patience: float = DEFAULT_PATIENCE_SECONDS,
+        **options: Unpack[WatchOptions],
+    ) -> AsyncWatch:
+        """Watches the memories of a scope change; see `MnemicClient.watch`."""
+
+        def open_call(message: WatchMemoriesRequest, seconds: float | None) -> object:
+            return self._connected().WatchMemories(message, timeout=seconds, metadata=self._metadata)
+
+        request = requests.watch_request(**options)
+        return AsyncRemoteWatch(Resumption(request, self.address, timeout, patience), open_call)
+
     async def list_scopes(
         self,
         *,
@@ -254,5 +273,10 @@ class AsyncMnemicClient:
             )
             self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
             self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
+            self._lifecycle = lifecycle_service_pb2_grpc.LifecycleServiceStub(self._channel)
             self._health = health_pb2_grpc.HealthStub(self._channel)
         return self._stub
+
+    def _lifecycle_stub(self) -> lifecycle_service_pb2_grpc.LifecycleServiceAsyncStub:
+        self._connected()
+        return self._lifecycle

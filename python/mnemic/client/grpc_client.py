@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mnemic.client import calls
+from mnemic.client import calls, requests
 from mnemic.client.calls import ALL_PARTS, Call
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
@@ -33,20 +33,24 @@ from mnemic.client.options import (
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
+    WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.transfer import ClientTransfer
+from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, RemoteWatch, Resumption, Watch
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
-from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1 import admin_service_pb2_grpc, lifecycle_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 
 Result = TypeVar("Result")
 
 
-class MnemicClient:
+class MnemicClient(ClientTransfer):
     """A server's memory. Safe to use from many threads; every method raises `MnemicError`.
 
     Each call has a deadline, and is tried again, up to four times in all with growing delays, when the server answers
@@ -83,6 +87,7 @@ class MnemicClient:
         self._channel = open_channel(address, credentials, options)
         self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
+        self._lifecycle = lifecycle_service_pb2_grpc.LifecycleServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._closed = False
 
@@ -226,6 +231,30 @@ class MnemicClient:
     def history(self, memory_id: str, *, timeout: float | None = None, **ids: Unpack[ScopeOptions]) -> History:
         """All versions of a memory, oldest first; also of a deleted one."""
         return self._call(calls.history(memory_id, **ids), timeout)
+
+    def watch(
+        self,
+        *,
+        timeout: float | None = None,
+        patience: float = DEFAULT_PATIENCE_SECONDS,
+        **options: Unpack[WatchOptions],
+    ) -> Watch:
+        """Watches the memories of a scope change, from now on or from a revision on.
+
+        It is resumed where it ended when the connection is lost or the server stops.
+
+        Args:
+            timeout: Seconds for all of it, after which DEADLINE_EXCEEDED is raised; any time unless given.
+            patience: For so many seconds a server that is gone is tried again before that is raised.
+            **options: See `WatchOptions`; at least one id.
+        """
+
+        def open_call(message: WatchMemoriesRequest, seconds: float | None) -> object:
+            self._require_open()
+            return self._stub.WatchMemories(message, timeout=seconds, metadata=self._metadata)
+
+        request = requests.watch_request(**options)
+        return RemoteWatch(Resumption(request, self.address, timeout, patience), open_call)
 
     def list_scopes(
         self,

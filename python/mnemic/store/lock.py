@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from mnemic.model.errors import MnemicError, Reason
@@ -59,7 +60,8 @@ class DataDirectoryLock:
     def release(self) -> None:
         """Lets others in; a second call does nothing."""
         if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
             self._close_descriptor()
 
     def _close_descriptor(self) -> None:
@@ -70,8 +72,10 @@ class DataDirectoryLock:
 
     def _record(self, holder: dict[str, str]) -> None:
         encoded = json.dumps(holder, ensure_ascii=True).encode()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, encoded, 0)
+        # On a full disk only the name of the holder is lost; what the store itself cannot do, it says.
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, encoded, 0)
 
     def _read(self) -> dict[str, str]:
         try:
