@@ -81,20 +81,15 @@ impl Stretches {
             end: messages.len(),
             in_session: neighbourhood.is_in_session(row),
         });
-        let first = own - before.len().min(REACH);
-        let last = own + after.len().min(REACH);
-        for message in first..=last {
-            let spot = Spot {
-                stretch,
-                message: message as u32,
-            };
-            let is_candidate = message == own;
+        let beside = own - before.len().min(REACH)..=own + after.len().min(REACH);
+        for (&seen, message) in messages[beside.clone()].iter().zip(beside) {
+            let (is_candidate, message) = (message == own, message as u32);
             let seen = if is_candidate && speaker != row {
                 known(row)
             } else {
-                messages[message]
+                seen
             };
-            look(spot, seen, is_candidate);
+            look(Spot { stretch, message }, seen, is_candidate);
         }
     }
 
