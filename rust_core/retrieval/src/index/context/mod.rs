@@ -22,6 +22,7 @@ mod exchange;
 mod formula;
 mod members;
 mod neighbourhood;
+mod stretches;
 mod windows;
 
 use std::ops::Range;
