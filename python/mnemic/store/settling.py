@@ -65,7 +65,8 @@ class Entry:
         write: What to insert.
         scope_id: The row id of its scope.
         partition_id: And of its partition.
-        slot: The slot of its memory as SQL compares it: in an encrypted store a keyed hash.
+        content_hash: That of the write as SQL compares it: in an encrypted store a keyed hash of it.
+        slot: The slot of its memory, the same.
         takes_slot: See `Standing.takes_slot`; of a later version, what the one before had.
         fact_key: See `mnemic.store.tables`.
     """
@@ -73,6 +74,7 @@ class Entry:
     write: VersionWrite
     scope_id: int
     partition_id: int
+    content_hash: str
     slot: str = ""
     takes_slot: bool = False
     fact_key: str | None = None
@@ -228,7 +230,7 @@ class Settler:
                 after[place] = min(start, after.get(place, start))
                 slots[place] = entry.slot
             if memory.kind in _STATEMENTS:
-                hashes.setdefault(entry.scope_id, set()).add(entry.write.content_hash)
+                hashes.setdefault(entry.scope_id, set()).add(entry.content_hash)
         for place, start in after.items():
             values = {"scope": place[0], "asked_slot": slots[place], "after": start}
             self._slots[place] = self._take(self._connection.execute(_IN_SLOT, values).all())
@@ -305,7 +307,7 @@ class Settler:
         if memory.slot:
             self._slots.setdefault((entry.scope_id, memory.slot), []).append(known)
         if entry.fact_key is not None:
-            self._saying.setdefault((entry.scope_id, entry.write.content_hash), []).append(known)
+            self._saying.setdefault((entry.scope_id, entry.content_hash), []).append(known)
 
     def _twin(self, entry: Entry, named: Sequence[_Known]) -> _Known | None:
         """The fact that holds and says the same."""
@@ -315,7 +317,7 @@ class Settler:
             return None
         saying = [
             known
-            for known in self._saying.get((entry.scope_id, entry.write.content_hash), ())
+            for known in self._saying.get((entry.scope_id, entry.content_hash), ())
             if known.valid_to is None
             and known.kind == memory.kind
             and known not in named
@@ -370,6 +372,7 @@ class Settler:
             scope_id=entry.scope_id,
             partition_id=entry.partition_id,
             takes_slot=twin.takes_slot,
+            content_hash=entry.content_hash,
             slot=entry.slot,
             fact_key=twin.fact_key,
         )
