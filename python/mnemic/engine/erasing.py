@@ -44,10 +44,10 @@ LONGEST_WAIT_SECONDS = 60.0
 _DEFAULT_PAGE = 100
 _SALT_BYTES = 32
 # Memories that one transaction hides, and versions that one removes: others wait that long for the database.
-_HIDDEN_AT_ONCE = 5000
-_DESTROYED_AT_ONCE = 250
-# How much of the time an erasure works; the rest is for those who write.
-_SHARE = 0.7
+_HIDDEN_AT_ONCE = 2000
+_DESTROYED_AT_ONCE = 200
+# How much of the time an erasure works while others write; the rest is for them.
+_SHARE = 0.5
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 60.0
 _STOPPING_SECONDS = 30.0
@@ -76,6 +76,8 @@ class Erasures:
         self._changed = threading.Condition()
         self._generation = 0
         self._stopping = False
+        # After the last step: a later one is somebody else's.
+        self._seen_revision = -1
         self._thread = threading.Thread(target=self._run, name="mnemic-erasure", daemon=True)
 
     def start(self) -> None:
@@ -372,10 +374,13 @@ class Erasures:
         return False
 
     def _rested(self, step: Callable[[], bool]) -> bool:
+        """Does a step, and rests after it if somebody else has written since the last one."""
+        others_write = self._index.revision != self._seen_revision
         begin = time.perf_counter()
         is_more = step()
+        self._seen_revision = self._index.revision
         if is_more:
-            time.sleep((time.perf_counter() - begin) * (1.0 / _SHARE - 1.0))
+            time.sleep((time.perf_counter() - begin) * (1.0 / _SHARE - 1.0) if others_write else 0.0)
         return is_more
 
     def _finish(self, ready: Sequence[StoredErasure]) -> None:

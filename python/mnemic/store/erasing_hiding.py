@@ -64,11 +64,12 @@ _HIDE = (
     )
 )
 _DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_IDS))
-_DERIVED = (
+# In two queries: one that joins them is planned as a walk through the tenant.
+_DERIVED_ROWS = select(derivations.c.version_id).distinct().where(derivations.c.source_id.in_(_IDS))
+_MEMORIES_OF = (
     select(_VERSION.memory_id)
     .distinct()
-    .select_from(derivations.join(memory_versions, _VERSION.id == derivations.c.version_id))
-    .where(derivations.c.source_id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
+    .where(_VERSION.id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
 )
 _HISTORY = (
     select(
@@ -265,7 +266,7 @@ class _Hiding:
 
     def _derived(self, memory_ids: Sequence[str]) -> list[str]:
         """What has its words from these memories; the rest of what names them names them no longer."""
-        found = self.connection.execute(_DERIVED, {"ids": memory_ids, "tenant": self.erasure.tenant}).scalars().all()
+        found = derived_from(self.connection, self.erasure.tenant, memory_ids)
         doomed: list[str] = []
         for ids in chunks(found):
             histories = histories_of(self.connection, ids)
@@ -324,6 +325,15 @@ class _Hiding:
         self.partitions.update(self.connection.execute(_SUPERSEDED_BY, values).scalars())
         self.told_of["links"] += self.connection.execute(_UNLINK, values).rowcount
         self.connection.execute(_UNLINK_RECORDS, values)
+
+
+def derived_from(connection: Connection, tenant: str, memory_ids: Sequence[str]) -> list[str]:
+    """The memories that name any of these as a source, in any of their versions."""
+    rows = connection.execute(_DERIVED_ROWS, {"ids": memory_ids}).scalars().all()
+    found: dict[str, None] = {}
+    for ids in chunks(rows):
+        found.update(dict.fromkeys(connection.execute(_MEMORIES_OF, {"ids": ids, "tenant": tenant}).scalars()))
+    return list(found)
 
 
 def histories_of(connection: Connection, memory_ids: Sequence[str]) -> dict[str, list[PastVersion]]:
