@@ -8,6 +8,7 @@ import fact_scenarios  # noqa: F401
 import memory_scenarios  # noqa: F401
 import pytest
 import refusal_scenarios  # noqa: F401
+import retention_scenarios  # noqa: F401
 import serving_scenarios  # noqa: F401
 import transfer_scenarios  # noqa: F401
 import watching_scenarios  # noqa: F401

@@ -30,6 +30,7 @@ from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
+from mnemic.engine.retaining import Retention
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
@@ -41,6 +42,7 @@ from mnemic.engine.writing import Writer
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.extraction_rules import ExtractionStats
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.operations import DeadLetterPage, ExtractionFigures, Operation, ReplayResult, WorkKind
 from mnemic.model.requests import (
@@ -79,6 +81,7 @@ class Engine:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
         erasure: Destroys memories in every place that holds them.
+        retention: What it forgets on purpose.
         transfer: Exports and imports.
         watching: Opens watches.
     """
@@ -101,7 +104,8 @@ class Engine:
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
         self._upkeep = Upkeep(self._index, snapshots, store)
-        self._writer = Writer(store, self._index, embedder, settings)
+        self.authority = Authority(store, settings.authentication, is_priced=settings.extraction.llm.is_priced)
+        self._writer = Writer(store, self._index, embedder, self.authority.rules, settings)
         self._reader = Reader(store, settings.limits)
         self.watching = Watching(store, self._index, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
@@ -120,11 +124,12 @@ class Engine:
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
         self.transfer = Transfer(store, self._index, embedder, settings)
-        self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
-        self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
+        self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
+        self.authority.when_rules_change = self._extraction.wake
         self._operations = Operations(store, self._extraction)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
+        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
         self._stopping = threading.Event()
         self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
         self._catch_up.start()
@@ -165,14 +170,14 @@ class Engine:
         scope: Scope,
         inputs: Sequence[MemoryInput],
         *,
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait: WaitFor = WaitFor.INDEXED,
         instructions: str = "",
         request_id: str = "",
         within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
-        """Adds memories: all of them or none. Durable and visible to the next search when it returns."""
+        """Adds memories: all or none; durable and seen by the next search. No mode: the tenant's own."""
         result = self._writer.add(
             tenant,
             scope,
@@ -392,7 +397,12 @@ class Engine:
             self._index.stats(),
             self._provider.identity,
             self._provider.dimension,
+            self.extraction_stats(tenant),
         )
+
+    def extraction_stats(self, tenant: str | None = None) -> ExtractionStats:
+        """What extraction has before it, and what it cost this month, of one tenant or of all."""
+        return self._extraction.stats(tenant)
 
     def index_stats(self) -> IndexStats:
         """What is in memory; unlike `stats`, without asking the store."""
@@ -438,6 +448,7 @@ class Engine:
         self._stopping.set()
         self._housekeeping.join()
         self.erasure.stop()
+        self.retention.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()

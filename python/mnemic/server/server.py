@@ -129,6 +129,7 @@ class MnemicServer:
         if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
+        self._engine.retention.start_schedule()
         self.metrics.serve()
         try:
             self._start_listening(tls)

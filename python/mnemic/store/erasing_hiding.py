@@ -13,6 +13,7 @@ from mnemic.model.access import Quota
 from mnemic.model.erasure import ErasedPlace, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.erasing_holds import held_of
 from mnemic.store.erasing_records import note_revision, tell
 from mnemic.store.erasure_interface import Hidden, HidingPlace, Rederivation, StoredErasure
 from mnemic.store.erasure_tables import derivations
@@ -29,6 +30,7 @@ from mnemic.store.writing import advance, require_rebuild, touch_partitions
 # How a fact of extraction begins to say where it came from (`mnemic.engine.extracting`).
 DRAWN = "drawn from its sources"
 WITHOUT_WINNER = "superseded by a memory that was erased"
+HELD_FACTS = "their words come from other sources alone, or a legal hold keeps them; only those sources are named now"
 KEPT_FACTS = "their words come from other sources alone; only those are named now"
 
 _VERSION = memory_versions.c
@@ -168,6 +170,11 @@ def _next_memories(
         return [], None
     if erasure.kind is TargetKind.MEMORY:
         return [erasure.target.memory_id], None
+    if erasure.kind is TargetKind.MEMORIES:
+        later = sorted(memory_id for memory_id in erasure.target.memory_ids if memory_id > place.memory_id)[:limit]
+        held = held_of(connection, later)
+        left = [memory_id for memory_id in later if memory_id not in held]
+        return left, HidingPlace(0, later[-1]) if len(later) == limit else None
     found: list[str] = []
     after = place.memory_id
     for scope_row in connection.execute(select_scopes(erasure, place.scope_row)).scalars().all():
@@ -235,7 +242,7 @@ class _Hiding:
                 found=self.told_of["derived"] + kept,
                 destroyed=self.told_of["derived"],
                 kept=kept,
-                kept_reason=KEPT_FACTS if kept else "",
+                kept_reason=(HELD_FACTS if self.told_of["held"] else KEPT_FACTS) if kept else "",
             ),
             ErasedPlace(place="links", found=links, destroyed=links),
             ErasedPlace(place="missing_vectors", found=work, destroyed=work),
@@ -272,8 +279,12 @@ class _Hiding:
             histories = histories_of(self.connection, ids)
             sources = {source for history in histories.values() for version in history for source in version.sources}
             hidden = set(self._hidden_of(sorted(sources)))
+            held = held_of(self.connection, list(histories))
             for memory_id, history in histories.items():
-                if has_words_of(history, hidden):
+                if memory_id in held:
+                    self.told_of["held"] += 1
+                    self._strike(history, hidden)
+                elif has_words_of(history, hidden):
                     doomed.append(memory_id)
                     if history[0].reason.startswith(DRAWN):
                         self._orphaned.update(dict.fromkeys(history[-1].sources))
@@ -295,8 +306,10 @@ class _Hiding:
             if not hidden.intersection(version.sources):
                 clean[version.body] = version
                 continue
+            # What a legal hold keeps may have its words from what is hidden: then it stays as it is.
+            before = clean.get(version.body, version)
             left = [source for source in version.sources if source not in hidden]
-            changes.append(self._struck(version, left, clean[version.body]))
+            changes.append(self._struck(version, left, before))
         self.connection.execute(_STRIKE, changes)
         self.partitions.update(version.partition_id for version in history)
         self.told_of["kept"] += 1

@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, func, selec
 from mnemic.model.erasure import ErasedPlace, ErasureTarget, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.erasing_hiding import KEPT_FACTS, derived_from, has_words_of, histories_of
+from mnemic.store.erasing_holds import refuse_held
 from mnemic.store.listing import scope_conditions
 from mnemic.store.rows import chunks, decode_texts
 from mnemic.store.tables import embeddings, memory_versions, outbox, pending_vectors, scopes, supersessions
@@ -29,6 +30,7 @@ _WORK_PLACES = {OutboxState.FAILED.value: "dead_letters", OutboxState.DONE.value
 
 def preview(connection: Connection, tenant: str, target: ErasureTarget) -> tuple[ErasedPlace, ...]:
     """See `ErasureStore.preview`."""
+    refuse_held(connection, tenant, target)
     found = dict.fromkeys(_meant(connection, tenant, target))
     derived, kept = _with_derived(connection, tenant, found)
     counts = {"memories": len(found), "derived_facts": derived + kept}

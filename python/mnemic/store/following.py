@@ -18,6 +18,7 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
 from mnemic.model.scope import PartitionKey
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.reading import PARTITION, key_values, load_rows
+from mnemic.store.retaining_tables import archived_memories
 from mnemic.store.rows import chunks, open_contents
 from mnemic.store.sealing import place_of_reason, sealer_of
 from mnemic.store.tables import memory_versions, store_state, supersessions
@@ -51,7 +52,14 @@ _WRITTEN_IN = (
     .limit(_WINDOW)
 )
 _DELETED = (
-    select(_VERSION.id, _VERSION.delete_revision, _VERSION.delete_time_micros, _VERSION.partition_id)
+    select(
+        _VERSION.id,
+        _VERSION.delete_revision,
+        _VERSION.delete_time_micros,
+        _VERSION.partition_id,
+        archived_memories.c.cause,
+    )
+    .select_from(memory_versions.outerjoin(archived_memories, archived_memories.c.version_id == _VERSION.id))
     .where(
         _VERSION.tenant == bindparam("tenant"),
         _VERSION.delete_revision > bindparam("after"),
@@ -219,7 +227,8 @@ def _deleted(
     values = {"tenant": tenant, "after": after.revision, "until": until}
     for row in connection.execute(_DELETED, values, execution_options={"yield_per": _WINDOW}):
         is_wanted = within is None or row.partition_id in within
-        entry = _Entry(row.delete_revision, row.id, ChangeKind.DELETED, row.delete_time_micros)
+        change = ChangeKind.DELETED if row.cause is None else ChangeKind.ARCHIVED
+        entry = _Entry(row.delete_revision, row.id, change, row.delete_time_micros)
         yield entry if is_wanted else row.delete_revision
 
 

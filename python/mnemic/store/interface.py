@@ -13,6 +13,8 @@ from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store.changes import ChangeStore
 from mnemic.store.erasure_interface import ErasureStore
+from mnemic.store.extraction_usage import ExtractionStore
+from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
@@ -204,7 +206,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, TransferStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
@@ -222,6 +224,11 @@ class Store(WorkStore, ChangeStore, TransferStore):
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    @abstractmethod
+    def retention(self) -> RetentionStore:
+        """What forgets on purpose: policies, holds, the archive."""
 
     @abstractmethod
     def instance_id(self) -> str:

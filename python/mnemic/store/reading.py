@@ -10,10 +10,12 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, an
 
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
+from mnemic.model.retention import RetentionCause
 from mnemic.model.scope import OwnerKind, PartitionKey
 from mnemic.model.stats import StoreStats
 from mnemic.store.interface import PartitionRow
 from mnemic.store.models import ModelRow, active_model
+from mnemic.store.retaining_tables import archived_memories
 from mnemic.store.rows import (
     MEMORY_COLUMNS,
     MEMORY_WIDTH,
@@ -85,6 +87,9 @@ _SUPERSESSIONS = (
     .where(supersessions.c.version_id.in_(bindparam("ids", expanding=True)))
     .order_by(supersessions.c.id)
 )
+_ARCHIVED = select(archived_memories.c.version_id, archived_memories.c.policy_id, archived_memories.c.cause).where(
+    archived_memories.c.memory_id == bindparam("memory_id")
+)
 PARTITION = select(partitions.c.id, partitions.c.changed_revision, partitions.c.rebuild_revision).where(
     partitions.c.tenant == bindparam("tenant"),
     partitions.c.owner_kind == bindparam("owner_kind"),
@@ -152,6 +157,7 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
     sealer = sealer_of(connection)
     rows = connection.execute(_HISTORY, {"memory_id": memory_id, "tenant": tenant}).all()
     scope_of = load_scopes(connection, (row[0] for row in rows))
+    archived = {row.version_id: row for row in connection.execute(_ARCHIVED, {"memory_id": memory_id})}
     memories = dict(readable(rows, lambda row: (row.id, memory_of(row, scope_of))))
     if rows and not memories:
         raise _key_destroyed()
@@ -166,7 +172,8 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
             MemoryRevision(ChangeKind(row.change), memory, memory.update_time_micros, memory.revision, reason)
         )
         if row.delete_revision is not None:
-            entries.append(MemoryRevision(ChangeKind.DELETED, memory, row.delete_time_micros, row.delete_revision))
+            change, reason = _end_of(archived.get(row.id))
+            entries.append(MemoryRevision(change, memory, row.delete_time_micros, row.delete_revision, reason))
     for ids in chunks(list(memories)):
         for version_id, winner, valid_to, reason, revision, moment in connection.execute(_SUPERSESSIONS, {"ids": ids}):
             ended = replace(memories[version_id], valid_to_micros=valid_to, superseded_by=winner)
@@ -174,6 +181,14 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
             entries.append(MemoryRevision(ChangeKind.SUPERSEDED, ended, moment, revision, told))
     # What one commit did stays in its order: a version may come already superseded.
     return sorted(entries, key=lambda entry: entry.revision)
+
+
+def _end_of(archived: Row[*tuple[Any, ...]] | None) -> tuple[ChangeKind, str]:
+    """What took a version away, and why if it was retention."""
+    if archived is None:
+        return ChangeKind.DELETED, ""
+    cause = RetentionCause(archived.cause).name.lower().replace("_", " ")
+    return ChangeKind.ARCHIVED, f"retention policy {archived.policy_id}: {cause}" if archived.policy_id else cause
 
 
 def scan_partition(
@@ -265,6 +280,12 @@ def stats(connection: Connection, tenant: str | None, bytes_on_disk: int, since_
         outbox_pending=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_not(None)),
         outbox_failed=count(
             outbox, outbox.c.tenant, outbox.c.due_micros.is_(None), outbox.c.state == OutboxState.FAILED.value
+        ),
+        archived=count(
+            archived_memories, archived_memories.c.tenant, archived_memories.c.restore_time_micros.is_(None)
+        ),
+        removed=count(
+            archived_memories, archived_memories.c.tenant, archived_memories.c.archive_time_micros >= since_micros
         ),
         revision=read_revision(connection),
         bytes_on_disk=bytes_on_disk,

@@ -274,7 +274,7 @@ class Keyring:
             How many data keys were wrapped anew.
         """
         with self._lock:
-            if len(self._wrapping) == 1:
+            if not self.is_rotating:
                 self._begin_rotation(master)
             total, done = self.status().left_to_rewrap, 0
             progress(done, total)
@@ -305,6 +305,11 @@ class Keyring:
                 "UPDATE wrapping_keys SET master = ?, wrapped = ? WHERE id = ?", (name, wrapped, old)
             )
             self._add_wrapping_key(master)
+
+    @property
+    def is_rotating(self) -> bool:
+        """Whether a rotation was begun and not finished."""
+        return len(self._wrapping) > 1
 
     def status(self) -> KeyringStatus:
         """What there is."""

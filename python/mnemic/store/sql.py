@@ -9,12 +9,14 @@ from sqlalchemy import select
 
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.extraction_rules import ExtractionStats, ModelUsage
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store import (
     accounts,
     checking,
+    extraction_usage,
     feed,
     following,
     listing,
@@ -40,6 +42,7 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.places import Places
+from mnemic.store.retaining_sql import SqlRetention
 from mnemic.store.sql_transfer import SqlTransfer
 from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
@@ -72,6 +75,12 @@ class SqlStore(SqlTransfer, Store):
         self._bytes_on_disk = bytes_on_disk
         self._find_damage = find_damage
         self._release = release
+        self._retention = SqlRetention(database)
+
+    @property
+    def retention(self) -> SqlRetention:
+        """See `Store.retention`."""
+        return self._retention
 
     def instance_id(self) -> str:
         """See `Store.instance_id`."""
@@ -266,6 +275,26 @@ class SqlStore(SqlTransfer, Store):
         """See `Store.retry_outbox`."""
         with self._database.writing() as connection:
             outbox.retry(connection, item_id, error=error, next_attempt_micros=next_attempt_micros)
+
+    def add_extraction_usage(self, tenant: str, month: int, usage: ModelUsage) -> None:
+        """See `ExtractionStore.add_extraction_usage`."""
+        with self._database.writing() as connection:
+            extraction_usage.add_usage(connection, tenant, month, usage)
+
+    def extraction_usage(self, tenant: str | None, month: int) -> ModelUsage:
+        """See `ExtractionStore.extraction_usage`."""
+        with self._database.reading() as connection:
+            return extraction_usage.usage_of(connection, tenant, month)
+
+    def extraction_stats(self, tenant: str | None, month: int) -> ExtractionStats:
+        """See `ExtractionStore.extraction_stats`."""
+        with self._database.reading() as connection:
+            return extraction_usage.stats_of(connection, tenant, month)
+
+    def hold_work(self, item_id: int, *, reason: str, until_micros: int) -> None:
+        """See `ExtractionStore.hold_work`."""
+        with self._database.writing() as connection:
+            extraction_usage.hold(connection, item_id, reason=reason, until_micros=until_micros)
 
     def models(self) -> list[StoredModel]:
         """See `Store.models`."""

@@ -23,6 +23,7 @@ from mnemic.store.schema import migrate
 from mnemic.store.sealing import Sealer, execution_options
 from mnemic.store.sealing_settings import NO_ENCRYPTION, EncryptionSettings
 from mnemic.store.sealing_state import open_sealer, refuse_without_key, take_state
+from mnemic.store.sealing_steps import Progress, seal_store
 from mnemic.store.sql import SqlStore
 from mnemic.store.sqlite_cleaning import SqliteCleaning
 
@@ -56,6 +57,10 @@ class SqliteStore(SqlStore):
     def directory(self) -> Path:
         """See `Store.directory`."""
         return self._path.parent
+
+    def seal(self, progress: Progress = lambda _done, _total: None) -> int:
+        """Encrypts what a store holds plain that was opened with `enabling`; see `mnemic.store.sealing_steps`."""
+        return seal_store(self._database, self._sealer, self._path, progress)
 
     def announce(self, address: str) -> None:
         """See `Store.announce`."""

@@ -89,6 +89,20 @@ tenants = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("memory_count", BigInteger, nullable=False, server_default=text("0"), comment="How many versions hold"),
     Column("body_bytes", BigInteger, nullable=False, server_default=text("0"), comment="The size of their bodies"),
+    Column("extraction", Text, comment="JSON of its rules; null for none"),
+)
+
+extraction_usage = Table(
+    "extraction_usage",
+    metadata,
+    Column("tenant", Identifier, ForeignKey("tenants.tenant"), nullable=False),
+    Column("month", Integer, nullable=False, comment="Year * 100 + month, UTC"),
+    Column("batches", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("duration_micros", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "month"),
 )
 
 api_keys = Table(
@@ -333,6 +347,7 @@ outbox = Table(
     Column("end_time_micros", BigInteger, comment="When it was done or given up"),
     Column("made_ids", Text, nullable=False, server_default=text("'[]'"), comment="The memories that it made"),
     Column("done_revision", BigInteger, comment="The commit that did it"),
+    Column("is_held", Boolean, nullable=False, server_default=false(), comment="It waits for a larger budget"),
     # An id that was finished is never given to other work: a late finish must not remove it.
     sqlite_autoincrement=True,
 )

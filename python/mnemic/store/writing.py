@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import ChangeKind, Memory
@@ -32,14 +32,12 @@ from mnemic.store.rows import chunks, version_values
 from mnemic.store.sealing import ScopeSeal, place_of_reason, sealer_of
 from mnemic.store.settling import Entry, Settlement, Settler, Stored, Supersession, fact_key_of, is_to_be_settled
 from mnemic.store.tables import (
-    embedding_models,
-    embeddings,
     memory_versions,
     partitions,
-    pending_vectors,
     store_state,
     supersessions,
 )
+from mnemic.store.undeleting import DROP_PENDING, undelete
 
 _VERSION = memory_versions.c
 
@@ -101,20 +99,6 @@ _FLAG_DELETED = (
     update(memory_versions)
     .where(_VERSION.memory_id == bindparam("memory"))
     .values(is_deleted=True, changed_revision=bindparam("commit"))
-)
-_FLAG_UNDELETED = update(memory_versions).where(_VERSION.memory_id == bindparam("memory")).values(is_deleted=False)
-_ROWS_OF_MEMORY = select(_VERSION.id).where(_VERSION.memory_id == bindparam("memory"))
-_DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_ROWS_OF_MEMORY))
-_RENEW_PENDING = insert(pending_vectors).from_select(
-    ["version_id", "model_id"],
-    select(_VERSION.id, embedding_models.c.id)
-    .select_from(memory_versions.join(embedding_models, true()))
-    .where(
-        _VERSION.memory_id == bindparam("memory"),
-        ~select(embeddings.c.version_id)
-        .where(embeddings.c.version_id == _VERSION.id, embeddings.c.model_id == embedding_models.c.id)
-        .exists(),
-    ),
 )
 _TOUCH_PARTITION = (
     update(partitions).where(partitions.c.id == bindparam("row")).values(changed_revision=bindparam("commit"))
@@ -294,7 +278,7 @@ class _BatchWriter:
             self._connection.execute(
                 _FLAG_DELETED, [{"memory": memory_id, "commit": self._revision} for memory_id in memory_ids]
             )
-            self._connection.execute(_DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
+            self._connection.execute(DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
 
     def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[Settlement, set[int]]:
         """Inserts what is new; what was decided, and the partitions that cannot be told what happened."""
@@ -307,10 +291,8 @@ class _BatchWriter:
             settlement = Settlement(entries, [(entry, False) for entry in entries])
         self._carry_out(settlement)
         self._insert_entries(settlement)
-        for memory in ({"memory": memory_id} for memory_id in restored):
-            self._connection.execute(_FLAG_UNDELETED, memory)
-            self._connection.execute(_DROP_PENDING, memory)
-            self._connection.execute(_RENEW_PENDING, memory)
+        for memory_id in restored:
+            undelete(self._connection, memory_id, self._batch.now_micros)
         # An index that saw the deletion takes no older version of the memory again.
         rebuilt = {heads[memory_id].partition_id for memory_id in restored}
         require_rebuild(self._connection, sorted(rebuilt))
