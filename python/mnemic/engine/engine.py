@@ -17,6 +17,7 @@ from mnemic.embedding.factory import native_embedder, open_provider, tokenizer_f
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.abstention import calibration
+from mnemic.engine.auditing import Audit
 from mnemic.engine.authority import Authority
 from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
@@ -80,6 +81,7 @@ class Engine:
         authority: Its tenants, their keys, and who may come in.
         transfer: Exports and imports.
         backups: Copies of everything.
+        audit: Who did what.
         watching: Opens watches.
     """
 
@@ -119,6 +121,7 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.audit = Audit(store, settings.audit, is_guarded=settings.authentication.mode != "none")
         self.backups = Backups(store, settings.backup, self._index.commit)
         self.transfer = Transfer(store, self._index, embedder, settings)
         self.authority = Authority(store, settings.authentication)
@@ -440,6 +443,7 @@ class Engine:
         self._extraction.stop()
         self._upkeep.stop()
         self.authority.stop()
+        self.audit.stop()
         self._reranking.close()
         self._store.close()
         self._provider.close()
