@@ -21,6 +21,7 @@ from mnemic.cli.operations import dead_letters, operation
 from mnemic.cli.options import with_option_groups
 from mnemic.cli.reading import get, history, list_memories, scopes, stats
 from mnemic.cli.reembedding import reembed
+from mnemic.cli.retention import retention_application
 from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
@@ -89,6 +90,7 @@ for _name, _command, _panel in _COMMANDS:
     application.command(_name, rich_help_panel=_panel)(with_option_groups(_command))
 application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
 application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
+application.add_typer(retention_application, name="retention", rich_help_panel=_RUNNING)
 application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
 application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)

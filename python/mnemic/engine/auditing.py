@@ -158,6 +158,10 @@ class Audit:
             if self._stopping.wait(_POLL_SECONDS):
                 return
 
+    def has_log(self, tenant: str) -> bool:
+        """Whether anything was ever entered for a tenant."""
+        return bool(self._store.audit_entries(tenant, after=0, limit=1))
+
     def flush(self) -> None:
         """Returns when all that was waiting is entered, or a few seconds later."""
         give_up = time.monotonic() + _ROOM_SECONDS

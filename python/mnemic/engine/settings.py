@@ -107,6 +107,14 @@ class ComposingSettings(_Section):
         return self
 
 
+class RetentionSettings(_Section):
+    """When memories are forgotten on purpose; which, the policies of each tenant say."""
+
+    interval_hours: float = Field(
+        24.0, ge=0, le=24 * 365, description="how often a server runs retention by itself, 0 for never"
+    )
+
+
 class ServerSettings(_Section):
     """Where and how the server listens."""
 
@@ -250,6 +258,7 @@ class Settings(BaseSettings):
     search: SearchSettings = Field(default_factory=SearchSettings)
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

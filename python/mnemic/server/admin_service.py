@@ -22,7 +22,7 @@ from mnemic.server.audit_calls import AuditCalls
 from mnemic.server.backup_calls import BackupCalls
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.wire.accounts import key_to_proto, tenant_to_proto
+from mnemic.wire.accounts import extraction_to_proto, key_to_proto, tenant_to_proto
 
 
 class ServerFigures(Protocol):
@@ -169,6 +169,7 @@ class AdminService(BackupCalls, AuditCalls):
             caller=pb.CallerInfo(
                 subject=call.caller.subject, tenant_id=call.tenant, role=pb.AccessRole.ValueType(int(call.caller.role))
             ),
+            extraction=extraction_to_proto(stats.extraction),
         )
 
     def _server(self, stats: NodeStats) -> pb.ServerStats:
@@ -223,6 +224,8 @@ def _store(stats: NodeStats) -> pb.StoreStats:
         disk_bytes=store.bytes_on_disk,
         revision=store.revision,
         added_last_day_count=store.added,
+        archived_count=store.archived,
+        removed_last_day_count=store.removed,
     )
 
 

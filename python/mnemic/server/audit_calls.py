@@ -25,6 +25,9 @@ class AuditCalls:
         """Streams a tenant's audit log."""
         tenant = own_or_any(request.tenant_id, call)
         self._engine.audit.flush()
+        if tenant != call.tenant and not self._engine.audit.has_log(tenant):
+            # A tenant that is gone may have left one.
+            self._engine.authority.tenant(tenant)
         heartbeat = (
             from_proto.seconds(request.heartbeat, "heartbeat") if request.HasField("heartbeat") else _HEARTBEAT_SECONDS
         )

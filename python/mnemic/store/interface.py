@@ -14,6 +14,9 @@ from mnemic.model.stats import StoreStats
 from mnemic.store.audit import AuditStore
 from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
+from mnemic.store.erasure_interface import ErasureStore
+from mnemic.store.extraction_usage import ExtractionStore
+from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
@@ -205,12 +208,17 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, AuditStore, TransferStore, BackupStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod
@@ -218,6 +226,11 @@ class Store(WorkStore, ChangeStore, AuditStore, TransferStore, BackupStore):
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    @abstractmethod
+    def retention(self) -> RetentionStore:
+        """What forgets on purpose: policies, holds, the archive."""
 
     @abstractmethod
     def instance_id(self) -> str:
