@@ -75,10 +75,10 @@ def test_a_commit_has_its_entry_in_its_own_transaction(engine, called):
 
 def test_what_is_not_committed_is_not_entered_as_if_it_was(engine, called, monkeypatch):
     def broken(*_arguments):
-        raise sqlite3.OperationalError("no")
+        raise MnemicError(Reason.STORE_UNAVAILABLE, "the disk is full")
 
     monkeypatch.setattr("mnemic.store.auditing.enter", broken)
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(MnemicError, match="the disk is full"):
         called(lambda: engine.add("t", USER, [MemoryInput(body="x")]))
     assert engine.stats("t").store.memories == 0
 

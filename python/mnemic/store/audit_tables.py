@@ -1,8 +1,19 @@
-"""The tables of the audit log. Triggers forbid to change or remove an entry (migration 0009)."""
+"""The tables of the audit log. Triggers forbid to change or remove an entry."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    event,
+)
 
 from mnemic.store.tables import Identifier, metadata
 
@@ -35,3 +46,13 @@ audit_entries = Table(
     Column("entry_hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("tenant", "sequence"),
 )
+
+for _name, _event in (("update", "UPDATE"), ("delete", "DELETE")):
+    event.listen(
+        audit_entries,
+        "after_create",
+        DDL(
+            f"CREATE TRIGGER audit_entries_no_{_name} BEFORE {_event} ON audit_entries "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log can only be added to'); END"
+        ).execute_if(dialect="sqlite"),
+    )
