@@ -188,7 +188,10 @@ def _received(steps: Iterator[BackupStep], directory: Path, update: Callable[[st
 
 
 def list_backups(*, target: TargetOptions, as_json: JsonOption = False) -> None:
-    """List the backups that are kept (backup.directory of the settings), latest first."""
+    """List the backups that are kept (backup.directory of the settings), latest first.
+
+    Example: mnemic backup list
+    """
     with _source(target) as source:
         page = source.page("")
         backups = list(page.backups)

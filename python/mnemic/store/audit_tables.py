@@ -51,7 +51,7 @@ for _name, _event in (("update", "UPDATE"), ("delete", "DELETE")):
     event.listen(
         audit_entries,
         "after_create",
-        DDL(
+        DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
             f"CREATE TRIGGER audit_entries_no_{_name} BEFORE {_event} ON audit_entries "
             "BEGIN SELECT RAISE(ABORT, 'the audit log can only be added to'); END"
         ).execute_if(dialect="sqlite"),

@@ -307,6 +307,10 @@ class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, 
         """
 
     @abstractmethod
+    def list_slots(self, tenant: str, scope: Scope, *, limit: int, now_micros: int) -> list[Memory]:
+        """The memories of exactly this scope that fill a slot and hold, those written last first, at most `limit`."""
+
+    @abstractmethod
     def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:
         """Distinct scopes with current memories that carry the ids of `scope`, ordered by user, agent, app, session
         id (absent first), after the given one.
