@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.audit import audit_application
 from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
@@ -97,6 +98,7 @@ application.add_typer(retention_application, name="retention", rich_help_panel=_
 application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
 application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)
+application.add_typer(audit_application, name="audit", rich_help_panel=_RUNNING)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from mnemic.client import decoding
+from mnemic.client.audit import AdminAudit
 from mnemic.client.backups import AdminBackups
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
@@ -46,7 +47,7 @@ class CreatedKey:
     secret: str
 
 
-class MnemicAdminClient(AdminBackups):
+class MnemicAdminClient(AdminBackups, AdminAudit):
     """A server's tenants and keys. Safe to use from many threads; every method raises `MnemicError`.
 
     What takes `tenant` is about the credential's own unless it is given; another one takes an operator's credential.

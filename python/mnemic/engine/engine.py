@@ -13,6 +13,7 @@ from mnemic import _core
 from mnemic.embedding.factory import native_embedder, tokenizer_file
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.abstention import calibration
+from mnemic.engine.auditing import Audit
 from mnemic.engine.authority import Authority
 from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
@@ -78,6 +79,7 @@ class Engine:
         erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         backups: Copies of everything.
+        audit: Who did what.
         watching: Opens watches.
     """
 
@@ -118,6 +120,7 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.audit = Audit(store, settings.audit, is_guarded=settings.authentication.mode != "none")
         self.backups = Backups(store, settings.backup, self._index.commit)
         self.transfer = Transfer(store, self._index, embedder, settings)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
@@ -449,6 +452,7 @@ class Engine:
         self._extraction.stop()
         self._upkeep.stop()
         self.authority.stop()
+        self.audit.stop()
         self._reranking.close()
         self._store.close()
         self._provider.close()

@@ -234,6 +234,17 @@ class BackupSettings(_Section):
     )
 
 
+class AuditSettings(_Section):
+    """What the audit log has."""
+
+    writes: bool | None = Field(
+        None, description="enter writes, erasures and administration; unset: where callers are asked who they are"
+    )
+    reads: bool = Field(
+        default=False, description="enter reads, too; then the front answers none of them itself, which is slower"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -252,6 +263,7 @@ class Settings(BaseSettings):
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 
     @classmethod

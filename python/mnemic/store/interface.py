@@ -12,6 +12,7 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.audit import AuditStore
 from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
 from mnemic.store.erasure_interface import ErasureStore
@@ -212,7 +213,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore, BackupStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and

@@ -95,7 +95,10 @@ class SqlStore(SqlTransfer, Store):
     def commit(self, batch: WriteBatch) -> Committed:
         """See `Store.commit`."""
         with self._database.writing() as connection:
-            return writing.apply_batch(connection, batch)
+            committed = writing.apply_batch(connection, batch)
+            ended = [end.memory_id for end in batch.ends]
+            self._enter_commit(connection, batch.tenant, committed, ended, is_work=batch.finishes is not None)
+            return committed
 
     def find_request(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
         """See `Store.find_request`."""
