@@ -404,7 +404,7 @@ class Settler:
 
     @staticmethod
     def _begin_with(entry: Entry, wrong: _Known) -> None:
-        """What corrects holds for all the time of what it corrects, also where it tells a later one: a slot has no gap."""
+        """What corrects holds for all of the time of what it corrects, even if it tells a later one: no gap is left."""
         start = min(wrong.valid_from, entry.memory.valid_from_micros)
         entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
 
