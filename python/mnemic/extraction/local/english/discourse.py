@@ -55,6 +55,11 @@ _INTERJECTION = re.compile(
     r"|in fact|to be (?:clear|precise|exact)|i mean|bloody hell|damn|crikey|sheesh|blimey|not)(?:(?<!not)|(?=,))\b[,.:! -]*)+",
     re.IGNORECASE,
 )
+# With one of these in front of a whole message it takes back the one before.
+_SLIP = re.compile(
+    r"^(?:oh |ah |um |er |hm+,? )*(?:oops|whoops|argh|ack|gah|d'oh|doh|wait|hang on|hold on|no wait|oh no|no|nope|sorry|apologies)\b(?=[,.!:-]| wait| no| sorry)",
+    re.IGNORECASE,
+)
 # With one of these in front a bare value, or "it is" and a value, takes back the last one.
 _DOUBT = re.compile(
     r"^(?:oh |ah |um |er |uh |hm+ )*(?:no|nope|wait|hang on|hold on|sorry|oops|whoops|actually|argh|ugh|apologies|d'oh|doh|rather)\b(?! (?:problem|worries|idea|way|one))",
@@ -125,6 +130,11 @@ def takes_back(text: str) -> bool:
     return bool(_REMARK.search(text))
 
 
+def slips(body: str) -> bool:
+    """Whether a message begins as one does that takes back the last one."""
+    return bool(_SLIP.match(body.strip()))
+
+
 def starred(body: str) -> str:
     """The value of a message that corrects a word as people do who type: "*aikido"."""
     match = _STARRED.match(body.strip())
@@ -191,6 +201,14 @@ _MOOD = re.compile(
 _PIECES = re.compile(r"\s*[,;:!]\s+|\s+[-–—]+\s+|[–—]|\s+(?:but|and|because) (?=(?:it|that|I)\b)")
 
 
+def names_later(text: str) -> bool:
+    """Whether a sentence may name what it told of: "I've got a hamster too, he's called Nugget"."""
+    return bool(_NAMES_LATER.search(text))
+
+
+_NAMES_LATER = re.compile(r"\b(?:he|she|it) is (?:called|named)|\b(?:his|her|its) name is|\b(?:called|named) (?:him|her|it)\b", re.IGNORECASE)
+
+
 def pieces(text: str) -> list[str]:
     """A sentence at its commas: of a remark and a value behind it each is a piece."""
     return [piece.strip() for piece in _PIECES.split(text) if piece.strip()]
@@ -198,6 +216,11 @@ def pieces(text: str) -> list[str]:
 
 _CLEFT = re.compile(
     r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>(?-i:(?:number )?[A-Z\d][\w'&./-]*(?: [\w'&./-]+){0,3}?)) (?:that )?(?P<who>I|we|(?-i:[A-Z]\w+)|he|she) (?P<verb>(?:am |is |are )?[a-z]+(?: (?:in|at|to|for|with|on|by))?)(?P<tail>,.*)?$",
+    re.IGNORECASE,
+)
+# Of a thing the preposition is left behind: "it's walnuts I'm allergic to".
+_STRANDED = re.compile(
+    r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>[\w'-]+(?: [\w'-]+)?) (?:that )?(?P<who>I|we|he|she) (?P<verb>(?:am |is |are )?[\w ]{2,20}? (?:to|at|in|for|with|on))(?P<tail>,.*)?$",
     re.IGNORECASE,
 )
 _PSEUDO_CLEFT = re.compile(
@@ -212,7 +235,7 @@ _HEADED = re.compile(
 
 def uncleft(text: str) -> str:
     """A sentence in the plain order of its words: "it's St Mark's that Poppy goes to" as "Poppy goes to St Mark's"."""
-    match = _CLEFT.match(text)
+    match = _CLEFT.match(text) or _STRANDED.match(text)
     if match is not None:
         return f"{match['who']} {match['verb']} {match['value']}{match['tail'] or ''}"
     match = _PSEUDO_CLEFT.match(text)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mnemic import _core
 from mnemic.extraction.local.english import guards
+from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.appointments import read_dated
 from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import dated, told
@@ -16,8 +17,10 @@ from mnemic.extraction.local.english.discourse import (
     Relation,
     before_and_after,
     denies_another,
+    names_later,
     pieces,
     read_fragment,
+    slips,
     starred,
     takes_back,
     uncleft,
@@ -35,7 +38,7 @@ from mnemic.extraction.local.english.person import (
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
 from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
-from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots
+from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots, tells_further
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times, lasting
@@ -110,13 +113,15 @@ class _Reading:
         self._heard: list[Heard] = []
         self._heard_before: list[Heard] | None = None
         self._is_taken_back = False
+        self._mentioned: Person | None = None
+        self._is_further = False
 
     def facts(self) -> list[ExtractedFact]:
         found: list[ExtractedFact] = []
         body = self._message.body[:_LONGEST_BODY_READ]
         if guards.is_joke(body):
             return found
-        self._is_taken_back = takes_back(body)
+        self._is_taken_back = takes_back(body) or (slips(body) and bool(self._own_before()))
         value = starred(body)
         if value:
             found += self._fragment(Fragment(Relation.CORRECTS, value))
@@ -141,7 +146,9 @@ class _Reading:
             fragment = read_fragment(part, is_taken_back=self._awaits_right() or place > 0)
             found = [] if fragment is None else list(self._fragment(fragment))
             found = found or list(self._told_or_asked(part))
-            if not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
+            if names_later(part):
+                found += self._fragments_in(part)
+            elif not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
                 found = list(self._fragments_in(part)) or found
             yield from found
 
@@ -177,7 +184,10 @@ class _Reading:
             found = [Clause(text, "", text, "future")]
         dated_ones = [clause for clause in found if read_dated(clause.text, clause.predicate) is not None]
         told: list[str] = []
-        for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names):
+        self._is_further = tells_further(text)
+        for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names, self._mentioned):
+            if fine.person is not None and not fine.is_first_person:
+                self._mentioned = fine.person
             slots = [] if is_unreal and guards.is_unreal(fine.text) else list(self._slots_of(fine))
             if slots:
                 told.append(fine.written)
@@ -248,7 +258,7 @@ class _Reading:
         if fine.person is not None and fine.person.key:
             slots = read_slots(fine.predicate)
             for slot in slots or self._belonging(fine.person, fine.predicate):
-                yield fine.person, slot
+                yield fine.person, replace(slot, adds=slot.adds or (self._is_further and not slot.is_denial))
         for person, slot in read_possession(without_remarks(fine.text), self._speaker):
             if not self._is_known(slot):
                 yield person, slot
@@ -361,12 +371,14 @@ class _Reading:
         )
         yield replace(fact, source_ids=tuple(dict.fromkeys((*heard.sources, self._message.memory_id))))
 
+    def _own_before(self) -> list[SourceMessage]:
+        return [one for one in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(one, self._message)]
+
     def _candidates(self) -> list[Heard]:
         """What the speaker told before, the nearest first, then what is known of them."""
         if self._heard_before is None:
-            own = [one for one in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(one, self._message)]
             self._heard_before = []
-            for message in reversed(own):
+            for message in reversed(self._own_before()):
                 passage = replace(self._passage, message=message, earlier=(), known=())
                 self._heard_before += _Reading(passage).heard()[::-1]
             self._heard_before += of_known(self._passage.known, self._speaker)
@@ -388,18 +400,14 @@ class _Reading:
             for heard in self._candidates()
             if heard.name in filled and folded(heard.slot.value) != folded(filled[heard.name]) and not heard.slot.adds
         }
-        words = (
-            re.compile(
-                "|".join(rf"\b{re.escape(value.split()[0] if value[:1].isupper() else value)}\b" for value in over)
-            )
-            if over
-            else None
-        )
+        words = {word for value in over for word in _telling_words(value)}
+        words -= {word for value in filled.values() for word in _telling_words(value)}
+        named = re.compile(rf"\b{any_of(words)}\b") if words else None
         return [
             fact
             for fact in kept
             if (fact.slot and not _is_denial(fact))
-            or (not (words and words.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled))
+            or (not (named and named.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled))
         ]
 
     def _times(self, clause: Clause) -> list[EventTime]:
@@ -456,6 +464,16 @@ def _quoting(text: str, instruction: Instruction) -> str:
 
 def _is_same_speaker(one: SourceMessage, other: SourceMessage) -> bool:
     return one.role is other.role and one.name == other.name
+
+
+def _telling_words(value: str) -> set[str]:
+    """The words of a value by which a text can be seen to name it."""
+    capitals = {word for word in value.split() if word[:1].isupper() and len(word) > _FEW_LETTERS}
+    return (capitals - _OF_MANY_NAMES) or {value}
+
+
+_FEW_LETTERS = 2
+_OF_MANY_NAMES = frozenset("The New San Los Saint North South East West School College University Academy High Primary Gym Bank Street Road".split())
 
 
 def _is_denial(fact: ExtractedFact) -> bool:

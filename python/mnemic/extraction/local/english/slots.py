@@ -54,6 +54,17 @@ _ANOTHER = re.compile(
 _ONLY = re.compile(r"\b(?:only|instead|nothing else|full time from|from here on|exclusively|solely)\b", re.IGNORECASE)
 
 
+_BESIDES = re.compile(
+    r"\b(?:another|an? (?:second|third|separate|extra|additional)|(?:our|my) second|as well(?: as)?|on top of|alongside|besides|in addition|on the side|part-time|still (?:have|got|at|in|go|work|see|do)|(?:am|is|are) keeping|stays?\b)",
+    re.IGNORECASE,
+)
+
+
+def tells_further(sentence: str) -> bool:
+    """Whether a whole sentence tells of something beside what there was: "I've got a second job, I work as a barista"."""
+    return bool(_BESIDES.search(sentence)) and not _ONLY.search(sentence)
+
+
 def says_another(text: str) -> bool:
     """Whether a clause tells of a further value beside those that are known."""
     return bool(_ANOTHER.search(text)) or bool(_ALSO.search(text))
