@@ -335,6 +335,8 @@ class Settler:
                     and known.kind == memory.kind
                     and known not in named
                     and known.slot_value.casefold() == value
+                    # The one value of a slot is more than one of several.
+                    and (known.takes_slot or not standing.takes_slot)
                 ),
                 None,
             )

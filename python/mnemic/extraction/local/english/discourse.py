@@ -8,6 +8,7 @@ and leaves the attribute to what was said before; `references` finds it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -31,7 +32,7 @@ class Fragment:
         relation: What it does.
         value: What is right, new or added.
         wrong: What was wrong, or empty where the speaker does not say.
-        noun: What it is said of, where that is told ("the other dog"), or empty.
+        noun: What it is said of, where that is told ("the other dog"; "name" of "her name is"), or empty.
     """
 
     relation: Relation
@@ -46,7 +47,7 @@ _REMARK = re.compile(
     r"|(?:ignore|disregard|forget|delete|cancel) (?:that|this|my (?:last|previous|earlier)|what I|the last|the previous)|I stand corrected|correct(?:ing)? myself|misspoke|mistyped|mis-?wrote|mis-?remember(?:ed)?"
     r"|(?:I )?(?:meant|mean) (?:to (?:say|write|type|put|tell)|I |we |my |our )|I (?:meant|mean)\b(?! it\b| that\b| well\b)|should have (?:said|written|put|been)|ought to have (?:said|been)|my (?:mistake|bad|error|fault|brain)|slip of the (?:tongue|pen|finger)"
     rf"|made (?:a|an) (?:mistake|error|typo)|(?:I|we) (?:was|were) (?:wrong|mistaken|off|thinking of)|(?:got|get|getting|had|have|put|gave|said|told|wrote|named|typed|been getting)\b[^.!?]{{0,40}}?\b{_WRONG_THING}"
-    rf"|(?:that|it|this|which) (?:is|was|were)(?: \w+)? {_WRONG_THING}|what am I (?:saying|on about|talking about)|auto-?correct|thinko|brain ?fart|(?:^|[,;:!] ?)wrong \w+|mixed (?:\w+ ){{0,3}}up|mix (?:\w+ ){{0,3}}up|muddled|confused (?:\w+ ){{0,3}}with"
+    rf"|(?:that|it|this|which) (?:is|was|were)(?: \w+)? {_WRONG_THING}|what am I (?:saying|on about|talking about)|auto-?correct|thinko|brain ?fart|(?:^|[,;:!] ?)wrong \w+|the wrong \w+|mixed (?:\w+ ){{0,3}}up|mix (?:\w+ ){{0,3}}up|muddled|confused (?:\w+ ){{0,3}}with"
     r"|don't know why I (?:said|typed|wrote)|no idea why I (?:said|typed|wrote)|not sure why I (?:said|typed|wrote)|I (?:said|wrote|put|typed)\b[^.!?]{1,50}\bbut (?:I meant|it is|it was|actually)|double-checked|I lied\b|I checked and|turns out (?:it|I|she|he|they|we|the)\b)",
     re.IGNORECASE,
 )
@@ -74,13 +75,13 @@ _LEADING_REMARK = re.compile(
 _VALUE = r"(?P<value>[\w'&+./@-]+(?: [\w'&+./@-]+){0,3}?)"
 _WRONG = r"(?P<wrong>[\w'&+./@-]+(?: [\w'&+./@-]+){0,3}?)"
 _TO = r"(?:(?:in|at|to|on|for|with|an?|the|called|named|spelled|spelt|number) )*"
-_IS = r"(?:it|that|this|his name|her name|its name|the name|their name|the answer|the (?:right|correct|real) (?:one|name|\w+)) (?:is|was|should be)"
+_IS = r"(?:it|that|this|ours|mine|his name|her name|its name|the name|their name|the answer|the (?:right|correct|real) (?:one|name|\w+)) (?:is|was|should be)"
 _TAIL = r"(?:,? (?:with|without|as in|for the record|sorry|apologies|oops|my bad|my mistake|of course|obviously|instead|I mean|promise)\b.*)?$"
 _SURELY = r"(?: (?:actually|really|in fact|obviously|of course|definitely))?"
 _CORRECTING = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?\w+(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
+        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?(?-i:[a-z]+)(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE},? (?:and |but |rather than |instead of )?not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE} (?:rather than|instead of) {_TO}{_WRONG}{_TAIL}",
         rf"^(?:(?:I|we) (?:said|wrote|put|typed|told you) )?(?:it is |it was )?not {_TO}{_WRONG}(?:,| -| but|;|!) (?:but )?(?:it is |{_IS} )?{_TO}{_VALUE}{_TAIL}",
@@ -160,7 +161,7 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
     core = without_remarks(text)
     naming = _NAMING.match(core)
     if naming is not None:
-        return Fragment(Relation.NAMES, naming["value"])
+        return Fragment(Relation.NAMES, naming["value"], noun="name" if " is " in f" {naming[0]}" else "")
     other = _OTHER.match(core)
     if other is not None and _is_plain(other["value"]):
         return Fragment(Relation.ADDS, values.without_article(other["value"]), noun=(other["noun"] or "").lower())
@@ -169,7 +170,7 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
         if match is not None and _is_plain(match["value"]):
             relation = Relation.CHANGES if _SAYS_NOW.search(core) else Relation.CORRECTS
             return Fragment(relation, values.without_article(match["value"]), values.without_article(match["wrong"]))
-    match = _ACTUALLY.match(core)
+    match = _ACTUALLY.match(core) or _SPELT.match(core)
     if match is not None and _is_plain(match["value"]):
         return Fragment(Relation.CORRECTS, values.without_article(match["value"]))
     if _SAYS_NOW.search(core):
@@ -190,7 +191,12 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
 
 
 def _is_plain(value: str) -> bool:
-    return values.is_value(value) and not _BEGINS_A_CLAUSE.match(value)
+    return values.is_value(value) and not (_BEGINS_A_CLAUSE.match(value) or _HAS_VERB.search(value))
+
+
+# "It's Steven, with a v": what is spelt out was written wrong.
+_SPELT = re.compile(rf"^(?:{_IS} )(?:spelled |spelt )?(?P<value>(?-i:[A-Z])[\w'. -]*?),? (?:with|without|as in|no (?-i:[a-zA-Z])\b|[a-z]-[a-z]-)", re.IGNORECASE)
+_HAS_VERB = re.compile(r"\b(?:is|are|was|were|am|has|have|had|do|did|will|called|named)\b|^(?:an?|the|my|our)$", re.IGNORECASE)
 
 
 _MOOD = re.compile(
@@ -209,9 +215,15 @@ def names_later(text: str) -> bool:
 _NAMES_LATER = re.compile(r"\b(?:he|she|it) is (?:called|named)|\b(?:his|her|its) name is|\b(?:called|named) (?:him|her|it)\b", re.IGNORECASE)
 
 
-def pieces(text: str) -> list[str]:
-    """A sentence at its commas: of a remark and a value behind it each is a piece."""
-    return [piece.strip() for piece in _PIECES.split(text) if piece.strip()]
+def pieces(text: str) -> Iterator[str]:
+    """What a sentence tells from each of its commas on, to its end and to the next one: a remark stands before a value."""
+    places = [0, *(match.end() for match in _PIECES.finditer(text))]
+    ends = [*(match.start() for match in _PIECES.finditer(text)), len(text)]
+    for begin, end in zip(places, ends, strict=True):
+        if begin:
+            yield text[begin:].strip()
+        if text[begin:end].strip():
+            yield text[begin:end].strip()
 
 
 _CLEFT = re.compile(

@@ -36,7 +36,7 @@ from mnemic.extraction.local.english.person import (
     written_out,
 )
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
-from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
+from mnemic.extraction.local.english.references import Heard, answered, is_alike, is_named, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots, tells_further
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
@@ -352,11 +352,15 @@ class _Reading:
         heard = resolve(fragment, self._candidates())
         if heard is None:
             return
+        is_renamed = fragment.relation is Relation.NAMES and is_named(heard.slot)
+        if is_renamed and not self._is_taken_back and not (fragment.noun and heard.sources):
+            # "We've called her Wren" is of somebody new.
+            return
         slot = answered(fragment, heard)
         if folded(slot.value) == folded(heard.slot.value):
             return
         is_new = fragment.relation is Relation.ADDS
-        is_correction = fragment.relation is Relation.CORRECTS or (self._is_taken_back and not is_new)
+        is_correction = fragment.relation is Relation.CORRECTS or is_renamed or (self._is_taken_back and not is_new)
         told_anew = Heard(heard.person, slot, (self._message.memory_id,))
         self._heard.append(told_anew)
         fact = self._fact(
@@ -492,8 +496,11 @@ def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
         if fact.is_correction and fact.slot and not fact.is_additive
     }
     replaced = {(fact.slot, value) for fact in facts for value in fact.replaces}
+    alone = {(fact.slot, fact.slot_value): place for place, fact in enumerate(facts) if fact.slot and not fact.is_additive}
     return [
         fact
         for place, fact in enumerate(facts)
-        if place >= corrected.get(fact.slot, 0) and (fact.slot, fact.slot_value) not in replaced
+        if place >= corrected.get(fact.slot, 0)
+        and (fact.slot, fact.slot_value) not in replaced
+        and not (fact.is_additive and (fact.slot, fact.slot_value) in alone)
     ]

@@ -278,7 +278,7 @@ class _Reading:
         is_verb = word in _FORMS and (
             _FORMS[word][1] == "ing" or (_FORMS[word][1] == "base" and lemma not in ("get", "go", "take"))
         )
-        if word in ("being", "be"):
+        if word in ("being", "be") or (lemma == "go" and word in ("work", "live", "study", "train")):
             is_verb = True
         if is_verb:
             if lemma in _STOPS:
