@@ -195,8 +195,13 @@ def _is_plain(value: str) -> bool:
 
 
 # "It's Steven, with a v": what is spelt out was written wrong.
-_SPELT = re.compile(rf"^(?:{_IS} )(?:spelled |spelt )?(?P<value>(?-i:[A-Z])[\w'. -]*?),? (?:with|without|as in|no (?-i:[a-zA-Z])\b|[a-z]-[a-z]-)", re.IGNORECASE)
-_HAS_VERB = re.compile(r"\b(?:is|are|was|were|am|has|have|had|do|did|will|called|named)\b|^(?:an?|the|my|our)$", re.IGNORECASE)
+_SPELT = re.compile(
+    rf"^(?:{_IS} )(?:spelled |spelt )?(?P<value>(?-i:[A-Z])[\w'. -]*?),? (?:with|without|as in|no (?-i:[a-zA-Z])\b|[a-z]-[a-z]-)",
+    re.IGNORECASE,
+)
+_HAS_VERB = re.compile(
+    r"\b(?:is|are|was|were|am|has|have|had|do|did|will|called|named)\b|^(?:an?|the|my|our)$", re.IGNORECASE
+)
 
 
 _MOOD = re.compile(
@@ -212,7 +217,9 @@ def names_later(text: str) -> bool:
     return bool(_NAMES_LATER.search(text))
 
 
-_NAMES_LATER = re.compile(r"\b(?:he|she|it) is (?:called|named)|\b(?:his|her|its) name is|\b(?:called|named) (?:him|her|it)\b", re.IGNORECASE)
+_NAMES_LATER = re.compile(
+    r"\b(?:he|she|it) is (?:called|named)|\b(?:his|her|its) name is|\b(?:called|named) (?:him|her|it)\b", re.IGNORECASE
+)
 
 
 def pieces(text: str) -> Iterator[str]:

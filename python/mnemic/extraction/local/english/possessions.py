@@ -142,7 +142,10 @@ _NAMED_KIN = re.compile(
     re.IGNORECASE,
 )
 # "Our second, a boy named Felix, was born last night".
-_CHILD = re.compile(rf"^(?:we|I|our|my wife|my partner)\b[^.]*?\b(?:an?|another|our|my) (?:baby |little |healthy |beautiful )*(?P<kin>boy|girl|son|daughter),? (?:named|called) (?P<value>{NAME})", re.IGNORECASE)
+_CHILD = re.compile(
+    rf"^(?:we|I|our|my wife|my partner)\b[^.]*?\b(?:an?|another|our|my) (?:baby |little |healthy |beautiful )*(?P<kin>boy|girl|son|daughter),? (?:named|called) (?P<value>{NAME})",
+    re.IGNORECASE,
+)
 _OVER = re.compile(r"\b(?:old|ex|former|first|previous|late)\b")
 _REST_PLURAL = re.compile(r"^(?P<many>favou?rite) (?P<what>\w+?)s (?=is|are)")
 
@@ -280,5 +283,7 @@ def _reading(noun: _Noun, match: re.Match[str], clause: str) -> SlotReading:
 def _shaped(reading: SlotReading, clause: str) -> SlotReading:
     if says_another(clause) or clause.lower().startswith(("another", "one of")):
         return replace(reading, adds=True)
-    is_only = says_only(clause) or (reading.adds and reading.category in ("hobbies", "work") and bool(_SAYS_NOW.search(clause)))
+    is_only = says_only(clause) or (
+        reading.adds and reading.category in ("hobbies", "work") and bool(_SAYS_NOW.search(clause))
+    )
     return replace(reading, adds=False, is_exclusive=True) if is_only else reading

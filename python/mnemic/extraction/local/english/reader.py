@@ -12,6 +12,7 @@ from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.appointments import read_dated
 from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import dated, told
+from mnemic.extraction.local.english.detection import is_english
 from mnemic.extraction.local.english.discourse import (
     Fragment,
     Relation,
@@ -38,7 +39,14 @@ from mnemic.extraction.local.english.person import (
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
 from mnemic.extraction.local.english.references import Heard, answered, is_alike, is_named, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
-from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots, tells_further
+from mnemic.extraction.local.english.slots import (
+    PLACE_TEMPLATES,
+    SlotReading,
+    read_change,
+    read_place,
+    read_slots,
+    tells_further,
+)
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times, lasting
@@ -53,20 +61,6 @@ _LONGEST_CLAUSE = 300
 _LONGEST_BODY_READ = 20_000
 _LOOKS_BACK = 6
 
-# Words that only English has, and those that every English text has and other languages may have too.
-_ENGLISH_WORDS = frozenset(
-    """the i is my we our you your of and it that this for with not are were they she his her their what there have been had
-    just going went from who which would should could please don't always never yesterday today tomorrow year years week
-    month last next like love hate work works working live lives living moved called named friend sister brother mom dad wife
-    husband born with don doesn't i'm call answer reply keep meant everyone everybody people calls now gone job got started became switched bought favourite favorite correction typo sorry actually
-    these those though although because about after before than then really very much more most some every each both only also
-    too still already again here when where while why how its into through between during without around until since being did
-    does done make made get getting take took come came see saw know think want need new old first second two three day days
-    time morning evening tonight weekend name school doctor boss manager car dog cat son daughter baby partner team hobby""".split()
-)
-_SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_LEAST_COMMON_SHARE = 0.2
 _HAS_LASTED = re.compile(
     r"\b(?:have|has) (?:\w+ly |always |now |also )?(?:been|had|known|lived|worked|played|owned|kept|taught|studied|driven)\b.*"
     r"(?P<for>\bfor (?:about |around |over |almost |nearly |more than )?(?P<long>(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten"
@@ -92,11 +86,8 @@ class English:
     code = "en"
 
     def is_written_in(self, body: str) -> bool:
-        """See `Language.is_written_in`: by the share of words that every English text has."""
-        words = [word.lower().replace("’", "'") for word in _WORD.findall(body[:1000])]
-        english = sum(word in _ENGLISH_WORDS or word.partition("'")[0] in _ENGLISH_WORDS for word in words)
-        shared = sum(word in _SHARED_WORDS for word in words)
-        return english > 0 and english + shared >= _LEAST_COMMON_SHARE * len(words)
+        """See `Language.is_written_in`."""
+        return is_english(body)
 
     def read(self, passage: Passage) -> list[ExtractedFact]:
         """See `Language.read`."""
@@ -260,7 +251,8 @@ class _Reading:
             for slot in slots or self._belonging(fine.person, fine.predicate):
                 yield fine.person, replace(slot, adds=slot.adds or (self._is_further and not slot.is_denial))
         for person, slot in read_possession(without_remarks(fine.text), self._speaker):
-            if not self._is_known(slot):
+            # Ana's name is Ana: that is what the message's own fields say.
+            if slot.attribute != "name" or slot.value != self._speaker.label:
                 yield person, slot
 
     def _belonging(self, person: Person, predicate: str) -> Iterator[SlotReading]:
@@ -342,10 +334,6 @@ class _Reading:
         if heard.slot.attribute == "pet":
             others = [value for value in others if value.split()[0] == heard.slot.value.split()[0]]
         return tuple(dict.fromkeys(others if heard.slot.is_exclusive else others[:1]))
-
-    def _is_known(self, slot: SlotReading) -> bool:
-        """Whether it is what the message's own fields say: Ana's name is Ana."""
-        return slot.attribute == "name" and slot.value == self._speaker.label
 
     def _fragment(self, fragment: Fragment) -> Iterator[ExtractedFact]:
         """What a fragment tells of the slot that it is about."""
@@ -477,7 +465,9 @@ def _telling_words(value: str) -> set[str]:
 
 
 _FEW_LETTERS = 2
-_OF_MANY_NAMES = frozenset("The New San Los Saint North South East West School College University Academy High Primary Gym Bank Street Road".split())
+_OF_MANY_NAMES = frozenset(
+    "The New San Los Saint North South East West School College University Academy High Primary Gym Bank Street Road".split()
+)
 
 
 def _is_denial(fact: ExtractedFact) -> bool:
@@ -496,7 +486,9 @@ def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
         if fact.is_correction and fact.slot and not fact.is_additive
     }
     replaced = {(fact.slot, value) for fact in facts for value in fact.replaces}
-    alone = {(fact.slot, fact.slot_value): place for place, fact in enumerate(facts) if fact.slot and not fact.is_additive}
+    alone = {
+        (fact.slot, fact.slot_value): place for place, fact in enumerate(facts) if fact.slot and not fact.is_additive
+    }
     return [
         fact
         for place, fact in enumerate(facts)

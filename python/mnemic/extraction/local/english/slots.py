@@ -264,7 +264,8 @@ _PLACES = (
     (re.compile(rf"^(?:now )?on(?:to)? (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "move", "switch")), ("project",)),
 )  # fmt: skip
 _SAYS_NOW = re.compile(
-    r"\b(?:now|these days|currently|nowadays|at the moment|at the minute|at present|for now|as of|from (?:now|here) on)\b", re.IGNORECASE
+    r"\b(?:now|these days|currently|nowadays|at the moment|at the minute|at present|for now|as of|from (?:now|here) on)\b",
+    re.IGNORECASE,
 )
 
 

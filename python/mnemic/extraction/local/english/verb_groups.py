@@ -316,5 +316,8 @@ class _Reading:
         return VerbGroup(lemma, rest, situation, frozenset(self._adverbs), self._is_denied, form)
 
 
-_UNTIL = re.compile(r"\b(?:until|till|and (?:left|stayed|lasted)|for (?:a|one|two|three|four|five|six|\d+) (?:years?|months?|weeks?|summers?|semesters?))\b", re.IGNORECASE)
+_UNTIL = re.compile(
+    r"\b(?:until|till|and (?:left|stayed|lasted)|for (?:a|one|two|three|four|five|six|\d+) (?:years?|months?|weeks?|summers?|semesters?))\b",
+    re.IGNORECASE,
+)
 _ANY_MORE = re.compile(r",? (?:anymore|any more|any longer)\b", re.IGNORECASE)
