@@ -97,6 +97,14 @@ def extraction_work(
     ]
 
 
+def rederivation(message_ids: Sequence[str]) -> list[OutboxWrite]:
+    """The work of reading messages again by the rules, after a fact of theirs was erased with another source."""
+    return [
+        OutboxWrite(OutboxKind.EXTRACT, tuple(message_ids[first : first + _BATCH[LOCAL]]), {METHOD: LOCAL})
+        for first in range(0, len(message_ids), _BATCH[LOCAL])
+    ]
+
+
 class Extraction:
     """Works off the outbox's extraction items. The facts of a batch and its end are one commit, so that a batch that is
     read twice, after a crash or a lost claim, is stored once.

@@ -125,7 +125,8 @@ class Writer:
             now_micros=now,
         )
         try:
-            committed = self._index.commit(batch)
+            # What it names may have been deleted or erased while the texts were embedded.
+            committed = self._index.commit(batch, partial(self._require_named, tenant, scope, inputs, within))
         except RequestIdTakenError as taken:
             return _replayed_add(same_contents(taken.record, fingerprint))
         return AddResult(tuple(map(added, committed.inserted)), committed.revision, operation_id)

@@ -66,7 +66,7 @@ def export_page(connection: Connection, query: ExportQuery, after: ExportPositio
 
 
 def _conditions(query: ExportQuery) -> list[ColumnElement[bool]]:
-    conditions = [_VERSION.revision <= query.revision]
+    conditions: list[ColumnElement[bool]] = [_VERSION.revision <= query.revision, _VERSION.erasure_id.is_(None)]
     if not query.include_history:
         # What ended since may have held then; `_records` looks closer.
         conditions.append(or_(_VERSION.valid_to_micros.is_(None), _VERSION.changed_revision > query.revision))

@@ -11,7 +11,9 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
+from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.extraction_usage import ExtractionStore
 from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
@@ -205,12 +207,17 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore, BackupStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod

@@ -165,6 +165,16 @@ def enqueue(
     connection.execute(_INSERT_WORK, rows)
 
 
+def rebind_payload(connection: Connection, tenant: str, payload: str, memory_ids: str, new_ids: str) -> str:
+    """The payload of work whose memories change: where it is sealed, it is bound to them."""
+    key_id = key_id_of_text(payload)
+    if key_id is None:
+        return payload
+    sealer = sealer_of(connection)
+    text = sealer.open_text(payload, "outbox", tenant, memory_ids)
+    return sealer.seal_text(key_id, text, "outbox", tenant, new_ids)
+
+
 def claim(
     connection: Connection, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int
 ) -> list[OutboxItem]:

@@ -29,6 +29,8 @@ from mnemic.store import (
 )
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.database import Database
+from mnemic.store.erasing import SqlErasures
+from mnemic.store.erasure_interface import CleanedFiles
 from mnemic.store.interface import (
     Committed,
     Mutation,
@@ -55,6 +57,7 @@ class SqlStore(SqlTransfer, Store):
         database: Transactions of a database whose schema is the current one.
         bytes_on_disk: The size of the database.
         find_damage: The database's own checks.
+        clean_files: Zeroes what the database's files hold of what was removed; given the share of the time to work.
         release: What to do last when the store is closed.
     """
 
@@ -64,9 +67,11 @@ class SqlStore(SqlTransfer, Store):
         *,
         bytes_on_disk: Callable[[], int],
         find_damage: Callable[[], list[str]],
+        clean_files: Callable[[float], CleanedFiles],
         release: Callable[[], None],
     ) -> None:
         self._database = database
+        self.erasing = SqlErasures(database, clean_files)
         self._bytes_on_disk = bytes_on_disk
         self._find_damage = find_damage
         self._release = release
