@@ -337,6 +337,8 @@ class Settler:
                     and known.kind == memory.kind
                     and known not in named
                     and known.slot_value.casefold() == value
+                    # The one value of a slot is more than one of several.
+                    and (known.takes_slot or not standing.takes_slot)
                 ),
                 None,
             )
@@ -397,16 +399,19 @@ class Settler:
             self._end(_Known(entry, 0, "", True, None), following.memory_id, following.valid_from, reason)  # noqa: FBT003 (as a row has it)
 
     def _correct(self, entry: Entry, chain: Sequence[_Known]) -> None:
-        """The value that holds now never did; the entry holds from when it was to, unless it says from when."""
+        """The value that holds now never did; the entry holds from when that one was to, if not from even earlier."""
         holding = [known for known in chain if known.valid_to is None]
         if not holding:
             return
         wrong = max(holding, key=lambda known: known.valid_from)
-        start = wrong.valid_from
-        self._end(wrong, entry.memory.memory_id, start, f"a correction of the slot {entry.memory.slot!r}")
-        if entry.memory.event_time_micros is None:
-            start = min(start, entry.memory.valid_from_micros)
-            entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
+        self._end(wrong, entry.memory.memory_id, wrong.valid_from, f"a correction of the slot {entry.memory.slot!r}")
+        self._begin_with(entry, wrong)
+
+    @staticmethod
+    def _begin_with(entry: Entry, wrong: _Known) -> None:
+        """What corrects holds for all of the time of what it corrects, even if it tells a later one: no gap is left."""
+        start = min(wrong.valid_from, entry.memory.valid_from_micros)
+        entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
 
     def _end_contrary(self, entry: Entry) -> None:
         """Of a value and its denial the one that holds from later on ends the other."""
@@ -422,9 +427,10 @@ class Settler:
         for known in self._slots.get((entry.scope_id, entry.memory.slot), ()) if replaced else ():
             if known.valid_to is None and known.slot_value.casefold() in replaced:
                 end = known.valid_from if standing.is_correction else max(moment, known.valid_from)
-                self._end(
-                    known, entry.memory.memory_id, end, f"replaced by another value of the slot {entry.memory.slot!r}"
-                )
+                reason = f"replaced by another value of the slot {entry.memory.slot!r}"
+                self._end(known, entry.memory.memory_id, end, reason)
+                if standing.is_correction:
+                    self._begin_with(entry, known)
 
     def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
         for known in named:

@@ -48,6 +48,14 @@ _on(
     "food",
 )
 _on(
+    "go",
+    "diet",
+    rf"(?:an? |fully |back to )?(?:strict(?:ly)? |mostly |full |total )?(?P<value>{DIETS})\b(?! options?| food| cheese| friend)",
+    "{s} is {value}.",
+    "food",
+    outlasts=True,
+)
+_on(
     "follow eat be switch change move go convert do start try adopt",
     "diet",
     rf"(?:on |to |over to )?(?:an? |the )?(?:strict(?:ly)? |mostly )?(?P<value>{DIETS})(?: diet| food)?{END}",
