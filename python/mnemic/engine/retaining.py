@@ -22,6 +22,7 @@ from mnemic.engine.retaining_checks import (
     not_there,
 )
 from mnemic.engine.retaining_progress import Progress
+from mnemic.engine.retaining_recalls import RecallCounting
 from mnemic.engine.retaining_runs import Destroy, Runner
 from mnemic.engine.retaining_schedule import Schedule
 from mnemic.engine.retaining_selection import archive_periods, asked_text, filters_of
@@ -65,6 +66,9 @@ class Retention:
         index: Kept equal to it.
         settings: When runs begin by themselves.
         destroy: What becomes of archived memories whose time has passed; None while nothing can do it.
+
+    Attributes:
+        recalls: Keeps count of what searches give.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Retention:
         self._store = store
         self._retention = store.retention
         self._identifiers = IdentifierSource()
+        self.recalls = RecallCounting(store, index, is_on=settings.count_recalls)
         self._runner = Runner(store, index, destroy)
         self._schedule = Schedule(store, settings, self._begin_scheduled)
         self._runner.start()
@@ -85,6 +90,7 @@ class Retention:
         """Ends the background work; a run that is under way is resumed by the next process."""
         self._schedule.stop()
         self._runner.stop()
+        self.recalls.stop()
 
     def set_policy(
         self,
