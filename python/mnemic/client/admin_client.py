@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
+from mnemic.client import decoding
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -22,6 +23,7 @@ from mnemic.client.encodable import encodable
 from mnemic.client.failures import from_rpc_error
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.operations import DeadLetter, DeadLetterPage, ReplayResult, WorkKind
+from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.v1 import admin_service_pb2_grpc
 from mnemic.wire.accounts import key_from_proto, key_to_proto, tenant_from_proto, tenant_to_proto
@@ -93,7 +95,8 @@ class MnemicAdminClient:
 
         Args:
             tenant: Its id and the new values.
-            fields: Which of them count: `display_name`, `settings.max_memories`, `settings.max_bytes`.
+            fields: Which of them count: `display_name`, `settings.max_memories`, `settings.max_bytes`,
+                `settings.extraction` or a field within it, such as `settings.extraction.exclude_topics`.
             expected_version: VERSION_CONFLICT unless it is the current one; 0 for any.
         """
         request = pb.UpdateTenantRequest(
@@ -101,6 +104,12 @@ class MnemicAdminClient:
         )
         request.update_mask.paths.extend(fields)
         return tenant_from_proto(self._call(self._stub.UpdateTenant, request).tenant)
+
+    def stats(self, tenant: str = "") -> NodeStats:
+        """What the server holds of one tenant; the embedding model is not told."""
+        with encodable():
+            request = pb.GetStatsRequest(tenant_id=tenant)
+        return decoding.stats(self._call(self._stub.GetStats, request))
 
     def create_key(self, key: ApiKey) -> CreatedKey:
         """Creates an API key; of `key` counts what the caller chooses: tenant, role, name, scope, expiry and rate."""

@@ -104,6 +104,7 @@ class ExtractionRequest:
         include_topics: Draw only facts about these; empty for all.
         exclude_topics: Draw no facts about these.
         categories: The labels to choose from; empty lets the extractor choose its own.
+        category_descriptions: When a label applies, in words, for those where it is said.
         utc_offset_minutes: The messages' zone, east positive: where their "today" begins.
     """
 
@@ -114,6 +115,7 @@ class ExtractionRequest:
     include_topics: tuple[str, ...] = ()
     exclude_topics: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    category_descriptions: Mapping[str, str] = field(default_factory=dict)
     utc_offset_minutes: int = 0
 
 

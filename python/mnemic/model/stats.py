@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from mnemic.model.extraction_rules import ExtractionStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +67,11 @@ class NodeStats:
         index: What is in memory.
         model: The embedding model's identity.
         dimension: The length of its vectors.
+        extraction: What extraction has before it, and what it cost.
     """
 
     store: StoreStats
     index: IndexStats
     model: str
     dimension: int
+    extraction: ExtractionStats = field(default_factory=ExtractionStats)

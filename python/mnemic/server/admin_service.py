@@ -20,7 +20,7 @@ from mnemic.model.stats import NodeStats
 from mnemic.server import accounts, to_proto
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.wire.accounts import key_to_proto, tenant_to_proto
+from mnemic.wire.accounts import extraction_to_proto, key_to_proto, tenant_to_proto
 
 
 class ServerFigures(Protocol):
@@ -167,6 +167,7 @@ class AdminService:
             caller=pb.CallerInfo(
                 subject=call.caller.subject, tenant_id=call.tenant, role=pb.AccessRole.ValueType(int(call.caller.role))
             ),
+            extraction=extraction_to_proto(stats.extraction),
         )
 
     def _server(self, stats: NodeStats) -> pb.ServerStats:

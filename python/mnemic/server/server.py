@@ -21,7 +21,8 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from mnemic.engine.engine import Engine, Progress
+from mnemic.engine.engine import Engine
+from mnemic.engine.models import Progress
 from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService

@@ -37,13 +37,17 @@ _NEXT_ROW = (
 # Not by the tenant, whose index has another order: the rows of others are passed over.
 _WRITTEN = (
     select(_VERSION.id, _VERSION.revision, _VERSION.tenant)
-    .where(_VERSION.id > bindparam("after"))
+    .where(_VERSION.id > bindparam("after"), _VERSION.erasure_id.is_(None))
     .order_by(_VERSION.id)
     .limit(_WINDOW)
 )
 _WRITTEN_IN = (
     select(_VERSION.id, _VERSION.revision, _VERSION.tenant)
-    .where(_VERSION.partition_id == bindparam("partition"), _VERSION.id > bindparam("after"))
+    .where(
+        _VERSION.partition_id == bindparam("partition"),
+        _VERSION.id > bindparam("after"),
+        _VERSION.erasure_id.is_(None),
+    )
     .order_by(_VERSION.id)
     .limit(_WINDOW)
 )
@@ -60,6 +64,7 @@ _DELETED = (
         _VERSION.tenant == bindparam("tenant"),
         _VERSION.delete_revision > bindparam("after"),
         _VERSION.delete_revision <= bindparam("until"),
+        _VERSION.erasure_id.is_(None),
     )
     .order_by(_VERSION.delete_revision, _VERSION.id)
 )
@@ -75,7 +80,11 @@ _SUPERSEDED: Select[*tuple[Any, ...]] = (
         _VERSION.partition_id,
     )
     .select_from(supersessions.join(memory_versions, _VERSION.id == supersessions.c.version_id))
-    .where(supersessions.c.revision > bindparam("after"), supersessions.c.revision <= bindparam("until"))
+    .where(
+        supersessions.c.revision > bindparam("after"),
+        supersessions.c.revision <= bindparam("until"),
+        _VERSION.erasure_id.is_(None),
+    )
     .order_by(supersessions.c.revision, supersessions.c.id)
 )
 _KINDS = select(

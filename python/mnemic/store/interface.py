@@ -12,6 +12,8 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store.changes import ChangeStore
+from mnemic.store.erasure_interface import ErasureStore
+from mnemic.store.extraction_usage import ExtractionStore
 from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
@@ -204,12 +206,17 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, TransferStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod

@@ -43,6 +43,7 @@ _VERSION = memory_versions.c
 _LATEST = memory_versions.alias("latest")
 
 _REVISION = select(store_state.c.revision)
+_REMOVED = select(store_state.c.removed_revision)
 _BY_ROW_ID = select(*MEMORY_COLUMNS, _VERSION.id).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _VECTORS = select(embeddings.c.version_id, embeddings.c.vector).where(
     embeddings.c.version_id.in_(bindparam("ids", expanding=True)), embeddings.c.model_id == bindparam("model")
@@ -51,6 +52,7 @@ _LATEST_OF = select(_VERSION.id).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
     _VERSION.tenant == bindparam("tenant"),
     _VERSION.is_deleted.in_(bindparam("deleted", expanding=True)),
+    _VERSION.erasure_id.is_(None),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -66,7 +68,11 @@ _HISTORY = (
         _VERSION.delete_time_micros,
         _VERSION.delete_revision,
     )
-    .where(_VERSION.memory_id == bindparam("memory_id"), _VERSION.tenant == bindparam("tenant"))
+    .where(
+        _VERSION.memory_id == bindparam("memory_id"),
+        _VERSION.tenant == bindparam("tenant"),
+        _VERSION.erasure_id.is_(None),
+    )
     .order_by(_VERSION.version)
 )
 _SUPERSESSIONS = (
@@ -223,7 +229,15 @@ def _key_destroyed() -> MnemicError:
 def partition_changes(connection: Connection, key: PartitionKey, after_revision: int) -> bool:
     """See `Store.partition_changes`."""
     partition = connection.execute(PARTITION, key_values(key)).one_or_none()
-    return partition is not None and partition.changed_revision > after_revision
+    if partition is None:
+        return was_removed_after(connection, after_revision)
+    return bool(partition.changed_revision > after_revision)
+
+
+def was_removed_after(connection: Connection, revision: int) -> bool:
+    """Whether a partition that is not there may have been removed after a revision."""
+    removed = connection.execute(_REMOVED).scalar_one()
+    return removed is not None and int(removed) > revision
 
 
 def all_partitions(connection: Connection) -> list[PartitionKey]:

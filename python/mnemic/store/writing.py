@@ -9,8 +9,9 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import ChangeKind, Memory
-from mnemic.model.scope import OwnerKind, PartitionKey, Scope
+from mnemic.model.scope import PartitionKey, Scope
 from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.deriving import link_sources
 from mnemic.store.inserting import insert_vectors, insert_versions
 from mnemic.store.interface import (
     Committed,
@@ -24,7 +25,7 @@ from mnemic.store.interface import (
 )
 from mnemic.store.models import StoredVectors, load_seals
 from mnemic.store.outbox import enqueue, finish_with
-from mnemic.store.places import Places
+from mnemic.store.places import Places, partition_keys
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import chunks, version_values
@@ -60,6 +61,7 @@ _HEADS = select(
     body_size.label("body_bytes"),
 ).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    _VERSION.erasure_id.is_(None),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -87,9 +89,6 @@ _SUPERSEDE = (
 )
 _BODY_BYTES = select(_VERSION.id, body_size).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _RECORD_SUPERSESSION = insert(supersessions)
-_PARTITION_KEYS = select(partitions.c.id, partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).where(
-    partitions.c.id.in_(bindparam("ids", expanding=True))
-)
 _RECORD_DELETION = (
     update(memory_versions)
     .where(_VERSION.id == bindparam("row"))
@@ -226,12 +225,7 @@ class _BatchWriter:
         keep_request(self._connection, batch.tenant, request, revision=self._revision, now_micros=batch.now_micros)
 
     def _partition_keys(self) -> dict[int, PartitionKey]:
-        rows = [
-            row
-            for ids in chunks(sorted(self._changes.keys() - self._keys))
-            for row in self._connection.execute(_PARTITION_KEYS, {"ids": ids})
-        ]
-        return self._keys | {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
+        return self._keys | partition_keys(self._connection, self._changes.keys() - self._keys)
 
     def _changes_of(self, partition_id: int) -> PartitionChanges:
         return self._changes.setdefault(partition_id, PartitionChanges())
@@ -417,6 +411,7 @@ class _BatchWriter:
             rows.append(values)
         if rows:
             insert_versions(self._connection, rows)
+            link_sources(self._connection, self._first_row_id, memories)
             insert_vectors(self._connection, self._first_row_id, memories, seals)
         self._record_supersessions(settlement, row_ids)
 
