@@ -23,7 +23,7 @@ from mnemic.engine.retaining_checks import (
 )
 from mnemic.engine.retaining_progress import Progress
 from mnemic.engine.retaining_recalls import RecallCounting
-from mnemic.engine.retaining_runs import Destroy, Runner
+from mnemic.engine.retaining_runs import Destroy, RetentionFigures, Runner
 from mnemic.engine.retaining_schedule import Schedule
 from mnemic.engine.retaining_selection import archive_periods, asked_text, filters_of
 from mnemic.engine.settings import RetentionSettings
@@ -81,6 +81,11 @@ class Retention:
         self._runner = Runner(store, index, destroy)
         self._schedule = Schedule(store, settings, self._begin_scheduled)
         self._runner.start()
+
+    @property
+    def figures(self) -> RetentionFigures:
+        """What was done since the start."""
+        return self._runner.figures
 
     def start_schedule(self) -> None:
         """Begins to start runs by itself, as the settings say. A second call does nothing."""
@@ -185,6 +190,7 @@ class Retention:
         trial_policies: Sequence[RetentionPolicy] = (),
         sample_size: int | None = None,
         reference_micros: int | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> RetentionPreview:
         """What a run would remove, and why; changes nothing."""
         scope = scope or Scope()
@@ -209,6 +215,7 @@ class Retention:
         at_once = {policy_id for policy_id, micros in archive_periods(policies).items() if micros == 0}
 
         def count(frame: Frame) -> None:
+            deadline.check()
             progress.note(frame.candidates)
             progress.archive_erased += sum(candidate.policy_id in at_once for candidate in frame.candidates)
             progress.finish(frame)
