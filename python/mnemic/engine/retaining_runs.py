@@ -23,10 +23,11 @@ from mnemic.store.retaining import Archiving, Candidate, Frame, RunRecord, Stage
 
 _log = structlog.get_logger("mnemic.retention")
 # One commit takes so many: other writers wait for it.
-_ARCHIVED_AT_ONCE = 250
+_ARCHIVED_AT_ONCE = 100
 _DESTROYED_AT_ONCE = 100
-# After each step others have the machine for so many times as long as it took.
+# After each step others have the machine for so many times as long as it took: longer where they write, too.
 _REST = 0.5
+_REST_AMONG_WRITERS = 3.0
 _SHORTEST_REST_SECONDS = 0.002
 _SAVE_SECONDS = 5.0
 _JOIN_SECONDS = 30.0
@@ -160,6 +161,8 @@ class _Run:
         self._record = replace(record, state=OperationState.RUNNING)
         self._selection = selection_of(record)
         self._saved = time.monotonic()
+        self._last_revision = index.revision
+        self._are_others_writing = False
 
     def carry_out(self) -> None:
         """Does all that is left of it, unless the process ends first."""
@@ -214,7 +217,8 @@ class _Run:
             went.extend(gone)
             return committed.revision, changes_of(committed)
 
-        revision = self._index.commit_with(write)
+        self._are_others_writing = self._index.revision != self._last_revision
+        revision = self._last_revision = self._index.commit_with(write)
         self._figures.archived.update(candidate.cause for candidate in went)
         self._progress, kept = later[-1]
         self._record = replace(kept, revision=revision if went else kept.revision)
@@ -241,7 +245,8 @@ class _Run:
 
     def _rest(self, begin: float) -> bool:
         """Lets others have the machine; whether the process ends."""
-        return self._stopping.wait(max((time.monotonic() - begin) * _REST, _SHORTEST_REST_SECONDS))
+        share = _REST_AMONG_WRITERS if self._are_others_writing else _REST
+        return self._stopping.wait(max((time.monotonic() - begin) * share, _SHORTEST_REST_SECONDS))
 
 
 def _now() -> int:
