@@ -135,7 +135,7 @@ def test_searches_and_contexts_are_counted_and_nothing_else_is(engine):
     request = SearchRequest(scope=ANN, query="what happened on day 1", top_k=1)
     engine.search("t", request)
     engine.batch_search("t", [request, request])
-    engine.compose("t", ComposeRequest(search=request))
+    engine.compose("t", ComposeRequest(search=request, token_budget=200))
     engine.get("t", ids[1])
     engine.retention.recalls.take()
     counted = engine.retention._retention.recalls(ids)
