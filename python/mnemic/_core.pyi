@@ -553,6 +553,15 @@ class Index:
     def take_used(self, key: PartitionKey) -> bool:
         """Whether the front used the partition since the last call."""
 
+    def count_recalls(self, *, is_on: bool) -> None:
+        """Says whether it is noted which memories were given to callers."""
+
+    def note_recalls(self, memory_ids: Sequence[str]) -> None:
+        """Notes memories that were given; what is no id is passed over."""
+
+    def take_recalls(self) -> tuple[list[tuple[str, int]], int]:
+        """How often each memory was given since the last call, also by the front; how many recalls found no room."""
+
     def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
         """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""
 

@@ -243,7 +243,9 @@ class Engine:
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchResult:
         """Finds what matters to a query within a scope, best first."""
-        return self._searcher.search(tenant, request, deadline, within=within)
+        result = self._searcher.search(tenant, request, deadline, within=within)
+        self.retention.recalls.note_hits(result)
+        return result
 
     def batch_search(
         self,
@@ -267,6 +269,7 @@ class Engine:
             # What failed a moment ago is not waited for a hundred times.
             skip_rerank = skip_rerank or result.rerank_skipped
             results.append(result)
+        self.retention.recalls.note_hits(*results)
         return results
 
     def compose(
@@ -278,7 +281,9 @@ class Engine:
         deadline: Deadline = NO_DEADLINE,
     ) -> ComposedContext:
         """What a search finds, as a block of prompt within a budget of tokens."""
-        return self._composer.compose(tenant, request, deadline, within=within)
+        composed = self._composer.compose(tenant, request, deadline, within=within)
+        self.retention.recalls.note(composed.memory_ids)
+        return composed
 
     def get(
         self,

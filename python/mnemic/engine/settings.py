@@ -113,6 +113,9 @@ class RetentionSettings(_Section):
     interval_hours: float = Field(
         24.0, ge=0, le=24 * 365, description="how often a server runs retention by itself, 0 for never"
     )
+    count_recalls: bool = Field(
+        default=True, description="keep count of what searches give: what `max_inactivity` and the retention score ask"
+    )
 
 
 class ServerSettings(_Section):

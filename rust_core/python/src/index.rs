@@ -10,7 +10,7 @@ use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::vector::plan::GraphUse;
 use mnemic_retrieval::{Error, ScopeMatch, SearchRequest, fusion, partition};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 
 use crate::filter::Filter;
 use crate::hit::SearchOutcome;
@@ -239,6 +239,30 @@ impl Index {
     /// Whether the front used the partition since the last call.
     fn take_used(&self, key: PartitionKey) -> bool {
         self.0.take_used(&key.into())
+    }
+
+    /// Says whether it is noted which memories were given to callers.
+    #[pyo3(signature = (*, is_on))]
+    fn count_recalls(&self, is_on: bool) {
+        self.0.recalls().turn(is_on);
+    }
+
+    /// Notes memories that were given; what is no id is passed over.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn note_recalls(&self, memory_ids: Vec<PyBackedStr>) {
+        let ids = memory_ids.iter().filter_map(|id| parse_memory_id(id).ok());
+        self.0.recalls().note(ids);
+    }
+
+    /// How often each memory was given since the last call, also by the front, and how many recalls found no room.
+    fn take_recalls(&self, py: Python<'_>) -> (Vec<(String, u64)>, u64) {
+        let taken = py.detach(|| self.0.recalls().take());
+        let counts = taken.counts.into_iter();
+        let named = counts.map(|(id, count)| (format_memory_id(id), count));
+        (named.collect(), taken.dropped)
     }
 
     /// What the partition holds, for checks against the store: (memory id, version, ended, has a vector).

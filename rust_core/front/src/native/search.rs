@@ -156,6 +156,7 @@ impl Searches {
         let request = search.request(&residents, now_micros());
         let outcome = shared.index.search_residents(&request, residents).ok()?;
         shared.note(search, &outcome);
+        shared.index.recalls().note_outcome(&outcome);
         write_response(out, &outcome, search.parts, revision);
         let (prepared, searched) = (self.prepared, begin.elapsed());
         shared.stages.prepare.count(prepared);

@@ -36,6 +36,7 @@ use crate::partition::view::View;
 use crate::partition::{
     Close, HeldVersion, Partition, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
 };
+use crate::recalls::Recalls;
 use crate::snapshot::{self, CHECKED_AT_ONCE, Snapshot};
 use crate::understanding::Understanding;
 use crate::vector::SimdPath;
@@ -59,6 +60,7 @@ pub struct Index {
     graph_width: AtomicUsize,
     partitions: Partitions,
     residency: Residency,
+    recalls: Recalls,
 }
 
 /// What to search for, and where.
@@ -162,7 +164,13 @@ impl Index {
             graph_width: AtomicUsize::new(0),
             partitions: Partitions::new(),
             residency: Residency::new(),
+            recalls: Recalls::default(),
         })
+    }
+
+    /// Which memories its searches gave: those who answer with them note it here.
+    pub fn recalls(&self) -> &Recalls {
+        &self.recalls
     }
 
     /// The dimension of its vectors.
