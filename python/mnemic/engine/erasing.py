@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.authority import Authority
 from mnemic.engine.erasing_work import ErasureWork
 from mnemic.engine.erasure_receipt import receipt_of
 from mnemic.engine.live_index import LiveIndex
@@ -31,7 +32,7 @@ from mnemic.model.erasure import (
 )
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.operations import OperationState
-from mnemic.model.scope import Scope, ScopeMatch
+from mnemic.model.scope import DEFAULT_TENANT, Scope, ScopeMatch
 from mnemic.store.erasure_interface import ErasureStep, NewErasure, StoredErasure
 from mnemic.store.interface import Store
 
@@ -134,6 +135,45 @@ class Erasures:
             )
         self._work.wake()
         return begun, begun.erasure_id != new.erasure_id
+
+    def delete_tenant(
+        self,
+        tenant_id: str,
+        authority: Authority,
+        *,
+        caller: str,
+        expected_version: int = 0,
+        requested_by: str = "",
+        request_id: str = "",
+    ) -> tuple[str, bool]:
+        """Starts to erase a tenant with all that is its own; nobody of it comes in any more. See
+        `mnemic.v1.AdminService.DeleteTenant`.
+
+        Returns:
+            The id of the erasure, and whether an earlier call with the `request_id` started it.
+        """
+        if tenant_id == DEFAULT_TENANT:
+            raise invalid_field("tenant_id", "is `default`, which stays; erase the whole tenant to empty it")
+        if expected_version < 0:
+            raise invalid_field("expected_version", "is negative; give a version that was read, or 0 for any")
+        check_request_id(request_id)
+        if not request_id or self._erasing.find_request(caller, request_id) is None:
+            version = authority.tenant(tenant_id).version
+            if expected_version not in {0, version}:
+                raise MnemicError(
+                    Reason.VERSION_CONFLICT,
+                    f"expected_version: the tenant is at version {version}, not {expected_version}; read it again",
+                    metadata={"current_version": str(version), "expected_version": str(expected_version)},
+                )
+        request = ErasureRequest(
+            target=ErasureTarget(whole_tenant=True),
+            reason="the tenant is deleted",
+            requested_by=requested_by,
+            request_id=request_id,
+        )
+        begun, is_replayed = self.begin(tenant_id, request, caller=caller, drops_tenant=True)
+        authority.close_tenant(tenant_id)
+        return begun.erasure_id, is_replayed
 
     def destroy_archived(self, tenant: str, memory_ids: Sequence[str]) -> int:
         """Destroys memories whose time in the archive has passed; how many there were. It returns when their rows are

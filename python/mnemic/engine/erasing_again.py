@@ -85,7 +85,10 @@ def _find_memories(
         if entry is not None:
             meant[entry.erasure_id].append(memory_id)
             tenants[entry.erasure_id] = tenant
-    return {
-        erasure_id: (tenants[erasure_id], ErasureTarget(memory_ids=tuple(memory_ids)))
-        for erasure_id, memory_ids in meant.items()
-    }
+    return {erasure_id: (tenants[erasure_id], _target_of(memory_ids)) for erasure_id, memory_ids in meant.items()}
+
+
+def _target_of(memory_ids: list[str]) -> ErasureTarget:
+    return (
+        ErasureTarget(memory_id=memory_ids[0]) if len(memory_ids) == 1 else ErasureTarget(memory_ids=tuple(memory_ids))
+    )
