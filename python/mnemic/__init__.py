@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mnemic.client.watching import AsyncWatch, Watch
     from mnemic.engine.settings import Settings
     from mnemic.model.context import ComposedContext
+    from mnemic.model.erasure import ErasedPlace, Erasure, ErasureReceipt, ErasureResult
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
     from mnemic.model.memory import MemoryInput, MemoryKind, MemoryRevision, Role, TimePrecision, TrustLevel
     from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
@@ -47,6 +48,10 @@ _MODULES = {
     "FieldViolation": "mnemic.model.errors",
     "History": "mnemic.client.results",
     "IngestResult": "mnemic.client.results",
+    "ErasedPlace": "mnemic.model.erasure",
+    "Erasure": "mnemic.model.erasure",
+    "ErasureReceipt": "mnemic.model.erasure",
+    "ErasureResult": "mnemic.model.erasure",
     "LegalHold": "mnemic.model.retention",
     "Memory": "mnemic.client.memory",
     "MemoryInput": "mnemic.model.memory",
@@ -85,6 +90,10 @@ __all__ = [
     "Code",
     "ComposedContext",
     "DeleteResult",
+    "ErasedPlace",
+    "Erasure",
+    "ErasureReceipt",
+    "ErasureResult",
     "FieldViolation",
     "History",
     "IngestResult",

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from mnemic.cli.backend import connection_of
 from mnemic.cli.documents import print_json, scope_document, time_text
 from mnemic.cli.failures import bad_input
 from mnemic.cli.memories import open_memory
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import Column, Row, clean, counted, moment_text, print_line, print_remark, print_table
 from mnemic.model.erasure import Erasure, ErasureReceipt
+from mnemic.model.scope import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from mnemic.client.grpc_client import MnemicClient
     from mnemic.client.memory import Memory
 
+_WAIT_SECONDS = 60.0
 _PLACES = (Column("place"), Column("found", "right"), Column("destroyed", "right"), Column("kept", "right"))
 ReceiptOption = Annotated[
     Path | None, typer.Option("--receipt", metavar="FILE", help="Write the signed receipt there.")
@@ -119,6 +122,49 @@ def _show(memories: MnemicClient | Memory, erasure_id: str, receipt: Path | None
         raise bad_input(f"the erasure {erasure_id} is not done yet, so that there is no receipt")
     _write_receipt(result.receipt, receipt)
     _print_erasure(result.erasure, as_json=as_json)
+
+
+def delete_tenant(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT", help="Its id; `default` stays.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    target: TargetOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a tenant: destroy its memories for good, with its keys, policies and settings. For operators.
+
+    It returns when the erasure has begun, after which nobody of the tenant comes in; `mnemic erasures ID` follows it.
+    Directly on a data directory it returns when all is done.
+
+    Example: mnemic tenants delete acme --yes
+    """
+    if not yes:
+        if not sys.stdin.isatty():
+            raise bad_input("standard input is no terminal, so nobody can be asked", hint="--yes does not ask")
+        typer.confirm(f"Destroy the tenant {tenant_id} for good?", abort=True, err=True)
+    address = target.address()
+    if address is not None:
+        from mnemic.client.admin_client import MnemicAdminClient  # noqa: PLC0415 (start-up time: loads grpc)
+
+        connection = connection_of(target)
+        with MnemicAdminClient(address, api_key=connection.api_key, credentials=connection.credentials()) as client:
+            erasure_id = client.delete_tenant(tenant_id)
+    else:
+        with open_memory(target) as memories:
+            erasure_id = _delete_here(cast("Memory", memories), tenant_id)
+    if as_json:
+        print_json({"tenant_id": tenant_id, "erasure_id": erasure_id})
+    else:
+        print_line(erasure_id)
+        print_remark(f"the tenant {tenant_id} is erased")
+
+
+def _delete_here(memory: Memory, tenant_id: str) -> str:
+    engine = memory.engine
+    erasure_id, _ = engine.erasure.delete_tenant(tenant_id, engine.authority, caller=DEFAULT_TENANT)
+    while memory.erasure(erasure_id, wait=_WAIT_SECONDS).receipt is None:
+        pass
+    return erasure_id
 
 
 def verify_receipt(

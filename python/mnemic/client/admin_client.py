@@ -107,6 +107,16 @@ class MnemicAdminClient(AdminBackups, AdminAudit):
         request.update_mask.paths.extend(fields)
         return tenant_from_proto(self._call(self._stub.UpdateTenant, request).tenant)
 
+    def delete_tenant(self, tenant: str, *, expected_version: int = 0) -> str:
+        """Starts to erase a tenant with its keys and settings; the id of the erasure, which `MnemicClient.erasure`
+        follows. Nobody of the tenant comes in any more.
+        """
+        with encodable():
+            request = pb.DeleteTenantRequest(
+                tenant_id=tenant, expected_version=expected_version, request_id=str(uuid.uuid4())
+            )
+        return str(self._call(self._stub.DeleteTenant, request).erasure_id)
+
     def stats(self, tenant: str = "") -> NodeStats:
         """What the server holds of one tenant; the embedding model is not told."""
         with encodable():

@@ -1,4 +1,4 @@
-"""AdminService: what the contract says of it, over the engine. DeleteTenant comes with erasure."""
+"""AdminService: what the contract says of it, over the engine."""
 
 from __future__ import annotations
 
@@ -88,6 +88,20 @@ class AdminService(BackupCalls, AuditCalls):
             asked=(request.tenant.SerializeToString(deterministic=True), tuple(request.update_mask.paths)),
         )
         return pb.UpdateTenantResponse(tenant=tenant_to_proto(made.thing), replayed=made.replayed)
+
+    def delete_tenant(self, request: pb.DeleteTenantRequest, call: Call) -> pb.DeleteTenantResponse:
+        """Starts to erase a tenant."""
+        if not request.tenant_id:
+            raise invalid_field("tenant_id", "is empty; give the id of a tenant")
+        erasure_id, replayed = self._engine.erasure.delete_tenant(
+            request.tenant_id,
+            self._authority,
+            caller=call.tenant,
+            expected_version=request.expected_version,
+            requested_by=call.caller.subject,
+            request_id=request.request_id,
+        )
+        return pb.DeleteTenantResponse(erasure_id=erasure_id, replayed=replayed)
 
     def create_api_key(self, request: pb.CreateApiKeyRequest, call: Call) -> pb.CreateApiKeyResponse:
         """Creates an API key."""

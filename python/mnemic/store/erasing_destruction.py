@@ -17,8 +17,10 @@ from mnemic.store.retaining_tables import archived_memories, recalls
 from mnemic.store.rows import chunks, decode_texts, encode_texts
 from mnemic.store.sealing import sealer_of
 from mnemic.store.tables import (
+    api_keys,
     embeddings,
     memory_versions,
+    metadata,
     outbox,
     partitions,
     pending_vectors,
@@ -26,6 +28,7 @@ from mnemic.store.tables import (
     scopes,
     store_state,
     supersessions,
+    tenants,
 )
 from mnemic.store.work import OutboxState
 from mnemic.store.writing import advance
@@ -199,11 +202,29 @@ def sweep_partitions(connection: Connection, row_id: int) -> Swept:
     keys = frozenset(partition_keys(connection, found).values())
     for ids in chunks(found):
         connection.execute(delete(partitions).where(partitions.c.id.in_(ids)))
+    if erasure.drops_tenant:
+        count = _drop_tenant(connection, erasure.tenant)
+        tell(connection, row_id, [ErasedPlace(place="tenant", found=count, destroyed=count)])
     connection.execute(_NOTE_REMOVAL, {"commit": revision})
     connection.execute(_FORGET_TARGET, {"row": row_id})
     note_revision(connection, row_id, revision)
     tell(connection, row_id, [ErasedPlace(place="partitions", found=len(found), destroyed=len(found))])
     return Swept(revision, keys)
+
+
+def revoke_keys(connection: Connection, tenant: str, now_micros: int) -> None:
+    """Makes all keys of a tenant worthless."""
+    statement = update(api_keys).where(api_keys.c.tenant == tenant, api_keys.c.revoke_time_micros.is_(None))
+    connection.execute(statement, {"revoke_time_micros": now_micros})
+
+
+def _drop_tenant(connection: Connection, tenant: str) -> int:
+    """Removes a tenant whose memories are gone, with its keys, policies and settings; how many rows."""
+    count = 0
+    for table in reversed(metadata.sorted_tables):
+        if any(key.column is tenants.c.tenant for key in table.foreign_keys):
+            count += connection.execute(delete(table).where(table.c.tenant == tenant)).rowcount
+    return count + connection.execute(delete(tenants).where(tenants.c.tenant == tenant)).rowcount
 
 
 def _destroy_keys(connection: Connection, key_ids: Sequence[bytes | None]) -> int:
