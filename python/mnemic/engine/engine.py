@@ -35,6 +35,8 @@ from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
 from mnemic.engine.tokens import Tokenizers
+from mnemic.engine.transfer.exporting import Exporter
+from mnemic.engine.transfer.importing import Importer
 from mnemic.engine.transfer.transfer import Transfer
 from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.watching import Watching
@@ -122,10 +124,11 @@ class Engine:
         )
         self.audit = Audit(store, settings.audit, is_guarded=settings.authentication.mode != "none")
         self.backups = Backups(store, settings.backup, self._index.commit)
-        self.transfer = Transfer(store, self._index, embedder, settings)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
         self.authority.when_rules_change = self._extraction.wake
+        importer = Importer(store, self._index, embedder, self.authority.rules, settings, self._extraction.wake)
+        self.transfer = Transfer(Exporter(store), importer)
         self._operations = Operations(store, self._extraction)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
