@@ -116,6 +116,9 @@ bench-contexts: setup ## Measure how much of the evidence is in contexts of a bu
 	$(BIN)/python -m bench.quality.contexts $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) $(if $(QUICK),--quick)
 	$(BIN)/python -m bench.quality.token_counts $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) $(if $(QUICK),--quick)
 
+bench-encryption: setup ## Measure what encryption at rest costs
+	$(BIN)/python -m bench.encryption
+
 bench-embedding: setup ## Measure the local embedding models
 	$(BIN)/python -m bench.embedding
 

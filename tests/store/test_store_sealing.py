@@ -30,12 +30,13 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import MemoryKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import RequestRecord, VersionWrite, WriteBatch
+from mnemic.store.sealing import Content
 from mnemic.store.sealing_masters import new_master_key
 from mnemic.store.sealing_settings import EncryptionSettings
 from mnemic.store.sealing_state import KEYS_FILE_NAME
 from mnemic.store.sqlite import DATABASE_FILE_NAME, open_sqlite
 from mnemic.store.standing import Standing
-from mnemic.store.tables import scopes
+from mnemic.store.tables import metadata, scopes
 from mnemic.store.work import OutboxKind, OutboxWrite
 
 OTHER_USER = Scope(user_id="bob")
@@ -147,6 +148,25 @@ def test_the_files_hold_nothing_that_was_said(directory):
         assert kept.fingerprint == "0123456789abcdef" * 4
         assert store.dead_letters("t", None, limit=1)[0].last_error == "the service said borborygmus"
         assert store.check() == []
+
+
+def test_a_column_that_holds_words_is_sealed():
+    """A new column of text is sealed (`Content`, or `Sealer.seal_text`), or is put here because it tells nothing."""
+    tells_nothing = {
+        "memory_versions": {"memory_id", "tenant", "source_ids", "superseded_by", "content_hash", "fact_key"},
+        "supersessions": {"superseded_by"},
+        "outbox": {"tenant", "kind", "memory_ids", "state", "operation_id", "made_ids"},
+        "requests": {"tenant", "method", "request_id", "response"},
+    }
+    sealed = {
+        "memory_versions": {*Content._fields, "sealed"},
+        "supersessions": {"reason"},
+        "outbox": {"payload", "last_error"},
+        "requests": {"fingerprint"},
+    }
+    for table, columns in tells_nothing.items():
+        held = {column.name for column in metadata.tables[table].columns if column.type.python_type in {str, bytes}}
+        assert held == columns | sealed[table], table
 
 
 def test_the_search_of_the_files_would_find_it(directory):
