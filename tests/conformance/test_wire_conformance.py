@@ -2,6 +2,7 @@
 
 import access_scenarios  # noqa: F401 (registers its scenarios, as those below do)
 import admin_scenarios  # noqa: F401
+import backup_scenarios  # noqa: F401
 import composing_scenarios  # noqa: F401
 import extraction_scenarios  # noqa: F401
 import fact_scenarios  # noqa: F401

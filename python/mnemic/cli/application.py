@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
 from mnemic.cli.encryption import encryption_application
@@ -91,6 +92,7 @@ application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
 application.add_typer(retention_application, name="retention", rich_help_panel=_RUNNING)
 application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
+application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from mnemic.client import decoding
+from mnemic.client.backups import AdminBackups
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -45,7 +46,7 @@ class CreatedKey:
     secret: str
 
 
-class MnemicAdminClient:
+class MnemicAdminClient(AdminBackups):
     """A server's tenants and keys. Safe to use from many threads; every method raises `MnemicError`.
 
     What takes `tenant` is about the credential's own unless it is given; another one takes an operator's credential.
@@ -178,12 +179,15 @@ class MnemicAdminClient:
         self.close()
 
     def _call(self, method: Callable[..., Answer], request: Any) -> Answer:  # noqa: ANN401 (a message of the method)
-        if self._closed:
-            raise closed_error("MnemicAdminClient")
+        self._require_open()
         try:
             return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, self.address) from error
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise closed_error("MnemicAdminClient")
 
 
 def _asked_tenant(tenant: Tenant) -> pb.Tenant:

@@ -14,6 +14,7 @@ from mnemic.embedding.factory import native_embedder, tokenizer_file
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.abstention import calibration
 from mnemic.engine.authority import Authority
+from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
@@ -76,6 +77,7 @@ class Engine:
         retention: What it forgets on purpose.
         erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
+        backups: Copies of everything.
         watching: Opens watches.
     """
 
@@ -116,6 +118,7 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.backups = Backups(store, settings.backup, self._index.commit)
         self.transfer = Transfer(store, self._index, embedder, settings)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)

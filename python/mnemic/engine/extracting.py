@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from mnemic.engine.drawn_facts import acceptable, scope_of_fact, source_message, standing_of
+from mnemic.engine.drawn_facts import acceptable, known_fact, scope_of_fact, source_message, standing_of
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extraction_spending import Spending
 from mnemic.engine.extraction_worker import ExtractionWorker
@@ -53,6 +53,8 @@ _BATCH = {LOCAL: 100, LLM: 16}
 # Facts that are shown to a language model, so that it does not draw them again: the nearest to each message.
 _KNOWN_EACH = 3
 _KNOWN = 24
+# Facts with slots that the rules are shown: a correction or a change may refer to them.
+_KNOWN_SLOTS = 64
 _CONTEXT = 8
 _FACTS = Comparison("kind", Operator.EQUAL, ("fact",))
 _TIMEOUT_SECONDS = 90.0
@@ -294,7 +296,7 @@ class Extraction:
         common = ExtractionRequest(
             messages=(),
             context=tuple(map(source_message, context)),
-            known=self._known(item.tenant, messages) if item.payload[METHOD] == LLM else (),
+            known=self._known(item, messages),
             instructions="\n".join(filter(None, (rules.instructions, item.payload.get(INSTRUCTIONS, "")))),
             include_topics=rules.include_topics,
             exclude_topics=rules.exclude_topics,
@@ -310,7 +312,15 @@ class Extraction:
             replace(common, messages=tuple(group), utc_offset_minutes=offset) for offset, group in by_offset.items()
         ]
 
-    def _known(self, tenant: str, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
+    def _known(self, item: OutboxItem, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
+        """A language model is shown what is near to the messages in meaning, the rules what they can refer to."""
+        if item.payload[METHOD] == LLM:
+            return self._nearest(item.tenant, messages)
+        said_in = messages[0].scope
+        scope = said_in if item.payload.get(IN_SESSION) else scope_of_fact(said_in)
+        return tuple(map(known_fact, self._store.list_slots(item.tenant, scope, limit=_KNOWN_SLOTS, now_micros=_now())))
+
+    def _nearest(self, tenant: str, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
         """The facts of the scope that are nearest to the messages; none while they cannot be found."""
         known: dict[str, KnownFact] = {}
         for message in messages:
@@ -325,15 +335,7 @@ class Extraction:
             except MnemicError as error:
                 _log.warning("extraction_without_known_facts", error=str(error))
                 break
-            for hit in hits:
-                fact = hit.memory
-                known[fact.memory_id] = KnownFact(
-                    memory_id=fact.memory_id,
-                    body=fact.body,
-                    slot=fact.slot,
-                    slot_value=fact.slot_value,
-                    event_time_micros=fact.event_time_micros,
-                )
+            known |= {hit.memory.memory_id: known_fact(hit.memory) for hit in hits}
         return tuple(known.values())[:_KNOWN]
 
     def _store_facts(self, item: OutboxItem, identity: str, results: Sequence[ExtractionResult]) -> None:

@@ -226,6 +226,14 @@ def default_data_directory() -> Path:
     return Path(platformdirs.user_data_dir("mnemic", appauthor=False))
 
 
+class BackupSettings(_Section):
+    """Where backups go."""
+
+    directory: Path | None = Field(
+        None, description="where the server keeps backups, better on another disk; unset: they are only streamed"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -243,6 +251,7 @@ class Settings(BaseSettings):
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
+    backup: BackupSettings = Field(default_factory=BackupSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 
     @classmethod

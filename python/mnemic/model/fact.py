@@ -71,6 +71,8 @@ class ExtractedFact:
         is_additive: A further value of the slot (a second pet): it supersedes nothing.
         is_correction: It corrects what was said before ("no, I meant Porto"): it supersedes an earlier value of the
             slot even where its event time is not the later one.
+        replaces: Values of the slot that end with it, where a slot has several: those that it corrects, or that were
+            given up for it.
         entities: Names that it mentions.
         categories: Labels, from those that the request names if it names any.
         confidence: 0 to 1, how sure the extractor is that the sources say so.
@@ -87,6 +89,7 @@ class ExtractedFact:
     slot_value: str = ""
     is_additive: bool = False
     is_correction: bool = False
+    replaces: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     confidence: float = 1.0

@@ -18,6 +18,7 @@ from mnemic.model.access import AccessRole
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.stats import NodeStats
 from mnemic.server import accounts, to_proto
+from mnemic.server.backup_calls import BackupCalls
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.wire.accounts import extraction_to_proto, key_to_proto, tenant_to_proto
@@ -41,7 +42,7 @@ class ServerFigures(Protocol):
         """What the front holds or dropped: name, value and what bounds it."""
 
 
-class AdminService:
+class AdminService(BackupCalls):
     """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others.
 
     Args:

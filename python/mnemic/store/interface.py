@@ -11,6 +11,7 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
 from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.extraction_usage import ExtractionStore
@@ -206,7 +207,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore, BackupStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
@@ -303,6 +304,10 @@ class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore):
             include_expired: Also those past their expiry.
             with_vectors: Whether to read the active model's vectors.
         """
+
+    @abstractmethod
+    def list_slots(self, tenant: str, scope: Scope, *, limit: int, now_micros: int) -> list[Memory]:
+        """The memories of exactly this scope that fill a slot and hold, those written last first, at most `limit`."""
 
     @abstractmethod
     def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:

@@ -152,6 +152,11 @@ class SqlStore(SqlTransfer, Store):
         with self._database.reading() as connection:
             return listing.list_memories(connection, query, with_vectors=with_vectors)
 
+    def list_slots(self, tenant: str, scope: Scope, *, limit: int, now_micros: int) -> list[Memory]:
+        """See `Store.list_slots`."""
+        with self._database.reading() as connection:
+            return listing.list_slots(connection, tenant, scope, limit=limit, now_micros=now_micros)
+
     def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:
         """See `Store.list_scopes`."""
         with self._database.reading() as connection:

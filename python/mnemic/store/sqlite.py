@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.store.backup import CopiedState, CopyProgress
+from mnemic.store.copying import copy_database
 from mnemic.store.database import Database
 from mnemic.store.lock import DataDirectoryLock
 from mnemic.store.schema import migrate
@@ -65,6 +67,10 @@ class SqliteStore(SqlStore):
     def announce(self, address: str) -> None:
         """See `Store.announce`."""
         self._lock.announce(address)
+
+    def copy_to(self, target: Path, progress: CopyProgress) -> CopiedState:
+        """See `BackupStore.copy_to`."""
+        return copy_database(self._path, target, progress)
 
     def _let_go(self) -> None:
         self._cleaning.close()
