@@ -3,7 +3,8 @@
 - The time until a message is durable and found, embedded locally.
 - Stories of contradictions, corrections, additions and late news (`bench.ingest.stories`): with slots given by the
   caller, and as messages from which the rules draw facts. Right is a story if what holds at its end, and what held at
-  each of its moments, is what was told. A wrong retirement is a value that should hold and does not.
+  each of its moments, is what was told; `bench.ingest.told_otherwise` has a second set of words beside the first. A
+  wrong retirement is a value that should hold and does not. `--stories FILE` judges the stories of a file instead.
 - 64 threads that add the same facts.
 """
 
@@ -13,13 +14,15 @@ import argparse
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.harness import Goal, Report, carried_texts, console, measure
+from bench.ingest import told_otherwise
 from bench.ingest.stories import KINDS, Story, stories
+from bench.ingest.story_files import judge_written, read_stories
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 from mnemic.model.memory import Memory, MemoryInput, MemoryKind, to_micros
@@ -87,7 +90,7 @@ def facts(engine: Engine, scope: Scope, as_of_micros: int | None = None) -> list
 
 def values_in(story: Story, found: list[Memory]) -> frozenset[str]:
     """The values of the story that facts tell."""
-    told = {statement.value for statement in story.statements}
+    told = {statement.value for statement in story.statements if statement.value}
     return frozenset(value for value in told if any(_tells(memory, value) for memory in found))
 
 
@@ -96,10 +99,10 @@ def _tells(memory: Memory, value: str) -> bool:
     return value.rsplit(maxsplit=1)[-1].casefold() in memory.body.casefold()
 
 
-def judge(engine: Engine, tell: Teller, count: int, show: int) -> Outcomes:
+def judge(engine: Engine, tell: Teller, told: Iterable[Story], show: int) -> Outcomes:
     """Tells stories, each to a user of its own, and looks at what holds."""
     outcomes = Outcomes()
-    for number, story in enumerate(stories(count)):
+    for number, story in enumerate(told):
         scope = Scope(user_id=f"user {number}")
         tell(engine, scope, story)
         expected = [(None, story.now), *((to_micros(moment), values) for moment, values in story.then)]
@@ -121,6 +124,23 @@ def judge(engine: Engine, tell: Teller, count: int, show: int) -> Outcomes:
 def _every_fact(engine: Engine, scope: Scope) -> list[Memory]:
     request = ListRequest(scope=scope, page_size=1000, include_superseded=True)
     return [m for m in engine.list_memories(TENANT, request).memories if m.kind is MemoryKind.FACT]
+
+
+def judge_file(path: Path, show: int) -> Outcomes:
+    """Stories that somebody has written, found by the rules."""
+    outcomes = Outcomes()
+    with opened("static") as engine:
+        for story in read_stories(path):
+            judgement = judge_written(engine, story)
+            outcomes.told[story.kind] += 1
+            outcomes.right[story.kind] += judgement.is_right
+            outcomes.checked_values += len(story.expected_current)
+            outcomes.wrongly_retired += len(judgement.wrongly_retired)
+            if not judgement.is_right and show > 0:
+                show -= 1
+                told = [text for text, _, _ in story.messages]
+                console.print(f"{story.name}: {told} -> {judgement}", style="dim", highlight=False)
+    return outcomes
 
 
 def report_stories(report: Report, label: str, outcomes: Outcomes, goal_percent: float) -> None:
@@ -177,15 +197,25 @@ def same_facts_from_many_threads(report: Report) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stories", type=int, default=600)
+    parser.add_argument("--count", type=int, default=600, help="how many stories of each set are told")
+    parser.add_argument("--stories", type=Path, help="judge the stories of this file and nothing else")
     parser.add_argument("--adds", type=int, default=200)
     parser.add_argument("--show", type=int, default=0, help="print so many stories that came out wrong")
     arguments = parser.parse_args()
     report = Report("ingest")
+    if arguments.stories is not None:
+        report = Report("ingest-stories")
+        report_stories(report, f"of {arguments.stories.name}", judge_file(arguments.stories, arguments.show), 90)
+        report.finish()
+        return
     time_to_searchable(report, arguments.adds)
-    for label, tell, goal in (("slots given", tell_with_slots, 99), ("found by LOCAL", tell_as_messages, 90)):
+    for label, tell, told, goal in (
+        ("slots given", tell_with_slots, stories, 99),
+        ("found by LOCAL", tell_as_messages, stories, 90),
+        ("found by LOCAL, told otherwise", tell_as_messages, told_otherwise.stories, 90),
+    ):
         with opened("static") as engine:
-            report_stories(report, label, judge(engine, tell, arguments.stories, arguments.show), goal)
+            report_stories(report, label, judge(engine, tell, told(arguments.count), arguments.show), goal)
     same_facts_from_many_threads(report)
     report.finish()
 

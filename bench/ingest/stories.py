@@ -1,7 +1,8 @@
 """Stories with known outcomes: what somebody says or an agent writes over time, and what holds then and at the end.
 
-The templates are written as people say such things, without a look at the rules that read them; the seed alone decides
-which story is told, so that every run tells the same ones.
+The templates were written as people say such things, without a look at the rules that read them; the rules have since
+been written in view of them, and `told_otherwise` has a second set. The seed alone decides which story is told, so that
+every run tells the same ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 KINDS = ("contradiction", "correction", "addition", "late news")
 _START = datetime(2024, 1, 3, 9, tzinfo=UTC)
-_NAMES = ("Anna", "Ben", "Carla", "David", "Elif", "Frida", "Goran", "Hana", "Ivan", "Jana")
+NAMES = ("Anna", "Ben", "Carla", "David", "Elif", "Frida", "Goran", "Hana", "Ivan", "Jana")
 # Of each topic: its slot, values, how it is told as a statement, first and later, and how it is corrected.
 _TOPICS = {
     "home": (
@@ -104,11 +105,12 @@ def stories(count: int, seed: int = 20261122) -> Iterator[Story]:
     chance = random.Random(seed)
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
-        name = chance.choice(_NAMES)
+        name = chance.choice(NAMES)
         yield _addition(chance, name) if kind == "addition" else _replacement(chance, kind, name)
 
 
-def _moments(chance: random.Random, count: int) -> list[datetime]:
+def moments(chance: random.Random, count: int) -> list[datetime]:
+    """So many moments, in order, days or weeks apart."""
     moment, moments = _START, []
     for _ in range(count):
         moment += timedelta(days=chance.randint(3, 60), minutes=chance.randint(0, 600))
@@ -121,9 +123,9 @@ def _replacement(chance: random.Random, kind: str, name: str) -> Story:
     values, firsts, laters, corrections = _TOPICS[topic]
     length = 2 if kind == "correction" else min(len(values), chance.randint(3 if kind == "late news" else 2, 4))
     told = chance.sample(values, length)
-    moments = _moments(chance, length)
+    when = moments(chance, length)
     statements = []
-    for place, (value, moment) in enumerate(zip(told, moments, strict=True)):
+    for place, (value, moment) in enumerate(zip(told, when, strict=True)):
         is_correction = kind == "correction" and place > 0
         templates = corrections if is_correction else laters if place else firsts
         statements.append(Statement(chance.choice(templates).format(value), value, moment, is_correction))
@@ -131,10 +133,10 @@ def _replacement(chance: random.Random, kind: str, name: str) -> Story:
         # One that is not the last arrives when all others are told.
         statements.append(statements.pop(chance.randrange(length - 1)))
     if kind == "correction":
-        then = ((moments[1] + timedelta(hours=1), frozenset(told[-1:])),)
+        then = ((when[1] + timedelta(hours=1), frozenset(told[-1:])),)
     else:
         then = tuple((moment + timedelta(hours=1), frozenset([value]))
-                     for value, moment in zip(told, moments, strict=True))  # fmt: skip
+                     for value, moment in zip(told, when, strict=True))  # fmt: skip
     return Story(kind, name, f"{name.lower()}.{topic}", tuple(statements), frozenset(told[-1:]), then)
 
 
@@ -144,7 +146,7 @@ def _addition(chance: random.Random, name: str) -> Story:
     told = chance.sample(values, chance.randint(2, 3))
     statements = tuple(
         Statement(chance.choice(templates).format(value), value, moment)
-        for value, moment in zip(told, _moments(chance, len(told)), strict=True)
+        for value, moment in zip(told, moments(chance, len(told)), strict=True)
     )
     then = tuple(
         (statement.when + timedelta(hours=1), frozenset(told[: place + 1]))

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from mnemic.client.grpc_client import MnemicClient
     from mnemic.client.memory import Memory
     from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
+    from mnemic.client.retention_requests import retention_policy
     from mnemic.engine.settings import Settings
     from mnemic.model.context import ComposedContext
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
     from mnemic.model.memory import MemoryInput, MemoryKind, MemoryRevision, Role, TimePrecision, TrustLevel
     from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
+    from mnemic.model.retention import LegalHold, RetentionPolicy, RetentionScoreWeights
     from mnemic.model.scope import Scope, ScopeMatch
     from mnemic.model.search import SearchHit, SearchRequest, SignalScore, SignalWeights
 
@@ -42,6 +44,7 @@ _MODULES = {
     "FieldViolation": "mnemic.model.errors",
     "History": "mnemic.client.results",
     "IngestResult": "mnemic.client.results",
+    "LegalHold": "mnemic.model.retention",
     "Memory": "mnemic.client.memory",
     "MemoryInput": "mnemic.model.memory",
     "MemoryKind": "mnemic.model.memory",
@@ -50,6 +53,8 @@ _MODULES = {
     "MnemicClient": "mnemic.client.grpc_client",
     "MnemicError": "mnemic.model.errors",
     "Reason": "mnemic.model.errors",
+    "RetentionPolicy": "mnemic.model.retention",
+    "RetentionScoreWeights": "mnemic.model.retention",
     "Role": "mnemic.model.memory",
     "Scope": "mnemic.model.scope",
     "ScopeMatch": "mnemic.model.scope",
@@ -64,6 +69,7 @@ _MODULES = {
     "TrustLevel": "mnemic.model.memory",
     "UpdateResult": "mnemic.model.requests",
     "memory_to_dict": "mnemic.client.results",
+    "retention_policy": "mnemic.client.retention_requests",
 }
 
 __all__ = [
@@ -76,6 +82,7 @@ __all__ = [
     "FieldViolation",
     "History",
     "IngestResult",
+    "LegalHold",
     "Memory",
     "MemoryInput",
     "MemoryKind",
@@ -84,6 +91,8 @@ __all__ = [
     "MnemicClient",
     "MnemicError",
     "Reason",
+    "RetentionPolicy",
+    "RetentionScoreWeights",
     "Role",
     "Scope",
     "ScopeMatch",
@@ -99,6 +108,7 @@ __all__ = [
     "UpdateResult",
     "__version__",
     "memory_to_dict",
+    "retention_policy",
 ]
 
 

@@ -116,3 +116,32 @@ def test_the_first_key_is_made_before_the_server_starts(tmp_path):
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     assert "access     API keys" in err
+
+
+def test_how_a_tenants_facts_are_drawn_is_set_and_taken_back(mnemic):
+    rules = ["--extraction-exclude", "health", "--extraction-exclude", "money", "--extraction-mode", "local"]
+    rules += ["--extraction-category", "place=where somebody is", "--extraction-time-zone", "Europe/Lisbon"]
+    made = mnemic("tenants", "create", "acme", *rules, "--json").document["extraction"]
+    assert (made["exclude_topics"], made["default_mode"]) == (["health", "money"], "local")
+    assert made["categories"] == [{"name": "place", "description": "where somebody is"}]
+    changed = mnemic(
+        "tenants", "update", "acme", "--extraction-exclude", "none", "--extraction-instructions", "Short.", "--json"
+    ).document["extraction"]
+    assert (changed["exclude_topics"], changed["instructions"]) == ([], "Short.")
+    assert (changed["default_mode"], changed["time_zone"]) == ("local", "Europe/Lisbon")
+    assert "time zone: Europe/Lisbon" in mnemic("tenants", "show", "acme").err
+    outcome = mnemic("tenants", "update", "acme", "--extraction-time-zone", "Mars/Olympus")
+    assert (outcome.code, "time_zone" in outcome.err) == (2, True)
+    outcome = mnemic("tenants", "update", "acme", "--extraction-budget", "much")
+    assert (outcome.code, "--extraction-budget" in outcome.err) == (2, True)
+    outcome = mnemic("tenants", "update", "acme", "--extraction-budget", "5")
+    assert (outcome.code, "price" in outcome.err) == (2, True)
+
+
+def test_stats_tell_what_extraction_has_before_it_of_all_and_of_one(mnemic):
+    mnemic("tenants", "create", "acme")
+    for options in ([], ["--tenant", "acme"]):
+        found = mnemic("stats", *options, "--json").document
+        assert (found["extraction_pending"], found["extraction_month_cost"]) == (0, 0.0)
+        assert found["extraction_oldest_pending"] is None
+    assert mnemic("stats", "--tenant", "nobody").code == 1

@@ -203,3 +203,63 @@ def figures_count_what_is_there(wire):
     assert calls["/mnemic.v1.MemoryService/AddMemories", 0] >= 1
     both = wire.refused("GetStats", pb.GetStatsRequest(tenant_id="default", all_tenants=True))
     assert ((both.code, both.reason), set(both.violations)) == (INVALID, {"tenant_id"})
+
+
+RULES = pb.ExtractionSettings(
+    instructions="Write British English.",
+    include_topics=["home"],
+    exclude_topics=["health"],
+    categories=[pb.CategoryDefinition(name="place", description="where somebody is")],
+    time_zone="Europe/Lisbon",
+    default_mode=memory_service_pb2.ADD_MODE_LOCAL,
+)
+
+
+@scenario
+def how_a_tenants_facts_are_drawn_is_kept_and_changed(wire):
+    tenant_id = "drawing-facts"
+    asked = pb.Tenant(tenant_id=tenant_id, settings=pb.TenantSettings(extraction=RULES))
+    assert wire.CreateTenant(pb.CreateTenantRequest(tenant=asked)).tenant.settings.extraction == RULES
+    other = pb.TenantSettings(extraction=pb.ExtractionSettings(exclude_topics=["work"], instructions="Not this."))
+    one = FieldMask(paths=["settings.extraction.exclude_topics"])
+    changed = wire.UpdateTenant(
+        pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=other), update_mask=one)
+    ).tenant.settings.extraction
+    assert (list(changed.exclude_topics), changed.instructions) == (["work"], RULES.instructions)
+    whole = FieldMask(paths=["settings.extraction"])
+    changed = wire.UpdateTenant(
+        pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=other), update_mask=whole)
+    ).tenant
+    assert changed.settings.extraction == other.extraction
+    assert wire.GetTenant(pb.GetTenantRequest(tenant_id=tenant_id)).tenant == changed
+    named = pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, display_name="Facts"))
+    assert wire.UpdateTenant(named).tenant.settings == changed.settings
+
+
+@scenario
+def rules_for_facts_that_mean_nothing_are_refused(wire):
+    tenant_id = make_tenant(wire)
+    for field, extraction in (
+        ("include_topics[0]", {"include_topics": [""]}),
+        ("categories[1]", {"categories": [pb.CategoryDefinition(name="a"), pb.CategoryDefinition(name="A")]}),
+        ("time_zone", {"time_zone": "Mars/Olympus"}),
+        ("default_mode", {"default_mode": 99}),
+        # Nothing has a price here.
+        ("monthly_budget_micros", {"monthly_budget_micros": 5}),
+    ):
+        settings = pb.TenantSettings(extraction=pb.ExtractionSettings(**extraction))
+        request = pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=settings))
+        assert list(wire.refused("UpdateTenant", request).violations) == [f"tenant.settings.extraction.{field}"]
+    mask = FieldMask(paths=["settings.extraction.colour"])
+    request = pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id), update_mask=mask)
+    assert list(wire.refused("UpdateTenant", request).violations) == ["update_mask"]
+
+
+@scenario
+def figures_tell_what_extraction_has_before_it(wire):
+    found = wire.GetStats(
+        pb.GetStatsRequest(tenant_id=make_tenant(wire)), only=lambda answer: answer.extraction
+    ).extraction
+    assert (found.pending_count, found.held_count, found.month.batch_count) == (0, 0, 0)
+    assert not found.HasField("oldest_pending_time")
+    assert not found.HasField("monthly_budget_micros")

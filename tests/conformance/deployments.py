@@ -138,6 +138,7 @@ def deployed(kind: Kind, directory: Path, files: Files) -> Iterator[Deployment]:
     settings = load_settings(
         data_directory=directory / "data",
         embedding={"provider": "static"},
+        backup={"directory": directory / "backups"},
         **({"authentication": GUARDED} if kind.credential else {}),
         **({"encryption": {"key": new_master_key()}} if kind.encrypted else {}),
     )

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import client_fact_scenarios  # noqa: F401 (registers its scenarios)
+import client_retention_scenarios  # noqa: F401 (registers its scenarios)
 import client_transfer_scenarios  # noqa: F401 (registers its scenarios)
 import client_watching_scenarios  # noqa: F401 (registers its scenarios)
 import composing_scenarios  # noqa: F401 (registers its scenarios)
@@ -106,7 +107,7 @@ def test_every_client_gets_what_the_reference_gets(transcript_of, way, name):
 
 def test_the_clients_have_the_same_methods():
     names = [
-        {name for name in vars(way.kind) if not name.startswith("_")} - {"engine", "from_config"} for way in CLIENTS
+        {name for name in dir(way.kind) if not name.startswith("_")} - {"engine", "from_config"} for way in CLIENTS
     ]
     in_process = {"get_all", "delete_all"}
     assert all(found - in_process - {"is_serving"} == names[0] - {"is_serving"} for found in names)

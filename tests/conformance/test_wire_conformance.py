@@ -2,12 +2,14 @@
 
 import access_scenarios  # noqa: F401 (registers its scenarios, as those below do)
 import admin_scenarios  # noqa: F401
+import backup_scenarios  # noqa: F401
 import composing_scenarios  # noqa: F401
 import extraction_scenarios  # noqa: F401
 import fact_scenarios  # noqa: F401
 import memory_scenarios  # noqa: F401
 import pytest
 import refusal_scenarios  # noqa: F401
+import retention_scenarios  # noqa: F401
 import serving_scenarios  # noqa: F401
 import transfer_scenarios  # noqa: F401
 import watching_scenarios  # noqa: F401

@@ -399,7 +399,7 @@ def test_a_partition_that_is_to_be_forgotten_leaves_no_file(saved):
         with index._write_lock:
             old = index._freeze(KEY, at_rest=True)
         engine.delete("t", search_all(engine)[0].memory.memory_id)
-        index.forget_snapshot(KEY)
+        index.forget_snapshots([KEY])
         # A state of before is not written any more, one of after is, and may be already.
         forgotten = index.revision
         assert old is None or not index._snapshots.write(KEY, old.state, old.revision, old.bytes)

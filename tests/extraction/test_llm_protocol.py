@@ -237,7 +237,7 @@ def test_a_service_that_counts_no_tokens_is_believed_to_use_none(service, llm):
 def test_settings_decide_which_extractors_there_are(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    assert open_local_extractor().identity == "local:en:1"
+    assert open_local_extractor().identity == "local:en:2"
     assert open_llm_extractor(ExtractionSettings()) is None
     own = open_llm_extractor(ExtractionSettings(llm=LlmSettings(model="m", base_url="http://127.0.0.1:9/v1")))
     assert own.identity == "llm:m:1"

@@ -210,7 +210,7 @@ def test_another_language_can_be_given():
             return [ExtractedFact(body=passage.message.body.lower(), source_ids=(passage.message.memory_id,))]
 
     extractor = LocalExtractor([Shouting()])
-    assert extractor.identity == "local:x-shout:1"
+    assert extractor.identity == "local:x-shout:2"
     result = extractor.extract(request("HELLO", "hello"), NO_DEADLINE)
     assert [fact.body for fact in result.facts] == ["hello"]
 

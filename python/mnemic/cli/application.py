@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
 from mnemic.cli.encryption import encryption_application
@@ -19,6 +20,7 @@ from mnemic.cli.operations import dead_letters, operation
 from mnemic.cli.options import with_option_groups
 from mnemic.cli.reading import get, history, list_memories, scopes, stats
 from mnemic.cli.reembedding import reembed
+from mnemic.cli.retention import retention_application
 from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
@@ -87,8 +89,10 @@ for _name, _command, _panel in _COMMANDS:
     application.command(_name, rich_help_panel=_panel)(with_option_groups(_command))
 application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
 application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
+application.add_typer(retention_application, name="retention", rich_help_panel=_RUNNING)
 application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
+application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)
 
 
 def main() -> None:

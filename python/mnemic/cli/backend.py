@@ -48,7 +48,7 @@ class Backend(ABC):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """Adds memories: all of them or none."""
@@ -112,8 +112,8 @@ class Backend(ABC):
         """Takes a file in."""
 
     @abstractmethod
-    def stats(self) -> NodeStats:
-        """What it holds, of all tenants."""
+    def stats(self, tenant: str | None = None) -> NodeStats:
+        """What it holds, of one tenant or of all."""
 
     @abstractmethod
     def close(self) -> None:

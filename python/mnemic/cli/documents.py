@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mnemic.model.context import ComposedContext
+from mnemic.model.extraction_rules import ExtractionStats
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary, from_micros
 from mnemic.model.requests import MemoryPage, ScopePage
 from mnemic.model.scope import Scope
@@ -202,4 +203,20 @@ def scope_page_document(page: ScopePage) -> Document:
     return {
         "scopes": [scope_summary_document(summary) for summary in page.scopes],
         "next_page_token": page.next_page_token,
+    }
+
+
+def extraction_document(stats: ExtractionStats) -> Document:
+    """What extraction has before it, and what it cost; amounts in the unit of the configured prices."""
+    month, budget = stats.month, stats.monthly_budget_micros
+    return {
+        "extraction_pending": stats.pending,
+        "extraction_held": stats.held,
+        "extraction_oldest_pending": time_text(stats.oldest_create_time_micros),
+        "extraction_month_batches": month.batches,
+        "extraction_month_prompt_tokens": month.prompt_tokens,
+        "extraction_month_completion_tokens": month.completion_tokens,
+        "extraction_month_seconds": round(month.duration_micros / 1e6, 3),
+        "extraction_month_cost": month.cost_micros / 1e6,
+        "extraction_month_budget": None if budget is None else budget / 1e6,
     }

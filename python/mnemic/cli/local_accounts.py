@@ -13,6 +13,7 @@ from mnemic.model.scope import DEFAULT_TENANT
 from mnemic.store.sqlite import open_sqlite
 
 _PAGE = 1000
+_RULES = "settings.extraction."
 
 
 class LocalAccounts(Accounts):
@@ -20,7 +21,7 @@ class LocalAccounts(Accounts):
 
     def __init__(self, settings: Settings) -> None:
         self._store = open_sqlite(settings.data_directory, encryption=settings.encryption)
-        self._authority = Authority(self._store, settings.authentication)
+        self._authority = Authority(self._store, settings.authentication, is_priced=settings.extraction.llm.is_priced)
 
     def create_tenant(self, tenant: Tenant) -> Tenant:
         """See `Accounts.create_tenant`."""
@@ -47,8 +48,10 @@ class LocalAccounts(Accounts):
                 asked.max_memories if "settings.max_memories" in fields else old.quota.max_memories,
                 asked.max_bytes if "settings.max_bytes" in fields else old.quota.max_bytes,
             )
+            asked_rules = [field.removeprefix(_RULES) for field in fields if field.startswith(_RULES)]
+            rules = {field: getattr(tenant.extraction, field) for field in asked_rules}
             name = tenant.display_name if "display_name" in fields else old.display_name
-            return replace(old, display_name=name, quota=quota)
+            return replace(old, display_name=name, quota=quota, extraction=replace(old.extraction, **rules))
 
         return self._authority.update_tenant(tenant.tenant_id, change, caller=DEFAULT_TENANT).thing
 

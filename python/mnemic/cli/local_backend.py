@@ -39,7 +39,7 @@ class LocalBackend(Backend):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """See `Backend.add`."""
@@ -103,9 +103,9 @@ class LocalBackend(Backend):
         """See `Backend.import_memories`."""
         return self._engine.transfer.import_memories(DEFAULT_TENANT, request, chunks)
 
-    def stats(self) -> NodeStats:
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""
-        return self._engine.stats()
+        return self._engine.stats(None if tenant is None else self._engine.authority.tenant(tenant).tenant_id)
 
     def close(self) -> None:
         """See `Backend.close`."""

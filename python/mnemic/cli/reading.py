@@ -10,6 +10,7 @@ import typer
 
 from mnemic.cli.backend import Backend, open_backend
 from mnemic.cli.documents import (
+    extraction_document,
     memory_document,
     page_document,
     print_json,
@@ -228,21 +229,30 @@ def scopes(
     _print_rest(counted(len(found), "scope"), last.next_page_token)
 
 
-def stats(*, target: TargetOptions, as_json: JsonOption = False) -> None:
-    """Show how much is kept.
+def stats(
+    *,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="TENANT", help="Of one tenant; unless given, of all together.")
+    ] = None,
+    target: TargetOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how much is kept, what extraction has before it and what it cost this month.
 
     Example: mnemic stats --server 127.0.0.1:50551
     """
     with open_backend(target) as backend:
-        stats = backend.stats()
+        stats = backend.stats(tenant)
     # What is in memory says little of a directory that this command opened for itself.
     index = {f"index_{name}": value for name, value in asdict(stats.index).items()} if target.address() else {}
-    found: dict[str, int | str] = {"embedding_model": stats.model, "embedding_dimension": stats.dimension}
-    found |= asdict(stats.store) | index
+    found: dict[str, Any] = {"embedding_model": stats.model, "embedding_dimension": stats.dimension}
+    found |= asdict(stats.store) | index | extraction_document(stats.extraction)
     if as_json:
         print_json(found)
         return
     for name, value in found.items():
+        if value is None:
+            continue
         shown = value
         if isinstance(value, int):
             shown = bytes_text(value) if "bytes" in name else f"{value:,}"

@@ -26,7 +26,7 @@ def reembed(
 
     Example: mnemic reembed --embedding minilm
     """
-    from mnemic.engine.engine import open_model  # noqa: PLC0415 (start-up time: loads the engine)
+    from mnemic.engine.models import open_model  # noqa: PLC0415 (start-up time: loads the engine)
     from mnemic.engine.reembedding import reembed as migrate  # noqa: PLC0415 (the same)
     from mnemic.store.sqlite import open_sqlite  # noqa: PLC0415 (the same)
 

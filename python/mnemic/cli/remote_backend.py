@@ -46,7 +46,7 @@ class RemoteBackend(Backend):
         inputs: Sequence[MemoryInput],
         *,
         request_id: str = "",
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait_for: WaitFor = WaitFor.INDEXED,
     ) -> AddResult:
         """See `Backend.add`."""
@@ -157,9 +157,12 @@ class RemoteBackend(Backend):
             **_ids(request.default_scope),
         )
 
-    def stats(self) -> NodeStats:
+    def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""
-        return self._client.stats()
+        if tenant is None:
+            return self._client.stats()
+        with self._administration() as client:
+            return client.stats(tenant)
 
     def is_serving(self, timeout_seconds: float) -> bool:
         """Whether the server answers and takes calls."""

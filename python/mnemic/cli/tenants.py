@@ -8,10 +8,12 @@ import typer
 
 from mnemic.cli.accounts_backend import open_accounts
 from mnemic.cli.documents import Document, print_json, time_text
+from mnemic.cli.extraction_options import ExtractionOptions, rules_document, rules_text
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import JsonOption, TargetOptions, with_option_groups
-from mnemic.cli.terminal import Column, Row, bytes_text, moment_text, print_remark, print_table
+from mnemic.cli.terminal import Column, Row, bytes_text, clean, moment_text, print_remark, print_table
 from mnemic.model.access import Quota, Tenant
+from mnemic.model.extraction_rules import ExtractionRules
 
 tenants_application = typer.Typer(help="The tenants: who is kept apart from whom.")
 
@@ -41,6 +43,7 @@ def create(
     name: NameOption = None,
     max_memories: MaxMemoriesOption = None,
     max_bytes: MaxBytesOption = None,
+    extraction: ExtractionOptions,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,8 +52,9 @@ def create(
     Example: mnemic tenants create acme --name "Acme Inc." --max-memories 100000
     """
     quota = Quota(_number(max_memories, "--max-memories"), _number(max_bytes, "--max-bytes"))
+    rules = ExtractionRules(**extraction.given())
     with open_accounts(target) as accounts:
-        tenant = accounts.create_tenant(Tenant(tenant_id, name or "", quota))
+        tenant = accounts.create_tenant(Tenant(tenant_id, name or "", quota, extraction=rules))
     _print([tenant], as_json=as_json)
     if not as_json:
         print_remark(f"created the tenant {tenant.tenant_id}")
@@ -92,20 +96,25 @@ def update(
     name: NameOption = None,
     max_memories: MaxMemoriesOption = None,
     max_bytes: MaxBytesOption = None,
+    extraction: ExtractionOptions,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Change a tenant; what is not given stays.
 
-    Example: mnemic tenants update acme --max-memories none
+    Example: mnemic tenants update acme --max-memories none --extraction-exclude health
     """
     given = {"display_name": name, "settings.max_memories": max_memories, "settings.max_bytes": max_bytes}
+    rules = extraction.given()
     fields = [field for field, value in given.items() if value is not None]
+    fields += [f"settings.extraction.{field}" for field in rules]
     if not fields:
-        raise bad_input("nothing to change", hint="give --name, --max-memories or --max-bytes")
+        raise bad_input("nothing to change", hint="give --name, --max-memories, --max-bytes or an --extraction-…")
     quota = Quota(_number(max_memories, "--max-memories"), _number(max_bytes, "--max-bytes"))
     with open_accounts(target) as accounts:
-        tenant = accounts.update_tenant(Tenant(tenant_id, name or "", quota), fields)
+        tenant = accounts.update_tenant(
+            Tenant(tenant_id, name or "", quota, extraction=ExtractionRules(**rules)), fields
+        )
     _print([tenant], as_json=as_json)
 
 
@@ -120,6 +129,7 @@ def tenant_document(tenant: Tenant) -> Document:
         "display_name": tenant.display_name,
         "max_memories": tenant.quota.max_memories,
         "max_bytes": tenant.quota.max_bytes,
+        "extraction": rules_document(tenant.extraction),
         "create_time": time_text(tenant.create_time_micros),
         "update_time": time_text(tenant.update_time_micros),
         "version": tenant.version,
@@ -143,6 +153,10 @@ def _print(tenants: list[Tenant], *, as_json: bool) -> None:
         limits = ("–" if memories is None else f"≤ {memories:,}", "–" if size is None else f"≤ {bytes_text(size)}")
         rows.append(Row((tenant.tenant_id, tenant.display_name, *limits, moment_text(tenant.create_time_micros))))
     print_table(columns, rows)
+    for tenant in tenants:
+        said = "; ".join(f"{name}: {clean(value)}" for name, value in rules_text(tenant.extraction))
+        if said:
+            print_remark(f"facts of {tenant.tenant_id}: {said}")
 
 
 def _number(text: str | None, option: str) -> int | None:

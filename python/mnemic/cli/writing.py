@@ -74,12 +74,13 @@ def add(
         typer.Option("--supersedes", metavar="MEMORY_ID", help="What it replaces; repeat it for more."),
     ] = None,
     mode: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--mode",
-            help="What is made of messages: verbatim; local, llm or hybrid draw facts by rules, a model or both.",
+            help="What is made of messages: verbatim; local, llm or hybrid draw facts by rules, a model or both. "
+            "Unless given the tenant's default.",
         ),
-    ] = "verbatim",
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the facts are found, too.")] = False,
     target: TargetOptions,
     as_json: JsonOption = False,
@@ -99,7 +100,7 @@ def add(
         result = backend.add(
             scope.scope(),
             inputs,
-            mode=parse_choice(mode, AddMode, "--mode"),
+            mode=None if mode is None else parse_choice(mode, AddMode, "--mode"),
             wait_for=WaitFor.EXTRACTED if wait else WaitFor.INDEXED,
         )
     if as_json:

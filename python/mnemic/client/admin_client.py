@@ -10,6 +10,8 @@ from typing import Any, Self, TypeVar
 
 import grpc
 
+from mnemic.client import decoding
+from mnemic.client.backups import AdminBackups
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -22,6 +24,7 @@ from mnemic.client.encodable import encodable
 from mnemic.client.failures import from_rpc_error
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.operations import DeadLetter, DeadLetterPage, ReplayResult, WorkKind
+from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.v1 import admin_service_pb2_grpc
 from mnemic.wire.accounts import key_from_proto, key_to_proto, tenant_from_proto, tenant_to_proto
@@ -43,7 +46,7 @@ class CreatedKey:
     secret: str
 
 
-class MnemicAdminClient:
+class MnemicAdminClient(AdminBackups):
     """A server's tenants and keys. Safe to use from many threads; every method raises `MnemicError`.
 
     What takes `tenant` is about the credential's own unless it is given; another one takes an operator's credential.
@@ -93,7 +96,8 @@ class MnemicAdminClient:
 
         Args:
             tenant: Its id and the new values.
-            fields: Which of them count: `display_name`, `settings.max_memories`, `settings.max_bytes`.
+            fields: Which of them count: `display_name`, `settings.max_memories`, `settings.max_bytes`,
+                `settings.extraction` or a field within it, such as `settings.extraction.exclude_topics`.
             expected_version: VERSION_CONFLICT unless it is the current one; 0 for any.
         """
         request = pb.UpdateTenantRequest(
@@ -101,6 +105,12 @@ class MnemicAdminClient:
         )
         request.update_mask.paths.extend(fields)
         return tenant_from_proto(self._call(self._stub.UpdateTenant, request).tenant)
+
+    def stats(self, tenant: str = "") -> NodeStats:
+        """What the server holds of one tenant; the embedding model is not told."""
+        with encodable():
+            request = pb.GetStatsRequest(tenant_id=tenant)
+        return decoding.stats(self._call(self._stub.GetStats, request))
 
     def create_key(self, key: ApiKey) -> CreatedKey:
         """Creates an API key; of `key` counts what the caller chooses: tenant, role, name, scope, expiry and rate."""
@@ -169,12 +179,15 @@ class MnemicAdminClient:
         self.close()
 
     def _call(self, method: Callable[..., Answer], request: Any) -> Answer:  # noqa: ANN401 (a message of the method)
-        if self._closed:
-            raise closed_error("MnemicAdminClient")
+        self._require_open()
         try:
             return method(request, timeout=self._timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, self.address) from error
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise closed_error("MnemicAdminClient")
 
 
 def _asked_tenant(tenant: Tenant) -> pb.Tenant:

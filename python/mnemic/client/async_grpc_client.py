@@ -36,6 +36,7 @@ from mnemic.client.options import (
     WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.retention import AsyncRetentionClient
 from mnemic.client.transfer import AsyncClientTransfer
 from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, AsyncRemoteWatch, AsyncWatch, Resumption
 from mnemic.model.context import ComposedContext
@@ -50,7 +51,7 @@ from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 Result = TypeVar("Result")
 
 
-class AsyncMnemicClient(AsyncClientTransfer):
+class AsyncMnemicClient(AsyncRetentionClient, AsyncClientTransfer):
     """A server's memory, for asyncio; otherwise as `MnemicClient`.
 
     It belongs to the event loop of its first call. A cancelled call is cancelled on the server too, which may have
@@ -251,8 +252,9 @@ class AsyncMnemicClient(AsyncClientTransfer):
         await self.close()
 
     async def _call(self, call: Call[Result], timeout: float | None) -> Result:
-        stub = self._connected()
-        method = getattr(self._admin if call.is_admin else stub, call.method)
+        memories = self._connected()
+        stub = self._admin if call.is_admin else self._lifecycle if call.is_lifecycle else memories
+        method = getattr(stub, call.method)
         try:
             answer = await method(
                 call.message, timeout=self._timeout if timeout is None else timeout, metadata=self._metadata

@@ -46,12 +46,14 @@ class Call(Generic[Result]):
         message: What is sent.
         decode: The result of the answer.
         is_admin: Whether the RPC is of AdminService rather than of MemoryService.
+        is_lifecycle: Whether it is of LifecycleService.
     """
 
     method: str
     message: Any
     decode: Callable[[Any], Result]
     is_admin: bool = False
+    is_lifecycle: bool = False
 
 
 def add(messages: FriendlyMessages, **options: Unpack[AddOptions]) -> Call[AddResult]:

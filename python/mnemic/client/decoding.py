@@ -25,6 +25,7 @@ from mnemic.model.stats import IndexStats, NodeStats, StoreStats
 from mnemic.model.watching import WatchedChanges
 from mnemic.v1 import admin_service_pb2, query_pb2, resources_pb2
 from mnemic.v1 import memory_service_pb2 as pb
+from mnemic.wire.accounts import extraction_from_proto
 from mnemic.wire.values import metadata_from_proto, micros_from_timestamp, scope_from_proto
 
 
@@ -253,6 +254,8 @@ def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:
             bytes_on_disk=store.disk_bytes,
             body_bytes=store.body_bytes,
             added=store.added_last_day_count,
+            archived=store.archived_count,
+            removed=store.removed_last_day_count,
         ),
         IndexStats(
             partitions=index.partition_count,
@@ -263,6 +266,7 @@ def stats(response: admin_service_pb2.GetStatsResponse) -> NodeStats:
         ),
         server.embedding_model,
         server.embedding_dimension,
+        extraction_from_proto(response.extraction),
     )
 
 

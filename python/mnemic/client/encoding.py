@@ -50,7 +50,7 @@ def add(request: AddRequest) -> pb.AddMemoriesRequest:
         scope=scope_to_proto(request.scope),
         memories=[_memory_input(item) for item in request.memories],
         request_id=new_request_id(request.request_id),
-        mode=_Mode(request.mode),
+        mode=_Mode(request.mode or 0),
         wait_for=_Wait(request.wait_for),
         extraction_instructions=request.extraction_instructions,
     )

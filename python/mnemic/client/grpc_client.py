@@ -36,6 +36,7 @@ from mnemic.client.options import (
     WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.retention import RetentionClient
 from mnemic.client.transfer import ClientTransfer
 from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, RemoteWatch, Resumption, Watch
 from mnemic.model.context import ComposedContext
@@ -50,7 +51,7 @@ from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 Result = TypeVar("Result")
 
 
-class MnemicClient(ClientTransfer):
+class MnemicClient(RetentionClient, ClientTransfer):
     """A server's memory. Safe to use from many threads; every method raises `MnemicError`.
 
     Each call has a deadline, and is tried again, up to four times in all with growing delays, when the server answers
@@ -312,7 +313,8 @@ class MnemicClient(ClientTransfer):
 
     def _call(self, call: Call[Result], timeout: float | None) -> Result:
         self._require_open()
-        method = getattr(self._admin if call.is_admin else self._stub, call.method)
+        stub = self._admin if call.is_admin else self._lifecycle if call.is_lifecycle else self._stub
+        method = getattr(stub, call.method)
         try:
             answer = method(
                 call.message, timeout=self._timeout if timeout is None else timeout, metadata=self._metadata

@@ -62,8 +62,9 @@ class AddOptions(ScopeOptions, total=False):
         categories: Labels for all of the messages, besides their own.
         infer: Mem0's switch for extraction by a language model: True is the mode `llm`. None leaves it to `mode`, False
             keeps the text word for word.
-        mode: What is made of messages: `verbatim` (default) keeps them word for word; `local` also draws facts from
-            them by rules, behind the answer; `llm` by a language model; `hybrid` by both.
+        mode: What is made of messages: `verbatim` keeps them word for word; `local` also draws facts from them by
+            rules, behind the answer; `llm` by a language model; `hybrid` by both. Unless given the tenant's default,
+            which is `verbatim` unless set.
         wait_for: `indexed` (default), or `extracted`: the facts are found, too.
         extraction_instructions: What to look for, in words, for a language model.
         request_id: A UUID that makes a retry safe; the gRPC clients make one for each call unless given.
@@ -74,7 +75,7 @@ class AddOptions(ScopeOptions, total=False):
     expire_time: FriendlyTime | None
     categories: Sequence[str]
     infer: bool | None
-    mode: FriendlyMode
+    mode: FriendlyMode | None
     wait_for: FriendlyWait
     extraction_instructions: str
     request_id: str

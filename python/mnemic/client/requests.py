@@ -43,7 +43,7 @@ class AddRequest:
     scope: Scope
     memories: tuple[MemoryInput, ...]
     request_id: str = ""
-    mode: AddMode = AddMode.VERBATIM
+    mode: AddMode | None = None
     wait_for: WaitFor = WaitFor.INDEXED
     extraction_instructions: str = ""
 
@@ -114,18 +114,19 @@ def add_request(
     expire_time: FriendlyTime | None = None,
     categories: Sequence[str] = (),
     infer: bool | None = None,
-    mode: FriendlyMode = AddMode.VERBATIM,
+    mode: FriendlyMode | None = None,
     wait_for: FriendlyWait = WaitFor.INDEXED,
     extraction_instructions: str = "",
     request_id: str = "",
     **ids: Unpack[ScopeOptions],
 ) -> AddRequest:
     """The add that `AddOptions` describe."""
-    asked = named(AddMode, mode, "mode")
-    if infer is not None and asked not in {AddMode.VERBATIM, AddMode.LLM if infer else AddMode.VERBATIM}:
-        raise invalid_field("infer", f"is {infer}, and mode is {asked.name.lower()!r}; give one of them")
-    if infer:
-        asked = AddMode.LLM
+    asked = None if mode is None else named(AddMode, mode, "mode")
+    if infer is not None:
+        inferred = AddMode.LLM if infer else AddMode.VERBATIM
+        if asked is not None and asked not in {AddMode.VERBATIM, inferred}:
+            raise invalid_field("infer", f"is {infer}, and mode is {asked.name.lower()!r}; give one of them")
+        asked = inferred
     common: dict[str, Any] = {"metadata": {} if metadata is None else metadata_of(metadata, "metadata")}
     common["categories"] = texts_of(categories, "categories")
     if event_time is not None:

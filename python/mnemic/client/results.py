@@ -120,7 +120,7 @@ class History(tuple[MemoryRevision, ...]):
 
 def _change(entry: MemoryRevision, before: MemoryRevision | None) -> dict[str, Any]:
     memory = entry.memory
-    deleted = entry.change is ChangeKind.DELETED
+    deleted = entry.change in {ChangeKind.DELETED, ChangeKind.ARCHIVED}
     return {
         "memory_id": memory.memory_id,
         "old_memory": None if before is None else before.memory.body,

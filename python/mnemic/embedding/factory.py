@@ -63,6 +63,16 @@ def native_embedder(provider: EmbeddingProvider, *, queue: int) -> _core.QueryEm
     return _core.QueryEmbedder(cache, model, threads=os.cpu_count() or 1, queue=queue)
 
 
+def forget_cached(provider: EmbeddingProvider) -> int:
+    """Drops the vectors of recent texts that a provider keeps, if it keeps any; how many."""
+    inner = provider.inner if isinstance(provider, PrefixedProvider) else provider
+    if not isinstance(inner, CachedProvider):
+        return 0
+    count = len(inner)
+    inner.cache.clear()
+    return count
+
+
 def tokenizer_file(settings: EmbeddingSettings) -> tuple[str, Path] | None:
     """The name of the model that the settings name, and the file of its tokenizer, if it has one here."""
     match settings.provider:

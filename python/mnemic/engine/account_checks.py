@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 
-from mnemic.engine.validation import check_scope, check_text, check_times
+from mnemic.engine.tenant_rules import offset_minutes
+from mnemic.engine.validation import (
+    MAX_INSTRUCTIONS_BYTES,
+    MAX_LABEL_BYTES,
+    check_labels,
+    check_scope,
+    check_text,
+    check_times,
+)
 from mnemic.model.access import MAX_DISPLAY_NAME_BYTES, AccessRole, ApiKey, Tenant, is_tenant_id
 from mnemic.model.errors import invalid_field
+from mnemic.model.extraction_rules import ExtractionRules
 
 _MOST_PER_SECOND = 1e6
 _MOST_BURST = 1_000_000
 _MOST_QUOTA = (1 << 63) - 1
+_MOST_TOPICS = 32
+_MOST_CATEGORIES = 64
+_MOST_DESCRIPTION_BYTES = 1024
 
 
 def check_tenant(tenant: Tenant) -> None:
@@ -25,6 +37,39 @@ def check_tenant(tenant: Tenant) -> None:
         value = getattr(tenant.quota, name)
         if value is not None and not 0 <= value <= _MOST_QUOTA:
             raise invalid_field(f"tenant.settings.{name}", f"is {value}; give 0 or more, or leave it out")
+    _check_rules(tenant.extraction, "tenant.settings.extraction")
+
+
+def _check_rules(rules: ExtractionRules, field: str) -> None:
+    check_text(f"{field}.instructions", rules.instructions, MAX_INSTRUCTIONS_BYTES)
+    for name in ("include_topics", "exclude_topics"):
+        check_labels(getattr(rules, name), f"{field}.{name}", _MOST_TOPICS, MAX_LABEL_BYTES)
+    names = [category.name for category in rules.categories]
+    check_labels(names, f"{field}.categories", _MOST_CATEGORIES, MAX_LABEL_BYTES)
+    for position, category in enumerate(rules.categories):
+        check_text(f"{field}.categories[{position}].description", category.description, _MOST_DESCRIPTION_BYTES)
+        if category.name.casefold() in {name.casefold() for name in names[:position]}:
+            raise invalid_field(f"{field}.categories[{position}]", f"{category.name[:64]!r} is there twice")
+    budget = rules.monthly_budget_micros
+    if budget is not None and not 0 <= budget <= _MOST_QUOTA:
+        raise invalid_field(f"{field}.monthly_budget_micros", f"is {budget}; give 0 or more, or leave it out")
+    try:
+        offset_minutes(rules.time_zone, 0)
+    except ValueError as error:
+        description = f"{rules.time_zone[:64]!r} {error}; give one such as Europe/Lisbon or +05:30, or leave it out"
+        raise invalid_field(f"{field}.time_zone", description) from error
+
+
+def check_budget(new: Tenant, old: Tenant | None, *, is_priced: bool) -> None:
+    """Refuses a budget that could never be used up, since nothing has a price."""
+    budget = new.extraction.monthly_budget_micros
+    if budget is None or is_priced or (old is not None and old.extraction.monthly_budget_micros == budget):
+        return
+    raise invalid_field(
+        "tenant.settings.extraction.monthly_budget_micros",
+        "means nothing without prices; set extraction.llm.price_per_million_prompt_tokens and "
+        "price_per_million_completion_tokens of the server, or leave it out",
+    )
 
 
 def check_new_key(key: ApiKey, now_micros: int) -> None:

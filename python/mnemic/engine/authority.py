@@ -14,15 +14,17 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from mnemic import _core
-from mnemic.engine.account_checks import check_new_key, check_tenant
+from mnemic.engine.account_checks import check_budget, check_new_key, check_tenant
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.key_sets import KeySetKeeper
 from mnemic.engine.pages import decode_page_token, encode_page_token, malformed_page_token, request_digest
 from mnemic.engine.replay import fingerprint_of, kept_answer, same_contents
 from mnemic.engine.settings import AuthenticationSettings, JwtSettings
+from mnemic.engine.tenant_rules import TenantRules
 from mnemic.engine.validation import check_memory_id, check_request_id, page_size
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.extraction_rules import ExtractionRules
 from mnemic.model.scope import Scope
 from mnemic.store.interface import Mutation, RequestIdTakenError, Store
 
@@ -58,11 +60,23 @@ class Authority:
 
     Attributes:
         authenticator: Who may come in.
+        rules: How facts are drawn from each tenant's messages.
+        when_rules_change: Called after they were changed.
     """
 
-    def __init__(self, store: Store, settings: AuthenticationSettings) -> None:
+    def __init__(self, store: Store, settings: AuthenticationSettings, *, is_priced: bool = False) -> None:
+        """Admits all keys and tenants of the store.
+
+        Args:
+            store: Where they are.
+            settings: Who may come in.
+            is_priced: Whether language models have prices, so that budgets mean something.
+        """
         self._store = store
         self._settings = settings
+        self._is_priced = is_priced
+        self.rules = TenantRules(store)
+        self.when_rules_change: Callable[[], None] = lambda: None
         self._identifiers = IdentifierSource()
         self._stopping = threading.Event()
         self._started: list[threading.Thread] = []
@@ -161,9 +175,11 @@ class Authority:
 
         def make() -> Made[Tenant]:
             check_tenant(tenant)
+            check_budget(new, None, is_priced=self._is_priced)
             with self._lock:
                 self._store.create_tenant(new, Mutation(caller=caller, request=record, now_micros=now))
                 self.authenticator.insert_tenant(new.tenant_id)
+            self.rules.forget(new.tenant_id)
             return Made(new)
 
         return self._once(caller, "CreateTenant", request_id, fingerprint, make, _tenant_of)
@@ -201,8 +217,12 @@ class Authority:
             now = max(_now(), old.update_time_micros + 1)
             new = replace(change(old), update_time_micros=now, version=old.version + 1)
             check_tenant(new)
+            check_budget(new, old, is_priced=self._is_priced)
             record = kept_answer("UpdateTenant", request_id, fingerprint, asdict(new))
             self._store.replace_tenant(new, Mutation(caller=caller, request=record, now_micros=now))
+            if new.extraction != old.extraction:
+                self.rules.forget(tenant_id)
+                self.when_rules_change()
             return Made(new)
 
         def until_won() -> Made[Tenant]:
@@ -312,7 +332,8 @@ def key_not_found(key_id: str) -> MnemicError:
 
 
 def _tenant_of(values: dict[str, Any]) -> Tenant:
-    return Tenant(quota=Quota(**values.pop("quota")), **values)
+    rules = ExtractionRules.from_values(values.pop("extraction", {}))
+    return Tenant(quota=Quota(**values.pop("quota")), extraction=rules, **values)
 
 
 def _key_of(values: dict[str, Any]) -> ApiKey:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_inputs
 from mnemic.model.errors import MnemicError
-from mnemic.model.fact import ExtractedFact, SourceMessage
+from mnemic.model.fact import ExtractedFact, KnownFact, SourceMessage
 from mnemic.model.memory import Memory, MemoryInput, TimePrecision
 from mnemic.model.scope import Scope
 from mnemic.store.standing import Standing
@@ -26,6 +26,17 @@ def source_message(memory: Memory) -> SourceMessage:
         body=memory.body,
         event_time_micros=memory.event_time_micros,
         create_time_micros=memory.create_time_micros,
+    )
+
+
+def known_fact(fact: Memory) -> KnownFact:
+    """A stored fact as an extractor is shown it."""
+    return KnownFact(
+        memory_id=fact.memory_id,
+        body=fact.body,
+        slot=fact.slot,
+        slot_value=fact.slot_value,
+        event_time_micros=fact.event_time_micros,
     )
 
 
@@ -88,6 +99,7 @@ def standing_of(fact: ExtractedFact) -> Standing:
     takes_slot = bool(fact.slot) and not fact.is_additive and not fact.slot_value.casefold().startswith("not ")
     return Standing(
         takes_slot=takes_slot,
-        is_correction=takes_slot and fact.is_correction,
+        is_correction=bool(fact.slot) and fact.is_correction,
         reads_value=bool(fact.slot),
+        replaces=fact.replaces,
     )

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-import structlog
-
 from mnemic import _core
-from mnemic.embedding.factory import native_embedder, open_provider, tokenizer_file
-from mnemic.embedding.install import pull_model
+from mnemic.embedding.factory import native_embedder, tokenizer_file
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.abstention import calibration
 from mnemic.engine.authority import Authority
+from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
+from mnemic.engine.housekeeping import Housekeeping
 from mnemic.engine.live_index import LiveIndex
+from mnemic.engine.models import Progress, open_model, require_model
 from mnemic.engine.native import Native, native_answers
 from mnemic.engine.operations import LONGEST_WAIT_SECONDS, Operations
 from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
+from mnemic.engine.retaining import Retention
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
@@ -39,7 +40,8 @@ from mnemic.engine.watching import Watching
 from mnemic.engine.writing import Writer
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
-from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.errors import MnemicError, invalid_field
+from mnemic.model.extraction_rules import ExtractionStats
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.operations import DeadLetterPage, ExtractionFigures, Operation, ReplayResult, WorkKind
 from mnemic.model.requests import (
@@ -60,12 +62,7 @@ from mnemic.reranking.reranker import Reranker
 from mnemic.store.interface import Store
 from mnemic.store.sqlite import open_sqlite
 
-_log = structlog.get_logger("mnemic.engine")
-_HOUR_MICROS = 3_600_000_000
-_DAY_MICROS = 24 * _HOUR_MICROS
-_HOUSEKEEPING_SECONDS = 3600.0
-
-Progress = Callable[[str, float], None]
+_DAY_MICROS = 24 * 3_600_000_000
 
 
 class Engine:
@@ -77,7 +74,10 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        retention: What it forgets on purpose.
+        erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
+        backups: Copies of everything.
         watching: Opens watches.
     """
 
@@ -92,14 +92,15 @@ class Engine:
         self.settings = settings
         self._store = store
         self._provider = provider
-        _require_model(store, provider)
+        require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
         snapshots = open_snapshots(store, provider.identity, settings)
         self._index = LiveIndex(
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
         self._upkeep = Upkeep(self._index, snapshots, store)
-        self._writer = Writer(store, self._index, embedder, settings)
+        self.authority = Authority(store, settings.authentication, is_priced=settings.extraction.llm.is_priced)
+        self._writer = Writer(store, self._index, embedder, self.authority.rules, settings)
         self._reader = Reader(store, settings.limits)
         self.watching = Watching(store, self._index, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
@@ -117,17 +118,20 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.backups = Backups(store, settings.backup, self._index.commit)
         self.transfer = Transfer(store, self._index, embedder, settings)
-        self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
-        self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
+        self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
+        self.authority.when_rules_change = self._extraction.wake
         self._operations = Operations(store, self._extraction)
-        self._stopping = threading.Event()
-        self._housekeeping = threading.Thread(target=self._keep_house, name="mnemic-housekeeping", daemon=True)
+        self.retention = Retention(store, self._index, settings.retention)
+        self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
+        self._is_closed = False
         self._catch_up.start()
         self._extraction.start()
         self._upkeep.start()
-        self._housekeeping.start()
+        self.erasure.start()
+        self._housekeeping = Housekeeping(store, settings.limits.request_id_hours)
 
     @classmethod
     def open(cls, settings: Settings, *, pull_missing_model: bool = False, progress: Progress | None = None) -> Engine:
@@ -161,14 +165,14 @@ class Engine:
         scope: Scope,
         inputs: Sequence[MemoryInput],
         *,
-        mode: AddMode = AddMode.VERBATIM,
+        mode: AddMode | None = None,
         wait: WaitFor = WaitFor.INDEXED,
         instructions: str = "",
         request_id: str = "",
         within: Scope = NO_RESTRICTION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
-        """Adds memories: all of them or none. Durable and visible to the next search when it returns."""
+        """Adds memories: all or none; durable and seen by the next search. No mode: the tenant's own."""
         result = self._writer.add(
             tenant,
             scope,
@@ -388,7 +392,12 @@ class Engine:
             self._index.stats(),
             self._provider.identity,
             self._provider.dimension,
+            self.extraction_stats(tenant),
         )
+
+    def extraction_stats(self, tenant: str | None = None) -> ExtractionStats:
+        """What extraction has before it, and what it cost this month, of one tenant or of all."""
+        return self._extraction.stats(tenant)
 
     def index_stats(self) -> IndexStats:
         """What is in memory; unlike `stats`, without asking the store."""
@@ -429,10 +438,12 @@ class Engine:
 
     def close(self) -> None:
         """Stops the background work and releases the data directory."""
-        if self._stopping.is_set():
+        if self._is_closed:
             return
-        self._stopping.set()
-        self._housekeeping.join()
+        self._is_closed = True
+        self._housekeeping.stop()
+        self.retention.stop()
+        self.erasure.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()
@@ -448,43 +459,3 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _keep_house(self) -> None:
-        """Drops answers that are kept for replay, and the state of work that was done, longer than promised."""
-        kept = self.settings.limits.request_id_hours * _HOUR_MICROS
-        while True:
-            try:
-                self._store.forget_requests(time.time_ns() // 1000 - kept)
-                self._store.forget_work(time.time_ns() // 1000 - kept)
-            except MnemicError as error:
-                _log.warning("housekeeping_failed", error=str(error))
-            if self._stopping.wait(_HOUSEKEEPING_SECONDS):
-                return
-
-
-def open_model(settings: Settings, *, pull_missing: bool, progress: Progress | None) -> EmbeddingProvider:
-    """The embedding model that the settings name.
-
-    Raises:
-        MnemicError: MODEL_NOT_INSTALLED when its files are missing and are not to be pulled.
-    """
-    try:
-        return open_provider(settings.embedding)
-    except MnemicError as error:
-        if error.reason is not Reason.MODEL_NOT_INSTALLED or not pull_missing:
-            raise
-    pull_model(settings.embedding.provider, models_directory=settings.embedding.models_directory, progress=progress)
-    return open_provider(settings.embedding)
-
-
-def _require_model(store: Store, provider: EmbeddingProvider) -> None:
-    active = next((model for model in store.models() if model.active), None)
-    if active is None:
-        store.register_model(provider.identity, provider.dimension, active=True)
-    elif active.identity != provider.identity:
-        raise MnemicError(
-            Reason.MODEL_MISMATCH,
-            f"the store was embedded with {active.identity} ({active.dimension} dimensions) and the settings name "
-            f"{provider.identity} ({provider.dimension}); run `mnemic reembed` to migrate, or set the model back",
-            metadata={"stored_model": active.identity, "configured_model": provider.identity},
-        )

@@ -12,20 +12,23 @@ from typing import Any
 
 import structlog
 
-from mnemic.engine.drawn_facts import acceptable, scope_of_fact, source_message, standing_of
+from mnemic.engine.drawn_facts import acceptable, known_fact, scope_of_fact, source_message, standing_of
 from mnemic.engine.embedder import Embedder
+from mnemic.engine.extraction_spending import Spending
 from mnemic.engine.extraction_worker import ExtractionWorker
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
+from mnemic.engine.tenant_rules import TenantRules, offset_minutes
 from mnemic.engine.versions import content_hash, embedding_work, new_memory
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError
 from mnemic.extraction.settings import ExtractionSettings
 from mnemic.extraction.worker import LLM, LOCAL
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.model.fact import ExtractionRequest, ExtractionResult, KnownFact
+from mnemic.model.extraction_rules import ExtractionRules, ExtractionStats, month_of
+from mnemic.model.fact import ExtractionRequest, ExtractionResult, KnownFact, SourceMessage
 from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import ChangeKind, Memory, MemoryInput, MemoryKind, embedding_text
 from mnemic.model.operations import ExtractionFigures
@@ -50,6 +53,8 @@ _BATCH = {LOCAL: 100, LLM: 16}
 # Facts that are shown to a language model, so that it does not draw them again: the nearest to each message.
 _KNOWN_EACH = 3
 _KNOWN = 24
+# Facts with slots that the rules are shown: a correction or a change may refer to them.
+_KNOWN_SLOTS = 64
 _CONTEXT = 8
 _FACTS = Comparison("kind", Operator.EQUAL, ("fact",))
 _TIMEOUT_SECONDS = 90.0
@@ -92,6 +97,14 @@ def extraction_work(
     ]
 
 
+def rederivation(message_ids: Sequence[str]) -> list[OutboxWrite]:
+    """The work of reading messages again by the rules, after a fact of theirs was erased with another source."""
+    return [
+        OutboxWrite(OutboxKind.EXTRACT, tuple(message_ids[first : first + _BATCH[LOCAL]]), {METHOD: LOCAL})
+        for first in range(0, len(message_ids), _BATCH[LOCAL])
+    ]
+
+
 class Extraction:
     """Works off the outbox's extraction items. The facts of a batch and its end are one commit, so that a batch that is
     read twice, after a crash or a lost claim, is stored once.
@@ -101,16 +114,25 @@ class Extraction:
         index: Where its facts go.
         embedder: Makes their vectors.
         searcher: Finds what is known already.
+        rules: What is particular to each tenant.
         settings: How facts are drawn.
     """
 
     def __init__(
-        self, store: Store, index: LiveIndex, embedder: Embedder, searcher: Searcher, settings: Settings
+        self,
+        store: Store,
+        index: LiveIndex,
+        embedder: Embedder,
+        searcher: Searcher,
+        rules: TenantRules,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
         self._searcher = searcher
+        self._rules = rules
+        self._spending = Spending(store, settings.extraction.llm)
         self._limits = settings.limits
         self._attempts = settings.extraction.attempts
         self._identifiers = IdentifierSource()
@@ -120,6 +142,7 @@ class Extraction:
         self._turn = ""
         self._counts: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._seconds: dict[str, tuple[int, float]] = {}
         self._workers = [ExtractionWorker(settings.extraction) for _ in range(settings.extraction.workers)]
         self._threads = [
             threading.Thread(target=self._run, args=(worker,), name=f"mnemic-extraction-{number}", daemon=True)
@@ -173,6 +196,17 @@ class Extraction:
             dropped=dict(self._dropped),
             prompt_tokens=counts["prompt_tokens"],
             completion_tokens=counts["completion_tokens"],
+            seconds=dict(self._seconds),
+            by_tenant=self._spending.by_tenant(),
+        )
+
+    def stats(self, tenant: str | None) -> ExtractionStats:
+        """What there is to do, and what was spent this month, of one tenant or of all."""
+        found = self._store.extraction_stats(tenant, month_of(_now()))
+        return (
+            found
+            if tenant is None
+            else replace(found, monthly_budget_micros=self._rules.of(tenant).monthly_budget_micros)
         )
 
     def _run(self, worker: ExtractionWorker) -> None:
@@ -201,10 +235,8 @@ class Extraction:
         except WorkLostError:
             _log.warning("extraction_claimed_twice", item=item.item_id)
         except ExtractionFailedError as error:
-            self._count_tokens(error.prompt_tokens, error.completion_tokens)
             self._give_up(item, f"{error.reason.value}: {error.description}")
         except ExtractionUnavailableError as error:
-            self._count_tokens(error.prompt_tokens, error.completion_tokens)
             if not self._stopping:
                 self._postpone(item, error.description, error.retry_after_seconds)
         except MnemicError as error:
@@ -216,33 +248,79 @@ class Extraction:
         return True
 
     def _draw(self, worker: ExtractionWorker, item: OutboxItem) -> None:
-        request = self._request(item)
-        identity, result = "", ExtractionResult()
-        if request.messages:
-            identity, result = worker.extract(item.payload[METHOD], request, _TIMEOUT_SECONDS)
-        self._count_tokens(result.prompt_tokens, result.completion_tokens)
-        self._store_facts(item, identity, result)
+        rules = self._rules.of(item.tenant)
+        method = item.payload[METHOD]
+        held = self._spending.held_until(item.tenant, rules) if method == LLM else None
+        if held is not None:
+            reason, until = held
+            self._store.hold_work(item.item_id, reason=reason, until_micros=until)
+            self._counts["held"] += 1
+            return
+        drawn = [self._extract(worker, item, request) for request in self._requests(item, rules)]
+        identity = drawn[0][0] if drawn else ""
+        self._store_facts(item, identity, [result for _, result in drawn])
         self._counts["done"] += 1
 
-    def _request(self, item: OutboxItem) -> ExtractionRequest:
-        """The messages that are still there, and those before them."""
+    def _extract(
+        self, worker: ExtractionWorker, item: OutboxItem, request: ExtractionRequest
+    ) -> tuple[str, ExtractionResult]:
+        """What is drawn from a request and by what; its cost is counted, also in vain."""
+        method, begin = item.payload[METHOD], time.perf_counter()
+        spent: ExtractionResult | ExtractionFailedError | ExtractionUnavailableError | None = None
+        try:
+            identity, spent = worker.extract(method, request, _TIMEOUT_SECONDS)
+        except (ExtractionFailedError, ExtractionUnavailableError) as error:
+            spent = error
+            raise
+        finally:
+            seconds = time.perf_counter() - begin
+            count, total = self._seconds.get(method, (0, 0.0))
+            self._seconds[method] = (count + 1, total + seconds)
+            if spent is not None and (method == LLM or spent.prompt_tokens):
+                self._count_model(item.tenant, spent.prompt_tokens, spent.completion_tokens, seconds)
+        return identity, spent
+
+    def _requests(self, item: OutboxItem, rules: ExtractionRules) -> list[ExtractionRequest]:
+        """The messages that are still there, those before them and what the tenant wants: one request, unless the
+        clocks of the tenant's zone were changed in between.
+        """
         found = self._store.get(item.tenant, item.memory_ids)
         messages = [found[memory_id] for memory_id in item.memory_ids if memory_id in found]
         if not messages:
-            return ExtractionRequest(messages=())
+            return []
         first = messages[0]
         before = self._store.list_memories(
             item.tenant, first.scope, ScopeMatch.EXACT, limit=_CONTEXT, now_micros=_now(), before_id=first.memory_id
         )
         context = [memory for memory in reversed(before) if _is_of_conversation(memory, first)]
-        return ExtractionRequest(
-            messages=tuple(map(source_message, messages)),
+        common = ExtractionRequest(
+            messages=(),
             context=tuple(map(source_message, context)),
-            known=self._known(item.tenant, messages) if item.payload[METHOD] == LLM else (),
-            instructions=item.payload.get(INSTRUCTIONS, ""),
+            known=self._known(item, messages),
+            instructions="\n".join(filter(None, (rules.instructions, item.payload.get(INSTRUCTIONS, "")))),
+            include_topics=rules.include_topics,
+            exclude_topics=rules.exclude_topics,
+            categories=tuple(category.name for category in rules.categories),
+            category_descriptions={
+                category.name: category.description for category in rules.categories if category.description
+            },
         )
+        by_offset: dict[int, list[SourceMessage]] = {}
+        for message in map(source_message, messages):
+            by_offset.setdefault(offset_minutes(rules.time_zone, message.said_at_micros), []).append(message)
+        return [
+            replace(common, messages=tuple(group), utc_offset_minutes=offset) for offset, group in by_offset.items()
+        ]
 
-    def _known(self, tenant: str, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
+    def _known(self, item: OutboxItem, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
+        """A language model is shown what is near to the messages in meaning, the rules what they can refer to."""
+        if item.payload[METHOD] == LLM:
+            return self._nearest(item.tenant, messages)
+        said_in = messages[0].scope
+        scope = said_in if item.payload.get(IN_SESSION) else scope_of_fact(said_in)
+        return tuple(map(known_fact, self._store.list_slots(item.tenant, scope, limit=_KNOWN_SLOTS, now_micros=_now())))
+
+    def _nearest(self, tenant: str, messages: Sequence[Memory]) -> tuple[KnownFact, ...]:
         """The facts of the scope that are nearest to the messages; none while they cannot be found."""
         known: dict[str, KnownFact] = {}
         for message in messages:
@@ -257,21 +335,14 @@ class Extraction:
             except MnemicError as error:
                 _log.warning("extraction_without_known_facts", error=str(error))
                 break
-            for hit in hits:
-                fact = hit.memory
-                known[fact.memory_id] = KnownFact(
-                    memory_id=fact.memory_id,
-                    body=fact.body,
-                    slot=fact.slot,
-                    slot_value=fact.slot_value,
-                    event_time_micros=fact.event_time_micros,
-                )
+            known |= {hit.memory.memory_id: known_fact(hit.memory) for hit in hits}
         return tuple(known.values())[:_KNOWN]
 
-    def _store_facts(self, item: OutboxItem, identity: str, result: ExtractionResult) -> None:
+    def _store_facts(self, item: OutboxItem, identity: str, results: Sequence[ExtractionResult]) -> None:
         now = _now()
         found = self._store.get(item.tenant, item.memory_ids)
-        kept, dropped = acceptable(result.facts, found, self._limits, now)
+        facts = [fact for result in results for fact in result.facts]
+        kept, dropped = acceptable(facts, found, self._limits, now)
         vectors = self._embed([fact_input for _, fact_input, _ in kept])
         writes = []
         for (fact, fact_input, holds_from), vector in zip(kept, vectors, strict=True):
@@ -297,7 +368,8 @@ class Extraction:
         duplicates = sum(inserted.is_duplicate for inserted in committed.inserted)
         self._counts["duplicates"] += duplicates
         self._counts["facts"] += len(committed.inserted) - duplicates
-        self._dropped.update({str(reason): count for reason, count in result.dropped.items()})
+        for result in results:
+            self._dropped.update({str(reason): count for reason, count in result.dropped.items()})
         self._dropped.update(dropped)
 
     def _embed(self, inputs: Sequence[MemoryInput]) -> Sequence[bytes | None]:
@@ -325,9 +397,10 @@ class Extraction:
         self._counts["failed"] += 1
         self._store.retry_outbox(item.item_id, error=error, next_attempt_micros=None)
 
-    def _count_tokens(self, prompt: int, completion: int) -> None:
+    def _count_model(self, tenant: str, prompt: int, completion: int, seconds: float) -> None:
         self._counts["prompt_tokens"] += prompt
         self._counts["completion_tokens"] += completion
+        self._spending.count(tenant, prompt_tokens=prompt, completion_tokens=completion, seconds=seconds)
 
 
 def _is_of_conversation(memory: Memory, first: Memory) -> bool:

@@ -109,11 +109,18 @@ class LiveIndex:
         """The last revision that searches see."""
         return self._revision
 
-    def commit(self, batch: WriteBatch) -> Committed:
-        """Writes a batch and applies it: when it returns, it is durable and the next search sees it."""
+    def commit(self, batch: WriteBatch, check: Callable[[], None] | None = None) -> Committed:
+        """Writes a batch and applies it: when it returns, it is durable and the next search sees it.
+
+        Args:
+            batch: What to write.
+            check: Called first, while no other write comes between; raises if the batch must not be written.
+        """
         committed: list[Committed] = []
 
         def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
+            if check is not None:
+                check()
             done = self._store.commit(batch)
             committed.append(done)
             return done.revision, changes_of(done)
@@ -405,14 +412,20 @@ class LiveIndex:
             self._rebuild(key, residence, words_of(error))
         return bool(mapped)
 
-    def forget_snapshot(self, key: PartitionKey) -> None:
-        """Removes what lies on disk of a partition's states up to now; when it returns, no file has their texts.
+    def forget_snapshots(self, keys: Iterable[PartitionKey]) -> int:
+        """Removes what lies on disk of partitions' states up to now; when it returns, no file has their texts.
 
         An erasure calls it once the store and the index have lost the texts, and makes older states useless in its
         transaction (`mnemic.store.writing.require_rebuild`), for the case that the process ends in between.
+
+        Returns:
+            How many there were.
         """
-        if self._snapshots is not None:
-            self._snapshots.forget(key, self._revision)
+        if self._snapshots is None:
+            return 0
+        count = sum(self._snapshots.forget(key, self._revision) for key in keys)
+        self._snapshots.forget_leftovers()
+        return count
 
     def stats(self) -> IndexStats:
         """What is in memory, and on disk of it."""

@@ -107,6 +107,14 @@ class ComposingSettings(_Section):
         return self
 
 
+class RetentionSettings(_Section):
+    """When memories are forgotten on purpose; which, the policies of each tenant say."""
+
+    interval_hours: float = Field(
+        24.0, ge=0, le=24 * 365, description="how often a server runs retention by itself, 0 for never"
+    )
+
+
 class ServerSettings(_Section):
     """Where and how the server listens."""
 
@@ -218,6 +226,14 @@ def default_data_directory() -> Path:
     return Path(platformdirs.user_data_dir("mnemic", appauthor=False))
 
 
+class BackupSettings(_Section):
+    """Where backups go."""
+
+    directory: Path | None = Field(
+        None, description="where the server keeps backups, better on another disk; unset: they are only streamed"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -231,9 +247,11 @@ class Settings(BaseSettings):
     search: SearchSettings = Field(default_factory=SearchSettings)
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
+    backup: BackupSettings = Field(default_factory=BackupSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 
     @classmethod

@@ -21,6 +21,7 @@ import structlog
 
 from mnemic import _core
 from mnemic.engine.settings import Settings
+from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import PartitionKey
 from mnemic.store.interface import Store
 
@@ -215,15 +216,45 @@ class SnapshotFiles:
             _log.warning("snapshot_not_written", directory=str(self._directory), error=words_of(error))
         self._retry_at = time.monotonic() + _RETRY_SECONDS
 
-    def forget(self, key: PartitionKey, revision: int) -> None:
+    def forget(self, key: PartitionKey, revision: int) -> bool:
         """Removes the partition's file, and lets none be written of a state before the revision. When it returns there
         is none: it waits for one that is being written.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            MnemicError: STORE_UNAVAILABLE when it cannot be removed.
         """
         name = self._name(key)
         with self._changed:
             self._floors[name] = max(revision, self._floors.get(name, 0))
             self._changed.wait_for(lambda: self._being_written != name)
+            file = self._files.get(name)
+            if file is None:
+                return False
             self._remove(name)
+            if self._path(name, file.revision).exists():
+                self._files[name] = file
+                raise MnemicError(
+                    Reason.STORE_UNAVAILABLE,
+                    f"the snapshot {self._path(name, file.revision)} cannot be removed; see the log for why",
+                )
+        return True
+
+    def forget_leftovers(self) -> None:
+        """Removes what crashes left, and makes every removal so far durable."""
+        leftovers, self._leftovers = self._leftovers, []
+        for path in leftovers:
+            self._unlink(path)
+        try:
+            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def forget_all(self) -> None:
         """Removes every file that is not being written."""
@@ -239,9 +270,7 @@ class SnapshotFiles:
             oldest: Of some the revision before which a state is of no use; files of such are removed.
         """
         known = {self._name(key) for key in keys}
-        leftovers, self._leftovers = self._leftovers, []
-        for path in leftovers:
-            self._unlink(path)
+        self.forget_leftovers()
         with self._changed:
             for name in self._files.keys() - known:
                 self._remove(name)
@@ -305,6 +334,7 @@ def open_snapshots(store: Store, model: str, settings: Settings) -> SnapshotFile
     if limit_bytes:
         return files
     files.forget_all()
+    files.forget_leftovers()
     return None
 
 

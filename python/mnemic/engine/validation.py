@@ -125,8 +125,8 @@ def check_inputs(inputs: Sequence[MemoryInput], limits: Limits, *, now_micros: i
         check_times(item.event_time_micros, item.event_time_end_micros, f"{path}.event_time")
         check_expiry(item.expire_time_micros, now_micros, f"{path}.expire_time")
         check_metadata(item.metadata, limits, f"{path}.metadata")
-        _check_labels(item.categories, f"{path}.categories", MAX_LABELS, MAX_LABEL_BYTES)
-        _check_labels(item.entities, f"{path}.entities", MAX_ENTITIES, MAX_NAME_BYTES)
+        check_labels(item.categories, f"{path}.categories", MAX_LABELS, MAX_LABEL_BYTES)
+        check_labels(item.entities, f"{path}.entities", MAX_ENTITIES, MAX_NAME_BYTES)
         _check_fraction(f"{path}.importance", item.importance)
         if len(item.source_ids) > MAX_SOURCES:
             raise invalid_field(f"{path}.source_ids", f"has {len(item.source_ids)} entries; at most {MAX_SOURCES}")
@@ -158,9 +158,9 @@ def check_update(changes: MemoryUpdate, limits: Limits, *, now_micros: int) -> N
     if "metadata" in changes.fields:
         check_metadata(changes.metadata, limits, "memory.metadata")
     if "categories" in changes.fields:
-        _check_labels(changes.categories, "memory.categories", MAX_LABELS, MAX_LABEL_BYTES)
+        check_labels(changes.categories, "memory.categories", MAX_LABELS, MAX_LABEL_BYTES)
     if "entities" in changes.fields:
-        _check_labels(changes.entities, "memory.entities", MAX_ENTITIES, MAX_NAME_BYTES)
+        check_labels(changes.entities, "memory.entities", MAX_ENTITIES, MAX_NAME_BYTES)
     if "importance" in changes.fields:
         _check_fraction("memory.importance", changes.importance)
     for name, limit in (("slot", MAX_SLOT_BYTES), ("slot_value", MAX_SLOT_VALUE_BYTES)):
@@ -187,7 +187,8 @@ def check_text(field: str, value: str, limit: int) -> None:
         raise invalid_field(field, "holds a NUL character")
 
 
-def _check_labels(labels: Sequence[str], field: str, count: int, size: int) -> None:
+def check_labels(labels: Sequence[str], field: str, count: int, size: int) -> None:
+    """Refuses too many texts, and empty or long ones."""
     if isinstance(labels, str):
         raise invalid_field(field, "must be a list of texts, not one text")
     if len(labels) > count:

@@ -16,6 +16,7 @@ from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.replay import fingerprint_of, kept_answer, reused, same_contents
 from mnemic.engine.restriction import refuse_foreign_scope
 from mnemic.engine.settings import Settings
+from mnemic.engine.tenant_rules import TenantRules
 from mnemic.engine.validation import (
     MAX_INSTRUCTIONS_BYTES,
     check_inputs,
@@ -61,10 +62,13 @@ _DELETE_BATCH = 1000
 class Writer:
     """Carries out mutations."""
 
-    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, index: LiveIndex, embedder: Embedder, rules: TenantRules, settings: Settings
+    ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
+        self._rules = rules
         self._limits = settings.limits
         self._extraction = settings.extraction
         self._identifiers = IdentifierSource()
@@ -75,21 +79,22 @@ class Writer:
         scope: Scope,
         inputs: Sequence[MemoryInput],
         *,
-        mode: AddMode,
+        mode: AddMode | None,
         instructions: str,
         request_id: str,
         within: Scope,
         deadline: Deadline,
     ) -> AddResult:
         """Adds memories: all of them or none; see `mnemic.v1.MemoryService.AddMemories`."""
-        check_mode(mode, self._extraction)
+        made = mode or self._rules.of(tenant).default_mode or AddMode.VERBATIM
+        check_mode(made, self._extraction)
         check_text("extraction_instructions", instructions, MAX_INSTRUCTIONS_BYTES)
         now = _now()
         check_scope(scope)
         refuse_foreign_scope(scope, within)
         check_request_id(request_id)
         # A retry gets the first answer even if what it asks would be refused by now: a time passed, a source deleted.
-        asked = () if mode is AddMode.VERBATIM else (mode, instructions)
+        asked = () if mode in {None, AddMode.VERBATIM} else (mode, instructions)
         fingerprint = fingerprint_of("add", scope, tuple(inputs), *asked) if request_id else ""
         kept = self._kept(tenant, "AddMemories", request_id)
         if kept is not None and kept.fingerprint == fingerprint:
@@ -105,7 +110,7 @@ class Writer:
             for item, vector in zip(inputs, vectors, strict=True)
         ]
         operation_id = self._identifiers.next()
-        work = extraction_work(memories, mode, instructions, operation_id, within)
+        work = extraction_work(memories, made, instructions, operation_id, within)
         operation_id = operation_id if work else ""
         batch = WriteBatch(
             tenant=tenant,
@@ -120,7 +125,8 @@ class Writer:
             now_micros=now,
         )
         try:
-            committed = self._index.commit(batch)
+            # What it names may have been deleted or erased while the texts were embedded.
+            committed = self._index.commit(batch, partial(self._require_named, tenant, scope, inputs, within))
         except RequestIdTakenError as taken:
             return _replayed_add(same_contents(taken.record, fingerprint))
         return AddResult(tuple(map(added, committed.inserted)), committed.revision, operation_id)

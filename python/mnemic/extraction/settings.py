@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+_MILLION = 1_000_000
 StructuredOutput = Literal["json_schema", "json_object", "none"]
 
 
@@ -31,6 +32,18 @@ class LlmSettings(_Section):
     least_confidence: float = Field(0.3, ge=0, le=1, description="facts of which the model is less sure are dropped")
     price_per_million_prompt_tokens: float | None = Field(None, ge=0, description="for the cost; unset: not counted")
     price_per_million_completion_tokens: float | None = Field(None, ge=0, description="the same, of what it writes")
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the cost is known."""
+        return not (self.price_per_million_prompt_tokens is None and self.price_per_million_completion_tokens is None)
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """What tokens cost, in the unit of the prices; None without any."""
+        if not self.is_priced:
+            return None
+        read = prompt_tokens * (self.price_per_million_prompt_tokens or 0)
+        return (read + completion_tokens * (self.price_per_million_completion_tokens or 0)) / _MILLION
 
 
 class ExtractionSettings(_Section):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from mnemic.model.extraction_rules import NO_RULES, ExtractionRules
 from mnemic.model.scope import Scope
 
 MAX_DISPLAY_NAME_BYTES = 256
@@ -41,7 +42,8 @@ class Tenant:
     Attributes:
         tenant_id: 1 to 64 of `a-z`, `0-9`, `-` and `_`, beginning with a letter.
         display_name: For people.
-        quota: What is particular to it.
+        quota: What it may hold.
+        extraction: How facts are drawn from its messages.
         create_time_micros: When it was created.
         update_time_micros: When it was last changed.
         version: 1 when created, one more with each change.
@@ -53,6 +55,7 @@ class Tenant:
     create_time_micros: int = 0
     update_time_micros: int = 0
     version: int = 1
+    extraction: ExtractionRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

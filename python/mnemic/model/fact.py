@@ -71,6 +71,8 @@ class ExtractedFact:
         is_additive: A further value of the slot (a second pet): it supersedes nothing.
         is_correction: It corrects what was said before ("no, I meant Porto"): it supersedes an earlier value of the
             slot even where its event time is not the later one.
+        replaces: Values of the slot that end with it, where a slot has several: those that it corrects, or that were
+            given up for it.
         entities: Names that it mentions.
         categories: Labels, from those that the request names if it names any.
         confidence: 0 to 1, how sure the extractor is that the sources say so.
@@ -87,6 +89,7 @@ class ExtractedFact:
     slot_value: str = ""
     is_additive: bool = False
     is_correction: bool = False
+    replaces: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     confidence: float = 1.0
@@ -104,6 +107,7 @@ class ExtractionRequest:
         include_topics: Draw only facts about these; empty for all.
         exclude_topics: Draw no facts about these.
         categories: The labels to choose from; empty lets the extractor choose its own.
+        category_descriptions: When a label applies, in words, for those where it is said.
         utc_offset_minutes: The messages' zone, east positive: where their "today" begins.
     """
 
@@ -114,6 +118,7 @@ class ExtractionRequest:
     include_topics: tuple[str, ...] = ()
     exclude_topics: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    category_descriptions: Mapping[str, str] = field(default_factory=dict)
     utc_offset_minutes: int = 0
 
 

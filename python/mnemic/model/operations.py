@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+
+from mnemic.model.extraction_rules import ModelUsage
 
 
 class OperationState(IntEnum):
@@ -94,6 +96,8 @@ class ExtractionFigures:
         dropped: Candidates that were thrown away, by reason.
         prompt_tokens: Read by a language model.
         completion_tokens: Written by it.
+        seconds: By method: how many batches were read, and how long that took together.
+        by_tenant: What language models did for each tenant; those beyond a thousand together, as `other`.
     """
 
     done: int
@@ -104,3 +108,5 @@ class ExtractionFigures:
     dropped: dict[str, int]
     prompt_tokens: int
     completion_tokens: int
+    seconds: dict[str, tuple[int, float]] = field(default_factory=dict)
+    by_tenant: dict[str, ModelUsage] = field(default_factory=dict)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from mnemic.model.extraction_rules import ExtractionStats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreStats:
     """What the store holds; sizes in bytes. `memories` are the current ones and `body_bytes` the size of their bodies;
-    `added` is how many came in the last 24 hours.
+    `added` is how many came in the last 24 hours, `removed` how many retention removed, `archived` how many are in the
+    archive.
     """
 
     tenants: int
@@ -22,6 +25,8 @@ class StoreStats:
     bytes_on_disk: int
     body_bytes: int = 0
     added: int = 0
+    archived: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +67,11 @@ class NodeStats:
         index: What is in memory.
         model: The embedding model's identity.
         dimension: The length of its vectors.
+        extraction: What extraction has before it, and what it cost.
     """
 
     store: StoreStats
     index: IndexStats
     model: str
     dimension: int
+    extraction: ExtractionStats = field(default_factory=ExtractionStats)

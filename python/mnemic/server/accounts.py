@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from typing import Any
 
 from mnemic.engine.authority import tenant_not_found
 from mnemic.model.access import AccessRole, ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.extraction_rules import ExtractionRules
 from mnemic.model.operations import WorkKind
 from mnemic.server import from_proto
 from mnemic.server.calls import Call
 from mnemic.server.from_proto import enum_value, micros, not_implemented
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.wire.accounts import quota_from_proto
+from mnemic.wire.accounts import quota_from_proto, rules_from_proto
 from mnemic.wire.values import scope_from_proto
 
+_RULES = tuple(field.name for field in fields(ExtractionRules))
 _QUOTAS = ("max_memories", "max_bytes")
-_LATER = ("extraction", "secret_action", "personal_data_action", "default_trust")
+_LATER = ("secret_action", "personal_data_action", "default_trust")
 _SET_BY_SERVER = ("create_time", "update_time", "version")
 
 
@@ -42,7 +45,12 @@ def work_kind(number: int) -> WorkKind | None:
 def new_tenant(message: pb.Tenant) -> Tenant:
     """What CreateTenant brings."""
     _refuse_later(message.settings)
-    return Tenant(message.tenant_id, message.display_name, quota_from_proto(message.settings))
+    return Tenant(
+        message.tenant_id,
+        message.display_name,
+        quota_from_proto(message.settings),
+        extraction=_rules_of(message.settings),
+    )
 
 
 def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tenant], Tenant]:
@@ -56,33 +64,56 @@ def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tena
         raise invalid_field("update_mask", "names nothing to change")
     settings = request.tenant.settings
     quota: dict[str, int | None] = {}
+    rules: dict[str, Any] = {}
     name: str | None = None
     for path in paths:
         leaf = path.removeprefix("settings.")
+        rule = path.removeprefix("settings.extraction.")
         if path == "display_name":
             name = request.tenant.display_name
         elif path == "settings":
             _refuse_later(settings)
             quota |= {field: _optional(settings, field) for field in _QUOTAS}
+            rules |= _rules(settings, _RULES)
+        elif path == "settings.extraction":
+            rules |= _rules(settings, _RULES)
+        elif path != rule and rule in _RULES:
+            rules |= _rules(settings, (rule,))
         elif path != leaf and leaf in _QUOTAS:
             quota[leaf] = _optional(settings, leaf)
         elif path != leaf and leaf in _LATER:
             raise _later(leaf)
         else:
             accepted = ", ".join(["display_name", "settings", *(f"settings.{field}" for field in _QUOTAS)])
+            accepted += ", settings.extraction and the paths within it"
             raise invalid_field("update_mask", f"{path[:64]!r} cannot be changed; accepted are {accepted}")
 
     def change(old: Tenant) -> Tenant:
-        new = replace(old.quota, **quota)
-        if new != old.quota and call.caller.role < AccessRole.OPERATOR:
-            raise MnemicError(
-                Reason.PERMISSION_DENIED,
-                "settings: the quotas of a tenant are changed by operators; this credential has the role admin",
-                metadata={"field": "settings"},
-            )
-        return replace(old, display_name=old.display_name if name is None else name, quota=new)
+        new_quota, new_rules = replace(old.quota, **quota), replace(old.extraction, **rules)
+        if call.caller.role < AccessRole.OPERATOR:
+            has_more = new_rules.monthly_budget_micros != old.extraction.monthly_budget_micros
+            if new_quota != old.quota or has_more:
+                raise MnemicError(
+                    Reason.PERMISSION_DENIED,
+                    "settings: the quotas and the budget of a tenant are changed by operators; this credential has the "
+                    "role admin",
+                    metadata={"field": "settings"},
+                )
+        display_name = old.display_name if name is None else name
+        return replace(old, display_name=display_name, quota=new_quota, extraction=new_rules)
 
     return change
+
+
+def _rules(settings: pb.TenantSettings, names: Iterable[str]) -> dict[str, Any]:
+    """What a request says of some extraction rules; what it does not say is cleared."""
+    given = _rules_of(settings)
+    return {name: getattr(given, name) for name in names}
+
+
+def _rules_of(settings: pb.TenantSettings) -> ExtractionRules:
+    from_proto.add_mode(settings.extraction.default_mode, "tenant.settings.extraction.default_mode")
+    return rules_from_proto(settings.extraction)
 
 
 def new_key(message: pb.ApiKey, tenant_id: str, call: Call) -> ApiKey:

@@ -18,9 +18,10 @@ from mnemic.model.access import AccessRole
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.stats import NodeStats
 from mnemic.server import accounts, to_proto
+from mnemic.server.backup_calls import BackupCalls
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.wire.accounts import key_to_proto, tenant_to_proto
+from mnemic.wire.accounts import extraction_to_proto, key_to_proto, tenant_to_proto
 
 
 class ServerFigures(Protocol):
@@ -41,7 +42,7 @@ class ServerFigures(Protocol):
         """What the front holds or dropped: name, value and what bounds it."""
 
 
-class AdminService:
+class AdminService(BackupCalls):
     """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others.
 
     Args:
@@ -167,6 +168,7 @@ class AdminService:
             caller=pb.CallerInfo(
                 subject=call.caller.subject, tenant_id=call.tenant, role=pb.AccessRole.ValueType(int(call.caller.role))
             ),
+            extraction=extraction_to_proto(stats.extraction),
         )
 
     def _server(self, stats: NodeStats) -> pb.ServerStats:
@@ -221,6 +223,8 @@ def _store(stats: NodeStats) -> pb.StoreStats:
         disk_bytes=store.bytes_on_disk,
         revision=store.revision,
         added_last_day_count=store.added,
+        archived_count=store.archived,
+        removed_last_day_count=store.removed,
     )
 
 

@@ -168,9 +168,9 @@ def trust_level(number: int, field: str) -> TrustLevel:
     return enum_value(TrustLevel, number, field, unspecified=TrustLevel.NORMAL)
 
 
-def add_mode(number: int) -> AddMode:
-    """How much to make of an add; the engine refuses modes of later versions."""
-    return enum_value(AddMode, number, "mode", unspecified=AddMode.VERBATIM)
+def add_mode(number: int, field: str = "mode") -> AddMode | None:
+    """How much to make of an add; None for the tenant's default."""
+    return enum_value(AddMode, number, field, unspecified=None)
 
 
 def wait_for(number: int) -> WaitFor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from mnemic.engine.engine import Engine
+from mnemic.server.erasure_calls import ErasureCalls
+from mnemic.server.retention_calls import RetentionCalls
 from mnemic.server.transfer_calls import TransferCalls
 
 
-class LifecycleService(TransferCalls):
+class LifecycleService(RetentionCalls, ErasureCalls, TransferCalls):
     """The RPCs that work, each area in a class of its own; `bind_service` answers UNIMPLEMENTED for the others.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from mnemic.engine.engine import Engine
 from mnemic.model.errors import invalid_field
+from mnemic.model.extraction_rules import ExtractionStats, ModelUsage
 from mnemic.model.operations import ExtractionFigures
 
 # Of calls that the Python server handles: a health check takes half a millisecond, an add with embedding some.
@@ -174,7 +176,7 @@ class Metrics:
 
 
 class _EngineCollector(Collector):
-    """What the index holds; nothing that would have to be counted in the database."""
+    """What the index holds, and the queue of extraction: nothing else that would have to be counted in the database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -195,6 +197,7 @@ class _EngineCollector(Collector):
         for name, (meaning, value) in gauges.items():
             yield GaugeMetricFamily(name, meaning, value=value)
         yield from _extraction(self._engine.extraction_figures())
+        yield from _queue(self._engine.extraction_stats())
         opened = "Partitions that were loaded from a snapshot."
         yield CounterMetricFamily("mnemic_snapshots_opened", opened, value=index.snapshots_opened)
         refused = "Snapshots that were damaged or stale."
@@ -215,7 +218,43 @@ def _extraction(figures: ExtractionFigures) -> Iterable[Metric]:
     tokens = CounterMetricFamily("mnemic_extraction_tokens", "Tokens of language models.", labels=["kind"])
     tokens.add_metric(["prompt"], figures.prompt_tokens)
     tokens.add_metric(["completion"], figures.completion_tokens)
-    return [batches, facts, dropped, tokens]
+    seconds = CounterMetricFamily("mnemic_extraction_seconds", "How long batches took together.", labels=["method"])
+    read = CounterMetricFamily("mnemic_extraction_read", "Batches that were read.", labels=["method"])
+    for method, (count, total) in figures.seconds.items():
+        seconds.add_metric([method], total)
+        read.add_metric([method], count)
+    return [batches, facts, dropped, tokens, seconds, read, *_by_tenant(figures.by_tenant)]
+
+
+def _by_tenant(usages: Mapping[str, ModelUsage]) -> Iterable[Metric]:
+    """What language models did for each tenant."""
+    tokens = CounterMetricFamily(
+        "mnemic_extraction_tenant_tokens", "Tokens of language models, by tenant.", labels=["tenant", "kind"]
+    )
+    cost = CounterMetricFamily(
+        "mnemic_extraction_tenant_cost", "Their cost, in the unit of the configured prices.", labels=["tenant"]
+    )
+    seconds = CounterMetricFamily("mnemic_extraction_tenant_seconds", "How long they took.", labels=["tenant"])
+    batches = CounterMetricFamily("mnemic_extraction_tenant_batches", "Batches they were given.", labels=["tenant"])
+    for tenant, usage in usages.items():
+        tokens.add_metric([tenant, "prompt"], usage.prompt_tokens)
+        tokens.add_metric([tenant, "completion"], usage.completion_tokens)
+        cost.add_metric([tenant], usage.cost_micros / 1e6)
+        seconds.add_metric([tenant], usage.duration_micros / 1e6)
+        batches.add_metric([tenant], usage.batches)
+    return [tokens, cost, seconds, batches]
+
+
+def _queue(stats: ExtractionStats) -> Iterable[Metric]:
+    """What extraction has before it."""
+    oldest = stats.oldest_create_time_micros
+    age = 0.0 if oldest is None else max(time.time() - oldest / 1e6, 0.0)
+    gauges = (
+        ("mnemic_extraction_queue", "Batches of messages that wait or are read.", stats.pending),
+        ("mnemic_extraction_queue_held", "Of them those that wait for a tenant's budget.", stats.held),
+        ("mnemic_extraction_queue_age_seconds", "How old the oldest of the others is.", age),
+    )
+    return [GaugeMetricFamily(name, meaning, value=value) for name, meaning, value in gauges]
 
 
 class _FrontCollector(Collector):

@@ -21,7 +21,8 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from mnemic.engine.engine import Engine, Progress
+from mnemic.engine.engine import Engine
+from mnemic.engine.models import Progress
 from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
@@ -129,6 +130,7 @@ class MnemicServer:
         if tls is None and not self._authority.authenticator.is_open and not is_loopback(asked):
             _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
+        self._engine.retention.start_schedule()
         self.metrics.serve()
         try:
             self._start_listening(tls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
 from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.extraction_rules import NO_RULES, ExtractionRules
 from mnemic.model.scope import Scope
+from mnemic.store.extraction_usage import release_held
 from mnemic.store.interface import Mutation
 from mnemic.store.reading import read_revision
 from mnemic.store.requests import keep_request, refuse_replay
@@ -43,6 +46,7 @@ _TENANT_COLUMNS = (
     _TENANT.create_time_micros,
     _TENANT.update_time_micros,
     _TENANT.version,
+    _TENANT.extraction,
 )
 _KEY_COLUMNS = (
     _KEY.key_id,
@@ -181,6 +185,7 @@ def create_tenant(connection: Connection, tenant: Tenant, mutation: Mutation) ->
 def replace_tenant(connection: Connection, tenant: Tenant, mutation: Mutation) -> None:
     """See `Store.replace_tenant`."""
     _begin(connection, mutation)
+    old = find_tenant(connection, tenant.tenant_id)
     found = {"wanted": tenant.tenant_id, "old_version": tenant.version - 1}
     if connection.execute(_REPLACE_TENANT.values(_tenant_values(tenant)), found).rowcount != 1:
         raise MnemicError(
@@ -188,6 +193,8 @@ def replace_tenant(connection: Connection, tenant: Tenant, mutation: Mutation) -
             f"tenant {tenant.tenant_id!r} is no longer at version {tenant.version - 1}; read it again",
             metadata={"tenant_id": tenant.tenant_id, "expected_version": str(tenant.version - 1)},
         )
+    if old is not None and old.extraction != tenant.extraction:
+        release_held(connection, tenant.tenant_id, mutation.now_micros)
     _end(connection, mutation)
 
 
@@ -269,6 +276,7 @@ def _tenant_values(tenant: Tenant) -> dict[str, object]:
         "max_bytes": tenant.quota.max_bytes,
         "update_time_micros": tenant.update_time_micros,
         "version": tenant.version,
+        "extraction": None if tenant.extraction == NO_RULES else json.dumps(tenant.extraction.to_values()),
     }
 
 
@@ -281,6 +289,7 @@ def _tenant_of(row: Row[*tuple[Any, ...]]) -> Tenant:
         # A tenant that came with its first write has not been changed since.
         update_time_micros=row.update_time_micros or row.create_time_micros,
         version=row.version,
+        extraction=NO_RULES if row.extraction is None else ExtractionRules.from_values(json.loads(row.extraction)),
     )
 
 

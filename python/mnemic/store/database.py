@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,27 @@ class Database:
             with self._one_kind_of_error(), self._writer.begin() as connection:
                 yield connection
 
+    @contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, outside of transactions, for what a database does only there. SQLite's."""
+        with self._write_lock:
+            self._refuse_when_closed()
+            with self._one_kind_of_error():
+                pooled = self._writer.raw_connection()
+                try:
+                    connection = pooled.driver_connection
+                    if not isinstance(connection, sqlite3.Connection):
+                        raise TypeError(f"{type(connection).__name__} is no connection of SQLite")
+                    yield connection
+                finally:
+                    pooled.close()
+
+    def renew_writer(self) -> None:
+        """Opens the connection that writes anew, with nothing in its cache."""
+        with self._write_lock:
+            self._refuse_when_closed()
+            self._writer.dispose()
+
     def close(self) -> None:
         """Waits for the writer, then closes the connections; a second call does nothing."""
         with self._write_lock:
@@ -64,6 +86,8 @@ class Database:
             yield
         except DBAPIError as error:
             raise self._translate(error) from error
+        except sqlite3.Error as error:  # from a connection that is used alone
+            raise MnemicError(Reason.STORE_UNAVAILABLE, f"the database cannot be used: {error}") from error
         except PoolTimeoutError as error:
             raise MnemicError(
                 Reason.STORE_UNAVAILABLE,

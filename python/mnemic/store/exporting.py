@@ -17,6 +17,7 @@ from mnemic.model.transfer import VersionRecord
 from mnemic.store.listing import scope_conditions, selects_whole_tenant
 from mnemic.store.models import active_model
 from mnemic.store.rows import MEMORY_COLUMNS, MEMORY_WIDTH, chunks, load_scopes, memory_of
+from mnemic.store.sealing import DestroyedKeyError
 from mnemic.store.tables import embeddings, memory_versions, scopes, supersessions
 from mnemic.store.transfer import ExportPage, ExportPosition, ExportQuery
 
@@ -65,7 +66,7 @@ def export_page(connection: Connection, query: ExportQuery, after: ExportPositio
 
 
 def _conditions(query: ExportQuery) -> list[ColumnElement[bool]]:
-    conditions = [_VERSION.revision <= query.revision]
+    conditions: list[ColumnElement[bool]] = [_VERSION.revision <= query.revision, _VERSION.erasure_id.is_(None)]
     if not query.include_history:
         # What ended since may have held then; `_records` looks closer.
         conditions.append(or_(_VERSION.valid_to_micros.is_(None), _VERSION.changed_revision > query.revision))
@@ -125,7 +126,10 @@ def _records(connection: Connection, query: ExportQuery, rows: Sequence[Row[Any]
     for row in rows:
         vector = vectors.get(row.id)
         identity = None if model is None else model.identity
-        memory = memory_of(row[:MEMORY_WIDTH], scope_of, vector, identity)
+        try:
+            memory = memory_of(row[:MEMORY_WIDTH], scope_of, vector, identity)
+        except DestroyedKeyError:
+            continue  # What it held is not there any more.
         past = pasts.get(row.id)
         if past is not None:
             memory = past.as_it_was(memory)
@@ -133,7 +137,9 @@ def _records(connection: Connection, query: ExportQuery, rows: Sequence[Row[Any]
             continue
         is_deleted = row.delete_revision is not None and row.delete_revision <= query.revision
         delete_time = row.delete_time_micros if is_deleted else None
-        records.append(VersionRecord(memory, ChangeKind(row.change), row.reason, delete_time, row.takes_slot))
+        sealed = scope_of.content_of(row)
+        reason = row.reason if sealed is None else sealed.reason
+        records.append(VersionRecord(memory, ChangeKind(row.change), reason, delete_time, row.takes_slot))
     return records
 
 

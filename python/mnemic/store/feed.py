@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, select
 from mnemic.model.scope import OwnerKind, PartitionKey
 from mnemic.store.interface import PartitionChanges, PartitionEnd
 from mnemic.store.models import active_model
-from mnemic.store.reading import PARTITION, index_rows, key_values, read_revision
+from mnemic.store.reading import PARTITION, index_rows, key_values, read_revision, was_removed_after
 from mnemic.store.rows import MEMORY_COLUMNS, scopes_of_partition
 from mnemic.store.tables import embeddings, memory_versions, partitions
 
@@ -64,7 +64,7 @@ def scan_changes(
         return None
     partition = connection.execute(PARTITION, key_values(key)).one_or_none()
     if partition is None:
-        return revision
+        return None if was_removed_after(connection, after_revision) else revision
     if partition.rebuild_revision is not None and partition.rebuild_revision > after_revision:
         return None
     if partition.changed_revision <= after_revision:

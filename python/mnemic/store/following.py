@@ -18,6 +18,7 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
 from mnemic.model.scope import PartitionKey
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.reading import PARTITION, key_values, load_rows
+from mnemic.store.retaining_tables import archived_memories
 from mnemic.store.rows import chunks, open_contents
 from mnemic.store.sealing import place_of_reason, sealer_of
 from mnemic.store.tables import memory_versions, store_state, supersessions
@@ -36,22 +37,34 @@ _NEXT_ROW = (
 # Not by the tenant, whose index has another order: the rows of others are passed over.
 _WRITTEN = (
     select(_VERSION.id, _VERSION.revision, _VERSION.tenant)
-    .where(_VERSION.id > bindparam("after"))
+    .where(_VERSION.id > bindparam("after"), _VERSION.erasure_id.is_(None))
     .order_by(_VERSION.id)
     .limit(_WINDOW)
 )
 _WRITTEN_IN = (
     select(_VERSION.id, _VERSION.revision, _VERSION.tenant)
-    .where(_VERSION.partition_id == bindparam("partition"), _VERSION.id > bindparam("after"))
+    .where(
+        _VERSION.partition_id == bindparam("partition"),
+        _VERSION.id > bindparam("after"),
+        _VERSION.erasure_id.is_(None),
+    )
     .order_by(_VERSION.id)
     .limit(_WINDOW)
 )
 _DELETED = (
-    select(_VERSION.id, _VERSION.delete_revision, _VERSION.delete_time_micros, _VERSION.partition_id)
+    select(
+        _VERSION.id,
+        _VERSION.delete_revision,
+        _VERSION.delete_time_micros,
+        _VERSION.partition_id,
+        archived_memories.c.cause,
+    )
+    .select_from(memory_versions.outerjoin(archived_memories, archived_memories.c.version_id == _VERSION.id))
     .where(
         _VERSION.tenant == bindparam("tenant"),
         _VERSION.delete_revision > bindparam("after"),
         _VERSION.delete_revision <= bindparam("until"),
+        _VERSION.erasure_id.is_(None),
     )
     .order_by(_VERSION.delete_revision, _VERSION.id)
 )
@@ -67,7 +80,11 @@ _SUPERSEDED: Select[*tuple[Any, ...]] = (
         _VERSION.partition_id,
     )
     .select_from(supersessions.join(memory_versions, _VERSION.id == supersessions.c.version_id))
-    .where(supersessions.c.revision > bindparam("after"), supersessions.c.revision <= bindparam("until"))
+    .where(
+        supersessions.c.revision > bindparam("after"),
+        supersessions.c.revision <= bindparam("until"),
+        _VERSION.erasure_id.is_(None),
+    )
     .order_by(supersessions.c.revision, supersessions.c.id)
 )
 _KINDS = select(
@@ -210,7 +227,8 @@ def _deleted(
     values = {"tenant": tenant, "after": after.revision, "until": until}
     for row in connection.execute(_DELETED, values, execution_options={"yield_per": _WINDOW}):
         is_wanted = within is None or row.partition_id in within
-        entry = _Entry(row.delete_revision, row.id, ChangeKind.DELETED, row.delete_time_micros)
+        change = ChangeKind.DELETED if row.cause is None else ChangeKind.ARCHIVED
+        entry = _Entry(row.delete_revision, row.id, change, row.delete_time_micros)
         yield entry if is_wanted else row.delete_revision
 
 

@@ -11,7 +11,11 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
+from mnemic.store.erasure_interface import ErasureStore
+from mnemic.store.extraction_usage import ExtractionStore
+from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
@@ -203,12 +207,17 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, TransferStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore, BackupStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
     CORRUPT_DATA when it finds damage. Reads never wait for writes.
+
+    Attributes:
+        erasing: What destroys.
     """
+
+    erasing: ErasureStore
 
     @property
     @abstractmethod
@@ -216,6 +225,11 @@ class Store(WorkStore, ChangeStore, TransferStore):
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    @abstractmethod
+    def retention(self) -> RetentionStore:
+        """What forgets on purpose: policies, holds, the archive."""
 
     @abstractmethod
     def instance_id(self) -> str:
@@ -290,6 +304,10 @@ class Store(WorkStore, ChangeStore, TransferStore):
             include_expired: Also those past their expiry.
             with_vectors: Whether to read the active model's vectors.
         """
+
+    @abstractmethod
+    def list_slots(self, tenant: str, scope: Scope, *, limit: int, now_micros: int) -> list[Memory]:
+        """The memories of exactly this scope that fill a slot and hold, those written last first, at most `limit`."""
 
     @abstractmethod
     def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:

@@ -93,6 +93,24 @@ def _page_of(connection: Connection, query: ListQuery) -> list[_Entry]:
     return _merge_scopes(connection, query)
 
 
+def list_slots(connection: Connection, tenant: str, scope: Scope, *, limit: int, now_micros: int) -> list[Memory]:
+    """See `Store.list_slots`."""
+    of_scope = [scopes.c[column] == (asked or "") for column, asked in scope_values(scope).items()]
+    statement = (
+        select(_VERSION.id)
+        .join(scopes, scopes.c.id == _VERSION.scope_id)
+        .where(scopes.c.tenant == tenant, *of_scope)
+        # The words of the partial index.
+        .where(_VERSION.slot != "", _VERSION.valid_to_micros.is_(None))
+        .where(or_(_VERSION.expire_time_micros.is_(None), _VERSION.expire_time_micros > now_micros))
+        .order_by(_VERSION.id.desc())
+        .limit(limit)
+    )
+    row_ids = list(connection.scalars(statement))
+    memories = load_rows(connection, row_ids, with_vectors=False)
+    return [memories[row_id] for row_id in row_ids]
+
+
 def selects_whole_tenant(scope: Scope, match: ScopeMatch) -> bool:
     """Whether every memory of the tenant is selected: `Scope.selects` is the definition."""
     return match is ScopeMatch.TENANT or (match is ScopeMatch.EXACT and scope.is_empty)

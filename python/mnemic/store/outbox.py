@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from mnemic.store.rows import chunks, decode_texts, encode_texts
-from mnemic.store.sealing import DestroyedKeyError, key_id_of_text, sealer_of
+from mnemic.store.sealing import DestroyedKeyError, key_id_of_text, place_of_work, place_of_work_error, sealer_of
 from mnemic.store.tables import outbox
 from mnemic.store.work import (
     FinishedWork,
@@ -38,7 +38,12 @@ _DUE = (
 _CLAIM = (
     update(outbox)
     .where(outbox.c.id == bindparam("item"))
-    .values(state=OutboxState.RUNNING.value, attempts=outbox.c.attempts + 1, due_micros=bindparam("lease_until"))
+    .values(
+        state=OutboxState.RUNNING.value,
+        attempts=outbox.c.attempts + 1,
+        due_micros=bindparam("lease_until"),
+        is_held=False,
+    )
 )
 _TURN = (
     select(
@@ -138,7 +143,9 @@ def enqueue(
         text = json.dumps(dict(write.payload), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         if not sealer.seals or not write.payload:
             return text
-        return sealer.seal_text(key_id or sealer.store_key, text, "outbox", tenant, encode_texts(write.memory_ids))
+        return sealer.seal_text(
+            key_id or sealer.store_key, text, *place_of_work(tenant, encode_texts(write.memory_ids))
+        )
 
     rows = [
         {
@@ -158,6 +165,16 @@ def enqueue(
     connection.execute(_INSERT_WORK, rows)
 
 
+def rebind_payload(connection: Connection, tenant: str, payload: str, memory_ids: str, new_ids: str) -> str:
+    """The payload of work whose memories change: where it is sealed, it is bound to them."""
+    key_id = key_id_of_text(payload)
+    if key_id is None:
+        return payload
+    sealer = sealer_of(connection)
+    text = sealer.open_text(payload, "outbox", tenant, memory_ids)
+    return sealer.seal_text(key_id, text, "outbox", tenant, new_ids)
+
+
 def claim(
     connection: Connection, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int
 ) -> list[OutboxItem]:
@@ -175,7 +192,7 @@ def claim(
 
 def _payload_of(connection: Connection, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     try:
-        text = sealer_of(connection).open_text(row.payload, "outbox", row.tenant, row.memory_ids)
+        text = sealer_of(connection).open_text(row.payload, *place_of_work(row.tenant, row.memory_ids))
     except DestroyedKeyError:
         return {}  # The memories that the work is about are gone with the same key.
     payload: dict[str, Any] = json.loads(text)
@@ -264,7 +281,7 @@ def replay(
 
 def _state_of(connection: Connection, row: Row[*tuple[Any, ...]]) -> WorkState:
     try:
-        last_error = sealer_of(connection).open_text(row.last_error, "outbox error", row.id)
+        last_error = sealer_of(connection).open_text(row.last_error, *place_of_work_error(row.id))
     except DestroyedKeyError:
         last_error = "the data key of its scope was destroyed"
     return WorkState(
@@ -294,7 +311,7 @@ def retry(connection: Connection, item_id: int, *, error: str, next_attempt_micr
         payload = connection.execute(_PAYLOAD, {"item": item_id}).scalar_one_or_none() or ""
         try:
             key_id = key_id_of_text(payload) or sealer.store_key
-            error = sealer.seal_text(key_id, error, "outbox error", item_id)
+            error = sealer.seal_text(key_id, error, *place_of_work_error(item_id))
         except DestroyedKeyError:
             error = ""
     connection.execute(

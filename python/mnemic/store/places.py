@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field
-from mnemic.model.scope import Scope
-from mnemic.store.rows import scope_values
+from mnemic.model.scope import OwnerKind, PartitionKey, Scope
+from mnemic.store.rows import chunks, scope_values
 from mnemic.store.sealing import ScopeSeal, place_of, sealer_of
-from mnemic.store.tables import partitions, scopes, tenants
+from mnemic.store.tables import partitions, scopes, store_state, tenants
 
 _FIND_SCOPE = select(scopes.c.id, scopes.c.partition_id, scopes.c.key_id).where(
     scopes.c.tenant == bindparam("tenant"),
@@ -24,6 +24,9 @@ _FIND_PARTITION = select(partitions.c.id).where(
     partitions.c.tenant == bindparam("tenant"),
     partitions.c.owner_kind == bindparam("owner_kind"),
     partitions.c.owner_id == bindparam("owner_id"),
+)
+_KEYS = select(partitions.c.id, partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).where(
+    partitions.c.id.in_(bindparam("ids", expanding=True))
 )
 _INSERT_SCOPE = insert(scopes)
 _SET_KEY = update(scopes).where(scopes.c.id == bindparam("row")).values(key_id=bindparam("key"))
@@ -90,7 +93,10 @@ class Places:
         found = self._connection.execute(_FIND_PARTITION, values).scalar_one_or_none()
         if found is not None:
             return int(found)
-        inserted = self._connection.execute(_INSERT_PARTITION, values | {"changed_revision": self._revision})
+        # Whoever still reads one of the same owner that was removed must not take this one for it.
+        was_removed = self._connection.execute(select(store_state.c.removed_revision)).scalar_one() is not None
+        values |= {"changed_revision": self._revision, "rebuild_revision": self._revision if was_removed else None}
+        inserted = self._connection.execute(_INSERT_PARTITION, values)
         return _new_id(inserted.inserted_primary_key)
 
     def make_tenant(self) -> None:
@@ -102,6 +108,12 @@ class Places:
             values = {"tenant": self._tenant, "create_time_micros": self._now}
             self._connection.execute(_INSERT_TENANT, values)
         self._tenant_known = True
+
+
+def partition_keys(connection: Connection, partition_ids: Iterable[int]) -> dict[int, PartitionKey]:
+    """The keys of partitions by their row ids."""
+    rows = (row for ids in chunks(sorted(set(partition_ids))) for row in connection.execute(_KEYS, {"ids": ids}))
+    return {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
 
 
 def _new_id(primary_key: Sequence[Any] | None) -> int:

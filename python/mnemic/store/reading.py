@@ -10,10 +10,12 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, an
 
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
+from mnemic.model.retention import RetentionCause
 from mnemic.model.scope import OwnerKind, PartitionKey
 from mnemic.model.stats import StoreStats
 from mnemic.store.interface import PartitionRow
 from mnemic.store.models import ModelRow, active_model
+from mnemic.store.retaining_tables import archived_memories
 from mnemic.store.rows import (
     MEMORY_COLUMNS,
     MEMORY_WIDTH,
@@ -41,6 +43,7 @@ _VERSION = memory_versions.c
 _LATEST = memory_versions.alias("latest")
 
 _REVISION = select(store_state.c.revision)
+_REMOVED = select(store_state.c.removed_revision)
 _BY_ROW_ID = select(*MEMORY_COLUMNS, _VERSION.id).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _VECTORS = select(embeddings.c.version_id, embeddings.c.vector).where(
     embeddings.c.version_id.in_(bindparam("ids", expanding=True)), embeddings.c.model_id == bindparam("model")
@@ -49,6 +52,7 @@ _LATEST_OF = select(_VERSION.id).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
     _VERSION.tenant == bindparam("tenant"),
     _VERSION.is_deleted.in_(bindparam("deleted", expanding=True)),
+    _VERSION.erasure_id.is_(None),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -64,7 +68,11 @@ _HISTORY = (
         _VERSION.delete_time_micros,
         _VERSION.delete_revision,
     )
-    .where(_VERSION.memory_id == bindparam("memory_id"), _VERSION.tenant == bindparam("tenant"))
+    .where(
+        _VERSION.memory_id == bindparam("memory_id"),
+        _VERSION.tenant == bindparam("tenant"),
+        _VERSION.erasure_id.is_(None),
+    )
     .order_by(_VERSION.version)
 )
 _SUPERSESSIONS = (
@@ -78,6 +86,9 @@ _SUPERSESSIONS = (
     )
     .where(supersessions.c.version_id.in_(bindparam("ids", expanding=True)))
     .order_by(supersessions.c.id)
+)
+_ARCHIVED = select(archived_memories.c.version_id, archived_memories.c.policy_id, archived_memories.c.cause).where(
+    archived_memories.c.memory_id == bindparam("memory_id")
 )
 PARTITION = select(partitions.c.id, partitions.c.changed_revision, partitions.c.rebuild_revision).where(
     partitions.c.tenant == bindparam("tenant"),
@@ -146,6 +157,7 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
     sealer = sealer_of(connection)
     rows = connection.execute(_HISTORY, {"memory_id": memory_id, "tenant": tenant}).all()
     scope_of = load_scopes(connection, (row[0] for row in rows))
+    archived = {row.version_id: row for row in connection.execute(_ARCHIVED, {"memory_id": memory_id})}
     memories = dict(readable(rows, lambda row: (row.id, memory_of(row, scope_of))))
     if rows and not memories:
         raise _key_destroyed()
@@ -160,7 +172,8 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
             MemoryRevision(ChangeKind(row.change), memory, memory.update_time_micros, memory.revision, reason)
         )
         if row.delete_revision is not None:
-            entries.append(MemoryRevision(ChangeKind.DELETED, memory, row.delete_time_micros, row.delete_revision))
+            change, reason = _end_of(archived.get(row.id))
+            entries.append(MemoryRevision(change, memory, row.delete_time_micros, row.delete_revision, reason))
     for ids in chunks(list(memories)):
         for version_id, winner, valid_to, reason, revision, moment in connection.execute(_SUPERSESSIONS, {"ids": ids}):
             ended = replace(memories[version_id], valid_to_micros=valid_to, superseded_by=winner)
@@ -168,6 +181,14 @@ def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryR
             entries.append(MemoryRevision(ChangeKind.SUPERSEDED, ended, moment, revision, told))
     # What one commit did stays in its order: a version may come already superseded.
     return sorted(entries, key=lambda entry: entry.revision)
+
+
+def _end_of(archived: Row[*tuple[Any, ...]] | None) -> tuple[ChangeKind, str]:
+    """What took a version away, and why if it was retention."""
+    if archived is None:
+        return ChangeKind.DELETED, ""
+    cause = RetentionCause(archived.cause).name.lower().replace("_", " ")
+    return ChangeKind.ARCHIVED, f"retention policy {archived.policy_id}: {cause}" if archived.policy_id else cause
 
 
 def scan_partition(
@@ -208,7 +229,15 @@ def _key_destroyed() -> MnemicError:
 def partition_changes(connection: Connection, key: PartitionKey, after_revision: int) -> bool:
     """See `Store.partition_changes`."""
     partition = connection.execute(PARTITION, key_values(key)).one_or_none()
-    return partition is not None and partition.changed_revision > after_revision
+    if partition is None:
+        return was_removed_after(connection, after_revision)
+    return bool(partition.changed_revision > after_revision)
+
+
+def was_removed_after(connection: Connection, revision: int) -> bool:
+    """Whether a partition that is not there may have been removed after a revision."""
+    removed = connection.execute(_REMOVED).scalar_one()
+    return removed is not None and int(removed) > revision
 
 
 def all_partitions(connection: Connection) -> list[PartitionKey]:
@@ -251,6 +280,12 @@ def stats(connection: Connection, tenant: str | None, bytes_on_disk: int, since_
         outbox_pending=count(outbox, outbox.c.tenant, outbox.c.due_micros.is_not(None)),
         outbox_failed=count(
             outbox, outbox.c.tenant, outbox.c.due_micros.is_(None), outbox.c.state == OutboxState.FAILED.value
+        ),
+        archived=count(
+            archived_memories, archived_memories.c.tenant, archived_memories.c.restore_time_micros.is_(None)
+        ),
+        removed=count(
+            archived_memories, archived_memories.c.tenant, archived_memories.c.archive_time_micros >= since_micros
         ),
         revision=read_revision(connection),
         bytes_on_disk=bytes_on_disk,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from mnemic.store.interface import RequestIdTakenError, RequestRecord
-from mnemic.store.sealing import sealer_of
+from mnemic.store.sealing import place_of_request, sealer_of
 from mnemic.store.tables import requests
 
 _FIND = select(
@@ -24,7 +24,7 @@ def find_request(connection: Connection, tenant: str, method: str, request_id: s
     row = connection.execute(_FIND, {"tenant": tenant, "method": method, "request_id": request_id}).one_or_none()
     if row is None:
         return None
-    opened = sealer_of(connection).open_text(row.fingerprint, "requests", tenant, method, request_id)
+    opened = sealer_of(connection).open_text(row.fingerprint, *place_of_request(tenant, method, request_id))
     return RequestRecord(method, request_id, opened, row.response, row.revision)
 
 
@@ -47,7 +47,7 @@ def keep_request(
     sealer = sealer_of(connection)
     if sealer.seals:
         # A digest of what was said, which a dictionary could be tried on. The response holds ids alone.
-        place = ("requests", tenant, request.method, request.request_id)
+        place = place_of_request(tenant, request.method, request.request_id)
         fingerprint = sealer.seal_text(sealer.store_key, fingerprint, *place)
     values = {
         "tenant": tenant,

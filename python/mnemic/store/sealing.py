@@ -49,7 +49,7 @@ OVERHEAD_BYTES = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
 # whole store no key comes to 2^32.
 MAX_SEALED_ROWS = 1 << 29
 # What a text that is sealed begins with; no JSON and none of our own words do.
-_SEALED_TEXT = "\x01sealed:"
+SEALED_TEXT = "\x01sealed:"
 
 
 class DestroyedKeyError(Exception):
@@ -199,11 +199,11 @@ class Sealer:
     def seal_text(self, key_id: bytes, text: str, *place: object) -> str:
         """A text of another table, for a column of text. The place tells where it belongs, its table first."""
         blob = _seal(self.keyring.key(key_id), text.encode(), _bound_text(place))
-        return _SEALED_TEXT + base64.b64encode(blob).decode()
+        return SEALED_TEXT + base64.b64encode(blob).decode()
 
     def open_text(self, stored: str, *place: object) -> str:
         """The text; one that is plain is it itself. What it raises is as with `open_version`."""
-        if not stored.startswith(_SEALED_TEXT):
+        if not stored.startswith(SEALED_TEXT):
             return stored
         blob = _blob_of(stored)
         return self._open(blob, _bound_text(place), f"a text of {place[0]}").decode()
@@ -246,6 +246,21 @@ def place_of_reason(memory_id: str, version: int, winner: str, revision: int) ->
     return "supersessions", memory_id, version, winner, revision
 
 
+def place_of_work(tenant: str, memory_ids: str) -> tuple[object, ...]:
+    """Where the payload of work belongs; the ids as their column holds them."""
+    return "outbox", tenant, memory_ids
+
+
+def place_of_work_error(item_id: int) -> tuple[object, ...]:
+    """Where the last error of work belongs."""
+    return "outbox error", item_id
+
+
+def place_of_request(tenant: str, method: str, request_id: str) -> tuple[object, ...]:
+    """Where the fingerprint of a kept request belongs."""
+    return "requests", tenant, method, request_id
+
+
 def key_id_of(blob: bytes) -> bytes:
     """The data key that a blob is sealed under."""
     return blob[1:_HEADER_BYTES]
@@ -253,12 +268,12 @@ def key_id_of(blob: bytes) -> bytes:
 
 def key_id_of_text(stored: str) -> bytes | None:
     """The data key that a text is sealed under; None of a plain one."""
-    return key_id_of(_blob_of(stored)) if stored.startswith(_SEALED_TEXT) else None
+    return key_id_of(_blob_of(stored)) if stored.startswith(SEALED_TEXT) else None
 
 
 def _blob_of(stored: str) -> bytes:
     try:
-        return base64.b64decode(stored.removeprefix(_SEALED_TEXT), validate=True)
+        return base64.b64decode(stored.removeprefix(SEALED_TEXT), validate=True)
     except ValueError as error:
         raise _damaged("a text", "was changed") from error
 

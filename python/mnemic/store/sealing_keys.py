@@ -26,6 +26,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.store.page_cleaning import PageFile
 from mnemic.store.sealing import FORMAT, DestroyedKeyError, TamperedError
 from mnemic.store.sealing_masters import KEY_BYTES, NONCE_BYTES, MasterKey
 
@@ -245,7 +246,21 @@ class Keyring:
                 ]
             for key_id in ids:
                 self._kept.pop(key_id, None)
+            if any(counts):
+                self._clean_file()
             return sum(counts)
+
+    def _clean_file(self) -> None:
+        """Zeroes the copies of wrapped keys that SQLite leaves on pages that were split (`PageFile`)."""
+        with _one_kind_of_error(self._path):
+            # Nothing is locked outside of transactions, so that closing the file again lets go of nothing.
+            file = PageFile(self._path)
+            try:
+                file.zero_leftovers(file.find_leftovers())
+            finally:
+                file.close()
+            # What the connection has of the pages as they were is not to be written again.
+            self._connection.execute("PRAGMA shrink_memory")
 
     def rotate(self, master: MasterKey, progress: Callable[[int, int], None] = lambda _done, _total: None) -> int:
         """Wraps every data key anew under a new wrapping key, and that under another master key. From the first commit
@@ -259,7 +274,7 @@ class Keyring:
             How many data keys were wrapped anew.
         """
         with self._lock:
-            if len(self._wrapping) == 1:
+            if not self.is_rotating:
                 self._begin_rotation(master)
             total, done = self.status().left_to_rewrap, 0
             progress(done, total)
@@ -290,6 +305,11 @@ class Keyring:
                 "UPDATE wrapping_keys SET master = ?, wrapped = ? WHERE id = ?", (name, wrapped, old)
             )
             self._add_wrapping_key(master)
+
+    @property
+    def is_rotating(self) -> bool:
+        """Whether a rotation was begun and not finished."""
+        return len(self._wrapping) > 1
 
     def status(self) -> KeyringStatus:
         """What there is."""

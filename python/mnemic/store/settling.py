@@ -294,6 +294,7 @@ class Settler:
             self._take_slot(entry)
         if entry.write.standing.reads_value and memory.slot_value:
             self._end_contrary(entry)
+            self._end_replaced(entry)
         self._end_named(named, memory.memory_id, memory.valid_from_micros)
         self._note(entry)
 
@@ -410,6 +411,17 @@ class Settler:
         for known in self._slots.get((entry.scope_id, entry.memory.slot), ()):
             if known.slot_value.casefold() == contrary and known.holds_at(moment):
                 self._end(known, entry.memory.memory_id, moment, f"the slot {entry.memory.slot!r} tells the contrary")
+
+    def _end_replaced(self, entry: Entry) -> None:
+        """Of the values beside each other those that the entry takes the place of."""
+        standing, moment = entry.write.standing, entry.memory.valid_from_micros
+        replaced = {value.casefold() for value in standing.replaces}
+        for known in self._slots.get((entry.scope_id, entry.memory.slot), ()) if replaced else ():
+            if known.valid_to is None and known.slot_value.casefold() in replaced:
+                end = known.valid_from if standing.is_correction else max(moment, known.valid_from)
+                self._end(
+                    known, entry.memory.memory_id, end, f"replaced by another value of the slot {entry.memory.slot!r}"
+                )
 
     def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
         for known in named:

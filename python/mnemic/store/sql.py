@@ -9,12 +9,14 @@ from sqlalchemy import select
 
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.extraction_rules import ExtractionStats, ModelUsage
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store import (
     accounts,
     checking,
+    extraction_usage,
     feed,
     following,
     listing,
@@ -27,6 +29,8 @@ from mnemic.store import (
 )
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.database import Database
+from mnemic.store.erasing import SqlErasures
+from mnemic.store.erasure_interface import CleanedFiles
 from mnemic.store.interface import (
     Committed,
     Mutation,
@@ -38,6 +42,7 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.places import Places
+from mnemic.store.retaining_sql import SqlRetention
 from mnemic.store.sql_transfer import SqlTransfer
 from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
@@ -52,6 +57,7 @@ class SqlStore(SqlTransfer, Store):
         database: Transactions of a database whose schema is the current one.
         bytes_on_disk: The size of the database.
         find_damage: The database's own checks.
+        clean_files: Zeroes what the database's files hold of what was removed; given the share of the time to work.
         release: What to do last when the store is closed.
     """
 
@@ -61,12 +67,20 @@ class SqlStore(SqlTransfer, Store):
         *,
         bytes_on_disk: Callable[[], int],
         find_damage: Callable[[], list[str]],
+        clean_files: Callable[[float], CleanedFiles],
         release: Callable[[], None],
     ) -> None:
         self._database = database
+        self.erasing = SqlErasures(database, clean_files)
         self._bytes_on_disk = bytes_on_disk
         self._find_damage = find_damage
         self._release = release
+        self._retention = SqlRetention(database)
+
+    @property
+    def retention(self) -> SqlRetention:
+        """See `Store.retention`."""
+        return self._retention
 
     def instance_id(self) -> str:
         """See `Store.instance_id`."""
@@ -137,6 +151,11 @@ class SqlStore(SqlTransfer, Store):
         )
         with self._database.reading() as connection:
             return listing.list_memories(connection, query, with_vectors=with_vectors)
+
+    def list_slots(self, tenant: str, scope: Scope, *, limit: int, now_micros: int) -> list[Memory]:
+        """See `Store.list_slots`."""
+        with self._database.reading() as connection:
+            return listing.list_slots(connection, tenant, scope, limit=limit, now_micros=now_micros)
 
     def list_scopes(self, tenant: str, scope: Scope, *, limit: int, after: Scope | None = None) -> list[ScopeSummary]:
         """See `Store.list_scopes`."""
@@ -261,6 +280,26 @@ class SqlStore(SqlTransfer, Store):
         """See `Store.retry_outbox`."""
         with self._database.writing() as connection:
             outbox.retry(connection, item_id, error=error, next_attempt_micros=next_attempt_micros)
+
+    def add_extraction_usage(self, tenant: str, month: int, usage: ModelUsage) -> None:
+        """See `ExtractionStore.add_extraction_usage`."""
+        with self._database.writing() as connection:
+            extraction_usage.add_usage(connection, tenant, month, usage)
+
+    def extraction_usage(self, tenant: str | None, month: int) -> ModelUsage:
+        """See `ExtractionStore.extraction_usage`."""
+        with self._database.reading() as connection:
+            return extraction_usage.usage_of(connection, tenant, month)
+
+    def extraction_stats(self, tenant: str | None, month: int) -> ExtractionStats:
+        """See `ExtractionStore.extraction_stats`."""
+        with self._database.reading() as connection:
+            return extraction_usage.stats_of(connection, tenant, month)
+
+    def hold_work(self, item_id: int, *, reason: str, until_micros: int) -> None:
+        """See `ExtractionStore.hold_work`."""
+        with self._database.writing() as connection:
+            extraction_usage.hold(connection, item_id, reason=reason, until_micros=until_micros)
 
     def models(self) -> list[StoredModel]:
         """See `Store.models`."""

@@ -17,13 +17,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.store.backup import CopiedState, CopyProgress
+from mnemic.store.copying import copy_database
 from mnemic.store.database import Database
 from mnemic.store.lock import DataDirectoryLock
 from mnemic.store.schema import migrate
 from mnemic.store.sealing import Sealer, execution_options
 from mnemic.store.sealing_settings import NO_ENCRYPTION, EncryptionSettings
 from mnemic.store.sealing_state import open_sealer, refuse_without_key, take_state
+from mnemic.store.sealing_steps import Progress, seal_store
 from mnemic.store.sql import SqlStore
+from mnemic.store.sqlite_cleaning import SqliteCleaning
 
 DATABASE_FILE_NAME = "mnemic.db"
 DEFAULT_BUSY_TIMEOUT_SECONDS = 5.0
@@ -39,23 +43,37 @@ class SqliteStore(SqlStore):
     """The store in a data directory; made by `open_sqlite`."""
 
     def __init__(self, database: Database, path: Path, lock: DataDirectoryLock, sealer: Sealer) -> None:
-        super().__init__(
-            database, bytes_on_disk=self._size_of_files, find_damage=self._check_file, release=self._let_go
-        )
         self._sealer = sealer
         self._path = path
         self._lock = lock
+        self._cleaning = SqliteCleaning(database, path)
+        super().__init__(
+            database,
+            bytes_on_disk=self._size_of_files,
+            find_damage=self._check_file,
+            clean_files=self._cleaning.clean,
+            release=self._let_go,
+        )
 
     @property
     def directory(self) -> Path:
         """See `Store.directory`."""
         return self._path.parent
 
+    def seal(self, progress: Progress = lambda _done, _total: None) -> int:
+        """Encrypts what a store holds plain that was opened with `enabling`; see `mnemic.store.sealing_steps`."""
+        return seal_store(self._database, self._sealer, self._path, progress)
+
     def announce(self, address: str) -> None:
         """See `Store.announce`."""
         self._lock.announce(address)
 
+    def copy_to(self, target: Path, progress: CopyProgress) -> CopiedState:
+        """See `BackupStore.copy_to`."""
+        return copy_database(self._path, target, progress)
+
     def _let_go(self) -> None:
+        self._cleaning.close()
         self._sealer.close()
         self._lock.release()
 
@@ -157,7 +175,9 @@ def _make_engine(path: Path, busy_timeout_seconds: float, sealer: Sealer, *, wri
             ("temp_store", "MEMORY"),
             ("cache_size", f"-{_CACHE_KIBIBYTES}"),
         ]
-        settings += [("journal_size_limit", str(_LOG_BYTES))] if writes else [("query_only", "ON")]
+        # What is deleted is overwritten with zeros; see `mnemic.store.page_cleaning` for what that leaves over.
+        ends = [("journal_size_limit", str(_LOG_BYTES)), ("secure_delete", "ON")]
+        settings += ends if writes else [("query_only", "ON")]
         if writes:
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             if mode != "wal":

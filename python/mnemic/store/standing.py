@@ -16,12 +16,15 @@ class Standing:
         reads_value: The slot's value was read from words, so that it may be told in others: a fact of the slot that has
             the same value takes the sources, and one that denies it (`not Oslo` of `Oslo`) ends. Without it only a fact
             that has the same words takes sources.
+        replaces: With `reads_value`: further values of the slot that end with this one, as they were told. Of a
+            correction they never held.
         supersedes: Memories that end when it begins to hold, whatever their slots.
     """
 
     takes_slot: bool = False
     is_correction: bool = False
     reads_value: bool = False
+    replaces: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
 
 

@@ -71,6 +71,7 @@ store_state = Table(
     ),
     Column("revision", BigInteger, nullable=False, comment="Sequence number of the last commit"),
     Column("last_version_id", BigInteger, nullable=False, comment="Highest row id given to a version"),
+    Column("removed_revision", BigInteger, comment="Last commit that removed partitions, if any did"),
     Column("sealing", Text, nullable=False, server_default=text("''"), comment="How much of the store is encrypted"),
     Column("key_id", LargeBinary, comment="The data key of what belongs to no scope"),
     CheckConstraint("id = 1", name="one_row"),
@@ -88,6 +89,20 @@ tenants = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("memory_count", BigInteger, nullable=False, server_default=text("0"), comment="How many versions hold"),
     Column("body_bytes", BigInteger, nullable=False, server_default=text("0"), comment="The size of their bodies"),
+    Column("extraction", Text, comment="JSON of its rules; null for none"),
+)
+
+extraction_usage = Table(
+    "extraction_usage",
+    metadata,
+    Column("tenant", Identifier, ForeignKey("tenants.tenant"), nullable=False),
+    Column("month", Integer, nullable=False, comment="Year * 100 + month, UTC"),
+    Column("batches", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("duration_micros", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "month"),
 )
 
 api_keys = Table(
@@ -195,6 +210,7 @@ memory_versions = Table(
     Column("delete_revision", BigInteger, comment="The commit of that deletion"),
     Column("changed_revision", BigInteger, comment="Last commit that ended, deleted or embedded it, if any did"),
     Column("renewed_revision", BigInteger, comment="Last commit that embedded it after it was written, if any did"),
+    Column("erasure_id", RowId, comment="The erasure that is to destroy it: it is hidden"),
     Column("sealed", LargeBinary, comment="Encrypted, what the columns with words would hold; those are empty then"),
     Column("body_bytes", Integer, comment="The size of an encrypted body"),
     UniqueConstraint("memory_id", "version"),
@@ -331,6 +347,7 @@ outbox = Table(
     Column("end_time_micros", BigInteger, comment="When it was done or given up"),
     Column("made_ids", Text, nullable=False, server_default=text("'[]'"), comment="The memories that it made"),
     Column("done_revision", BigInteger, comment="The commit that did it"),
+    Column("is_held", Boolean, nullable=False, server_default=false(), comment="It waits for a larger budget"),
     # An id that was finished is never given to other work: a late finish must not remove it.
     sqlite_autoincrement=True,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, true, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import ChangeKind, Memory
-from mnemic.model.scope import OwnerKind, PartitionKey, Scope
+from mnemic.model.scope import PartitionKey, Scope
 from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.deriving import link_sources
 from mnemic.store.inserting import insert_vectors, insert_versions
 from mnemic.store.interface import (
     Committed,
@@ -24,21 +25,19 @@ from mnemic.store.interface import (
 )
 from mnemic.store.models import StoredVectors, load_seals
 from mnemic.store.outbox import enqueue, finish_with
-from mnemic.store.places import Places
+from mnemic.store.places import Places, partition_keys
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import chunks, version_values
 from mnemic.store.sealing import ScopeSeal, place_of_reason, sealer_of
 from mnemic.store.settling import Entry, Settlement, Settler, Stored, Supersession, fact_key_of, is_to_be_settled
 from mnemic.store.tables import (
-    embedding_models,
-    embeddings,
     memory_versions,
     partitions,
-    pending_vectors,
     store_state,
     supersessions,
 )
+from mnemic.store.undeleting import DROP_PENDING, undelete
 
 _VERSION = memory_versions.c
 
@@ -62,6 +61,7 @@ _HEADS = select(
     body_size.label("body_bytes"),
 ).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
+    _VERSION.erasure_id.is_(None),
     _VERSION.version
     == select(func.max(_LATEST.c.version))
     .where(_LATEST.c.memory_id == _VERSION.memory_id)
@@ -89,9 +89,6 @@ _SUPERSEDE = (
 )
 _BODY_BYTES = select(_VERSION.id, body_size).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _RECORD_SUPERSESSION = insert(supersessions)
-_PARTITION_KEYS = select(partitions.c.id, partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).where(
-    partitions.c.id.in_(bindparam("ids", expanding=True))
-)
 _RECORD_DELETION = (
     update(memory_versions)
     .where(_VERSION.id == bindparam("row"))
@@ -102,20 +99,6 @@ _FLAG_DELETED = (
     update(memory_versions)
     .where(_VERSION.memory_id == bindparam("memory"))
     .values(is_deleted=True, changed_revision=bindparam("commit"))
-)
-_FLAG_UNDELETED = update(memory_versions).where(_VERSION.memory_id == bindparam("memory")).values(is_deleted=False)
-_ROWS_OF_MEMORY = select(_VERSION.id).where(_VERSION.memory_id == bindparam("memory"))
-_DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_ROWS_OF_MEMORY))
-_RENEW_PENDING = insert(pending_vectors).from_select(
-    ["version_id", "model_id"],
-    select(_VERSION.id, embedding_models.c.id)
-    .select_from(memory_versions.join(embedding_models, true()))
-    .where(
-        _VERSION.memory_id == bindparam("memory"),
-        ~select(embeddings.c.version_id)
-        .where(embeddings.c.version_id == _VERSION.id, embeddings.c.model_id == embedding_models.c.id)
-        .exists(),
-    ),
 )
 _TOUCH_PARTITION = (
     update(partitions).where(partitions.c.id == bindparam("row")).values(changed_revision=bindparam("commit"))
@@ -242,12 +225,7 @@ class _BatchWriter:
         keep_request(self._connection, batch.tenant, request, revision=self._revision, now_micros=batch.now_micros)
 
     def _partition_keys(self) -> dict[int, PartitionKey]:
-        rows = [
-            row
-            for ids in chunks(sorted(self._changes.keys() - self._keys))
-            for row in self._connection.execute(_PARTITION_KEYS, {"ids": ids})
-        ]
-        return self._keys | {row.id: PartitionKey(row.tenant, OwnerKind(row.owner_kind), row.owner_id) for row in rows}
+        return self._keys | partition_keys(self._connection, self._changes.keys() - self._keys)
 
     def _changes_of(self, partition_id: int) -> PartitionChanges:
         return self._changes.setdefault(partition_id, PartitionChanges())
@@ -300,7 +278,7 @@ class _BatchWriter:
             self._connection.execute(
                 _FLAG_DELETED, [{"memory": memory_id, "commit": self._revision} for memory_id in memory_ids]
             )
-            self._connection.execute(_DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
+            self._connection.execute(DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
 
     def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[Settlement, set[int]]:
         """Inserts what is new; what was decided, and the partitions that cannot be told what happened."""
@@ -313,10 +291,8 @@ class _BatchWriter:
             settlement = Settlement(entries, [(entry, False) for entry in entries])
         self._carry_out(settlement)
         self._insert_entries(settlement)
-        for memory in ({"memory": memory_id} for memory_id in restored):
-            self._connection.execute(_FLAG_UNDELETED, memory)
-            self._connection.execute(_DROP_PENDING, memory)
-            self._connection.execute(_RENEW_PENDING, memory)
+        for memory_id in restored:
+            undelete(self._connection, memory_id, self._batch.now_micros)
         # An index that saw the deletion takes no older version of the memory again.
         rebuilt = {heads[memory_id].partition_id for memory_id in restored}
         require_rebuild(self._connection, sorted(rebuilt))
@@ -435,6 +411,7 @@ class _BatchWriter:
             rows.append(values)
         if rows:
             insert_versions(self._connection, rows)
+            link_sources(self._connection, self._first_row_id, memories)
             insert_vectors(self._connection, self._first_row_id, memories, seals)
         self._record_supersessions(settlement, row_ids)
 

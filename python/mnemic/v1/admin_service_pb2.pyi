@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from mnemic.v1 import memory_service_pb2 as _memory_service_pb2
 from mnemic.v1 import resources_pb2 as _resources_pb2
 import builtins as _builtins
 import sys
@@ -287,11 +288,23 @@ class ExtractionSettings(_message.Message):
     EXCLUDE_TOPICS_FIELD_NUMBER: _builtins.int
     CATEGORIES_FIELD_NUMBER: _builtins.int
     MONTHLY_BUDGET_MICROS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    DEFAULT_MODE_FIELD_NUMBER: _builtins.int
     instructions: _builtins.str
     """Instructions for the language model, up to 4 KiB."""
     monthly_budget_micros: _builtins.int
     """What the language model may cost in a calendar month (UTC), in millionths of the unit in which the server's
-    configuration states prices; unlimited when absent. Beyond it, extraction waits for the next month.
+    configuration states prices; unlimited when absent, refused without prices. It is looked at before each batch: the
+    one with which it is exceeded is still carried out. Beyond it, extraction by the language model waits for the next
+    month, or for a larger budget. Only operators change it.
+    """
+    time_zone: _builtins.str
+    """The zone in which times such as "yesterday" are understood: an IANA name (`Europe/Lisbon`) or an offset (`+05:30`);
+    UTC when empty.
+    """
+    default_mode: _memory_service_pb2.AddMode.ValueType
+    """What is made of adds that say no mode: ADD_MODE_VERBATIM unless said. Where it asks a language model and none is
+    configured, such an add is refused (EXTRACTOR_NOT_CONFIGURED).
     """
     @_builtins.property
     def include_topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -313,10 +326,12 @@ class ExtractionSettings(_message.Message):
         exclude_topics: _abc.Iterable[_builtins.str] | None = ...,
         categories: _abc.Iterable[Global___CategoryDefinition] | None = ...,
         monthly_budget_micros: _builtins.int | None = ...,
+        time_zone: _builtins.str = ...,
+        default_mode: _memory_service_pb2.AddMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "monthly_budget_micros", b"monthly_budget_micros"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "categories", b"categories", "exclude_topics", b"exclude_topics", "include_topics", b"include_topics", "instructions", b"instructions", "monthly_budget_micros", b"monthly_budget_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "categories", b"categories", "default_mode", b"default_mode", "exclude_topics", b"exclude_topics", "include_topics", b"include_topics", "instructions", b"instructions", "monthly_budget_micros", b"monthly_budget_micros", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__monthly_budget_micros: _TypeAlias = _typing.Literal["monthly_budget_micros"]  # noqa: Y015
     _WhichOneofArgType__monthly_budget_micros: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros"]  # noqa: Y015
@@ -931,6 +946,7 @@ class GetStatsResponse(_message.Message):
     INDEX_FIELD_NUMBER: _builtins.int
     SERVER_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
+    EXTRACTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def store(self) -> Global___StoreStats:
         """What the store holds."""
@@ -947,6 +963,10 @@ class GetStatsResponse(_message.Message):
     def caller(self) -> Global___CallerInfo:
         """Who asked."""
 
+    @_builtins.property
+    def extraction(self) -> Global___ExtractionStats:
+        """What extraction has before it, and what it cost."""
+
     def __init__(
         self,
         *,
@@ -954,14 +974,97 @@ class GetStatsResponse(_message.Message):
         index: Global___IndexStats | None = ...,
         server: Global___ServerStats | None = ...,
         caller: Global___CallerInfo | None = ...,
+        extraction: Global___ExtractionStats | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "extraction", b"extraction", "index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "extraction", b"extraction", "index", b"index", "server", b"server", "store", b"store"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatsResponse: _TypeAlias = GetStatsResponse  # noqa: Y015
+
+@_typing.final
+class ExtractionStats(_message.Message):
+    """What extraction has before it, and what it cost, of a tenant or of all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PENDING_COUNT_FIELD_NUMBER: _builtins.int
+    HELD_COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_PENDING_TIME_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    MONTHLY_BUDGET_MICROS_FIELD_NUMBER: _builtins.int
+    pending_count: _builtins.int
+    """How many batches of messages wait or are read."""
+    held_count: _builtins.int
+    """Of them those that wait because the tenant's budget is used up."""
+    monthly_budget_micros: _builtins.int
+    """The tenant's budget, as its settings have it; absent for none, and with `all_tenants`."""
+    @_builtins.property
+    def oldest_pending_time(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest of the others was enqueued; absent when there is none."""
+
+    @_builtins.property
+    def month(self) -> Global___LanguageModelUsage:
+        """What language models did in the present calendar month (UTC)."""
+
+    def __init__(
+        self,
+        *,
+        pending_count: _builtins.int = ...,
+        held_count: _builtins.int = ...,
+        oldest_pending_time: _timestamp_pb2.Timestamp | None = ...,
+        month: Global___LanguageModelUsage | None = ...,
+        monthly_budget_micros: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "month", b"month", "monthly_budget_micros", b"monthly_budget_micros", "oldest_pending_time", b"oldest_pending_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "held_count", b"held_count", "month", b"month", "monthly_budget_micros", b"monthly_budget_micros", "oldest_pending_time", b"oldest_pending_time", "pending_count", b"pending_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__monthly_budget_micros: _TypeAlias = _typing.Literal["monthly_budget_micros"]  # noqa: Y015
+    _WhichOneofArgType__monthly_budget_micros: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__monthly_budget_micros) -> _WhichOneofReturnType__monthly_budget_micros | None: ...
+
+Global___ExtractionStats: _TypeAlias = ExtractionStats  # noqa: Y015
+
+@_typing.final
+class LanguageModelUsage(_message.Message):
+    """What language models did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_COUNT_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    COMPLETION_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    COST_MICROS_FIELD_NUMBER: _builtins.int
+    DURATION_MICROS_FIELD_NUMBER: _builtins.int
+    batch_count: _builtins.int
+    """How many batches of messages were given to one, also in vain."""
+    prompt_token_count: _builtins.int
+    """How many tokens it read."""
+    completion_token_count: _builtins.int
+    """How many tokens it wrote."""
+    cost_micros: _builtins.int
+    """What they cost, in millionths of the unit of the configured prices; 0 without prices."""
+    duration_micros: _builtins.int
+    """How long the batches took together, in microseconds."""
+    def __init__(
+        self,
+        *,
+        batch_count: _builtins.int = ...,
+        prompt_token_count: _builtins.int = ...,
+        completion_token_count: _builtins.int = ...,
+        cost_micros: _builtins.int = ...,
+        duration_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_count", b"batch_count", "completion_token_count", b"completion_token_count", "cost_micros", b"cost_micros", "duration_micros", b"duration_micros", "prompt_token_count", b"prompt_token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LanguageModelUsage: _TypeAlias = LanguageModelUsage  # noqa: Y015
 
 @_typing.final
 class CallerInfo(_message.Message):

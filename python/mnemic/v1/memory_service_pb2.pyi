@@ -31,7 +31,7 @@ class _AddMode:
 class _AddModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AddMode.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ADD_MODE_UNSPECIFIED: _AddMode.ValueType  # 0
-    """The server's default: ADD_MODE_VERBATIM."""
+    """The tenant's default (ExtractionSettings.default_mode), which is ADD_MODE_VERBATIM unless set."""
     ADD_MODE_VERBATIM: _AddMode.ValueType  # 1
     """Keep it word for word; searchable at once."""
     ADD_MODE_LOCAL: _AddMode.ValueType  # 2
@@ -45,7 +45,7 @@ class AddMode(_AddMode, metaclass=_AddModeEnumTypeWrapper):
     """How much is made of what is added."""
 
 ADD_MODE_UNSPECIFIED: AddMode.ValueType  # 0
-"""The server's default: ADD_MODE_VERBATIM."""
+"""The tenant's default (ExtractionSettings.default_mode), which is ADD_MODE_VERBATIM unless set."""
 ADD_MODE_VERBATIM: AddMode.ValueType  # 1
 """Keep it word for word; searchable at once."""
 ADD_MODE_LOCAL: AddMode.ValueType  # 2

@@ -5,7 +5,10 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.model.extraction_rules import NO_RULES, CategoryDefinition, ExtractionRules, ExtractionStats, ModelUsage
+from mnemic.model.requests import AddMode
 from mnemic.v1 import admin_service_pb2 as pb
+from mnemic.v1 import memory_service_pb2
 from mnemic.wire.values import micros_from_timestamp, scope_from_proto, scope_to_proto, timestamp_from_micros
 
 
@@ -14,7 +17,11 @@ def tenant_to_proto(tenant: Tenant) -> pb.Tenant:
     return pb.Tenant(
         tenant_id=tenant.tenant_id,
         display_name=tenant.display_name,
-        settings=pb.TenantSettings(max_memories=tenant.quota.max_memories, max_bytes=tenant.quota.max_bytes),
+        settings=pb.TenantSettings(
+            max_memories=tenant.quota.max_memories,
+            max_bytes=tenant.quota.max_bytes,
+            extraction=None if tenant.extraction == NO_RULES else rules_to_proto(tenant.extraction),
+        ),
         create_time=timestamp_from_micros(tenant.create_time_micros),
         update_time=timestamp_from_micros(tenant.update_time_micros),
         version=tenant.version,
@@ -30,6 +37,7 @@ def tenant_from_proto(message: pb.Tenant) -> Tenant:
         create_time_micros=micros_from_timestamp(message.create_time),
         update_time_micros=micros_from_timestamp(message.update_time),
         version=message.version,
+        extraction=rules_from_proto(message.settings.extraction),
     )
 
 
@@ -38,6 +46,71 @@ def quota_from_proto(settings: pb.TenantSettings) -> Quota:
     return Quota(
         max_memories=settings.max_memories if settings.HasField("max_memories") else None,
         max_bytes=settings.max_bytes if settings.HasField("max_bytes") else None,
+    )
+
+
+def rules_to_proto(rules: ExtractionRules) -> pb.ExtractionSettings:
+    """The message of extraction rules."""
+    return pb.ExtractionSettings(
+        instructions=rules.instructions,
+        include_topics=rules.include_topics,
+        exclude_topics=rules.exclude_topics,
+        categories=[pb.CategoryDefinition(name=item.name, description=item.description) for item in rules.categories],
+        monthly_budget_micros=rules.monthly_budget_micros,
+        time_zone=rules.time_zone,
+        default_mode=memory_service_pb2.AddMode.ValueType(rules.default_mode or 0),
+    )
+
+
+def rules_from_proto(message: pb.ExtractionSettings) -> ExtractionRules:
+    """The extraction rules of a message.
+
+    Raises:
+        ValueError: Its default mode is none that this version knows.
+    """
+    return ExtractionRules(
+        instructions=message.instructions,
+        include_topics=tuple(message.include_topics),
+        exclude_topics=tuple(message.exclude_topics),
+        categories=tuple(CategoryDefinition(item.name, item.description) for item in message.categories),
+        monthly_budget_micros=message.monthly_budget_micros if message.HasField("monthly_budget_micros") else None,
+        time_zone=message.time_zone,
+        default_mode=AddMode(message.default_mode) if message.default_mode else None,
+    )
+
+
+def extraction_to_proto(stats: ExtractionStats) -> pb.ExtractionStats:
+    """The message of what extraction has before it and what it cost."""
+    return pb.ExtractionStats(
+        pending_count=stats.pending,
+        held_count=stats.held,
+        oldest_pending_time=_timestamp(stats.oldest_create_time_micros),
+        month=pb.LanguageModelUsage(
+            batch_count=stats.month.batches,
+            prompt_token_count=stats.month.prompt_tokens,
+            completion_token_count=stats.month.completion_tokens,
+            cost_micros=stats.month.cost_micros,
+            duration_micros=stats.month.duration_micros,
+        ),
+        monthly_budget_micros=stats.monthly_budget_micros,
+    )
+
+
+def extraction_from_proto(message: pb.ExtractionStats) -> ExtractionStats:
+    """What a message says of extraction."""
+    oldest = micros_from_timestamp(message.oldest_pending_time) if message.HasField("oldest_pending_time") else None
+    return ExtractionStats(
+        pending=message.pending_count,
+        held=message.held_count,
+        oldest_create_time_micros=oldest,
+        month=ModelUsage(
+            batches=message.month.batch_count,
+            prompt_tokens=message.month.prompt_token_count,
+            completion_tokens=message.month.completion_token_count,
+            cost_micros=message.month.cost_micros,
+            duration_micros=message.month.duration_micros,
+        ),
+        monthly_budget_micros=message.monthly_budget_micros if message.HasField("monthly_budget_micros") else None,
     )
 
 

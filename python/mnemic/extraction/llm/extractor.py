@@ -21,7 +21,6 @@ from mnemic.model.fact import ExtractedFact, ExtractionRequest, ExtractionResult
 from mnemic.model.memory import MemoryKind, TimePrecision
 
 _PROMPT_VERSION = 1
-_MILLION = 1_000_000
 _FAILURES = {
     Dropped.MESSAGE_FILTERED: (Failure.CONTENT_FILTER, "the service refuses the content"),
     Dropped.MESSAGE_TOO_LONG: (Failure.TOO_LONG, "a message alone is longer than the model takes or answers"),
@@ -87,7 +86,7 @@ class LlmExtractor:
             dropped=dict(outcome.dropped),
             prompt_tokens=outcome.prompt_tokens,
             completion_tokens=outcome.completion_tokens,
-            cost=self._cost(outcome),
+            cost=self._settings.cost(outcome.prompt_tokens, outcome.completion_tokens),
         )
 
     def _extract(self, request: ExtractionRequest, deadline: Deadline, outcome: _Outcome) -> None:
@@ -165,22 +164,14 @@ class LlmExtractor:
         if refusal is not None:
             outcome.dropped[refusal] += 1
             return
-        fact = with_categories(_fact(candidate, sources, entities, time), request.categories)
+        fact = _fact(candidate, sources, entities, time)
+        # By the model's own labels, also those that the tenant does not keep.
         if is_excluded(fact, request):
             outcome.dropped[Dropped.TOPIC] += 1
         elif fact.body in outcome.facts or any(_same(fact.body, known.body) for known in request.known):
             outcome.dropped[Dropped.DUPLICATE] += 1
         else:
-            outcome.facts[fact.body] = fact
-
-    def _cost(self, outcome: _Outcome) -> float | None:
-        read, written = (
-            self._settings.price_per_million_prompt_tokens,
-            self._settings.price_per_million_completion_tokens,
-        )
-        if read is None and written is None:
-            return None
-        return (outcome.prompt_tokens * (read or 0) + outcome.completion_tokens * (written or 0)) / _MILLION
+            outcome.facts[fact.body] = with_categories(fact, request.categories)
 
 
 def _chat(request: ExtractionRequest) -> list[ChatMessage]:

@@ -77,6 +77,10 @@ def _lines(request: ExtractionRequest) -> Iterator[str]:
         yield f"No facts about: {', '.join(map(_one_line, request.exclude_topics))}"
     if request.categories:
         yield f"Categories: {', '.join(map(_one_line, request.categories))}"
+        yield from (
+            f"- {_one_line(name)}: {_one_line(description)}"
+            for name, description in request.category_descriptions.items()
+        )
     if request.known:
         yield "Known facts:"
         yield from map(_known, request.known)

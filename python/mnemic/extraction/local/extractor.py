@@ -14,8 +14,11 @@ from mnemic.model.deadline import Deadline
 from mnemic.model.fact import ExtractedFact, ExtractionRequest, ExtractionResult, SourceMessage
 from mnemic.model.memory import Role
 
-_VERSION = 1
+_VERSION = 2
+# A message of so few words has none by which its language could be told.
+_FEW_WORDS = 4
 # What an assistant says about itself is no knowledge, and what it says about the user it has from the user.
+
 _ROLES = frozenset({Role.USER, Role.NONE})
 
 
@@ -64,21 +67,29 @@ class LocalExtractor:
         names = frozenset(message.name.split()[0].lower() for message in conversation if message.name.strip())
         for message in request.messages:
             deadline.check()
-            language = self._language_of(message)
+            language = self._language_of(message, conversation[: places[message.memory_id]])
             if language is not None:
                 yield from language.read(
                     Passage(
                         message=message,
                         earlier=conversation[: places[message.memory_id]],
+                        known=request.known,
                         names=names,
                         utc_offset_minutes=request.utc_offset_minutes,
                     )
                 )
 
-    def _language_of(self, message: SourceMessage) -> Language | None:
+    def _language_of(self, message: SourceMessage, earlier: Sequence[SourceMessage]) -> Language | None:
         if message.role not in _ROLES:
             return None
-        return next((language for language in self._languages if language.is_written_in(message.body)), None)
+        found = self._written_in(message.body)
+        if found is None and earlier and len(message.body.split()) <= _FEW_WORDS:
+            # "*Sven", "Lisbon, not Porto": too short to tell, and an answer to what was said before.
+            return self._written_in(earlier[-1].body)
+        return found
+
+    def _written_in(self, body: str) -> Language | None:
+        return next((language for language in self._languages if language.is_written_in(body)), None)
 
 
 def _with_sources(fact: ExtractedFact, more: tuple[str, ...]) -> ExtractedFact:

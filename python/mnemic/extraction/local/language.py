@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mnemic.model.fact import ExtractedFact, SourceMessage
+from mnemic.model.fact import ExtractedFact, KnownFact, SourceMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +16,14 @@ class Passage:
     Attributes:
         message: What is read.
         earlier: Messages of the conversation before it, the nearest last.
+        known: Facts of the owner with slots, that hold: what a message may refer to.
         names: First names of those who take part, lower case.
         utc_offset_minutes: The writer's zone.
     """
 
     message: SourceMessage
     earlier: Sequence[SourceMessage] = ()
+    known: Sequence[KnownFact] = ()
     names: frozenset[str] = frozenset()
     utc_offset_minutes: int = 0
 

@@ -1431,7 +1431,7 @@ pub struct GetOperationResponse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum AddMode {
-    /// The server's default: ADD_MODE_VERBATIM.
+    /// The tenant's default (ExtractionSettings.default_mode), which is ADD_MODE_VERBATIM unless set.
     Unspecified = 0,
     /// Keep it word for word; searchable at once.
     Verbatim = 1,

@@ -25,6 +25,12 @@ _UNREAL = re.compile(
     re.IGNORECASE,
 )
 
+# Of these a whole sentence is unreal; a guess leaves what stands beside it alone.
+_CONDITIONAL = re.compile(
+    r"^(?:(?:so|and|but|well|or|then) )*(?:if|unless|whether|suppose|supposing|imagine|pretend|hypothetically|in theory|what about|let us|let's|I wish|wish|maybe|perhaps)\b"
+    r"|\b(?:dreamt?|dreamed|nightmare|joking|kidding|in the (?:story|game|novel|book)|my character|as though|pretend)\b",
+    re.IGNORECASE,
+)
 _JOKE = re.compile(
     r"\b(?:just kidding|j/?k|only joking|i(?:'m| am) (?:just |only )?(?:kidding|joking)|yeah,? right|as if|not!|said no one"
     r" ever|sarcasm)\b|(?<!\w)/s\b|🙄|😜|😏",
@@ -40,8 +46,8 @@ _QUOTED_FIRST_PERSON = re.compile(r"[\"“«][^\"”»]*\b(?:I|my|me|we|our)\b[^
 
 _MATERIAL = re.compile(
     r"^(?:(?:please|can you|could you|would you|will you|now|hey|ok|okay|then|also|help me|i (?:need|want) you to|i would"
-    r" like you to)[, ]+)*(?:to )?(?:translate|rewrite|rephrase|proofread|paraphrase|summari[sz]e|draft|compose|write|generate"
-    r"|act as|pretend|role-?play|imagine|correct|edit|fix|polish|improve|continue|complete|classify|analy[sz]e|evaluate"
+    r" like you to)[, ]+)*(?:to )?(?:translate|rewrite|rephrase(?! that)|proofread|paraphrase|summari[sz]e|draft|compose|write|generate"
+    r"|act as|pretend|role-?play|imagine|correct(?! (?:myself|that|me))|edit(?!:)|fix(?!:)|polish|improve|continue|complete|classify|analy[sz]e|evaluate"
     r"|answer (?:the|this)|here is (?:my|the|an?) (?:essay|text|story|draft|letter|email|e-mail|code|poem|article))\b",
     re.IGNORECASE,
 )
@@ -87,6 +93,11 @@ def is_question(sentence: Sentence) -> bool:
 def is_unreal(text: str) -> bool:
     """Whether it is supposed, wished, dreamt or uncertain rather than told."""
     return bool(_UNREAL.search(text))
+
+
+def is_conditional(text: str) -> bool:
+    """Whether a whole sentence is supposed or wished, and no part of it told."""
+    return bool(_CONDITIONAL.search(text))
 
 
 def is_joke(body: str) -> bool:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mnemic import _core
 from mnemic.extraction.local.english import guards
-from mnemic.extraction.local.english.corrections import Correction, before_and_after, denies_another, read_correction
+from mnemic.extraction.local.english.appointments import read_dated
+from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import dated, told
-from mnemic.extraction.local.english.endings import read_slots_and_endings
+from mnemic.extraction.local.english.discourse import (
+    Fragment,
+    Relation,
+    before_and_after,
+    denies_another,
+    pieces,
+    read_fragment,
+    starred,
+    takes_back,
+    uncleft,
+    without_remarks,
+)
 from mnemic.extraction.local.english.instructions import Instruction, read_instruction
-from mnemic.extraction.local.english.owned import read_dated, read_owned, read_relative, read_reversed
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -21,9 +32,11 @@ from mnemic.extraction.local.english.person import (
     with_capitals,
     written_out,
 )
+from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
+from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
-from mnemic.extraction.local.english.slots import SlotReading
-from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something
+from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots
+from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times, lasting
 from mnemic.model.fact import ExtractedFact, SourceMessage
@@ -42,7 +55,11 @@ _ENGLISH_WORDS = frozenset(
     """the i is my we our you your of and it that this for with not are were they she his her their what there have been had
     just going went from who which would should could please don't always never yesterday today tomorrow year years week
     month last next like love hate work works working live lives living moved called named friend sister brother mom dad wife
-    husband born with don doesn't i'm call answer reply keep meant""".split()
+    husband born with don doesn't i'm call answer reply keep meant everyone everybody people calls now gone job got started became switched bought favourite favorite correction typo sorry actually
+    these those though although because about after before than then really very much more most some every each both only also
+    too still already again here when where while why how its into through between during without around until since being did
+    does done make made get getting take took come came see saw know think want need new old first second two three day days
+    time morning evening tonight weekend name school doctor boss manager car dog cat son daughter baby partner team hobby""".split()
 )
 _SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -53,16 +70,17 @@ _HAS_LASTED = re.compile(
     r"|eleven|twelve|fifteen|twenty|thirty) (?:years?|months?|weeks?|days?))(?: now)?\b)",
     re.IGNORECASE,
 )
+# A clause with one of these may be about what was said before.
+_MAY_REFER = re.compile(
+    r"\b(?:actually|make that|rather|not|now|instead|the other|is called|named|name is|is named|called (?:him|her|it))\b",
+    re.IGNORECASE,
+)
+# What a clause says to be over must not stand in a fact that holds.
+_NAMES_WHAT_IS_OVER = re.compile(
+    r"\bfrom [A-Z].* to\b|(?:,|\band|\bbut) not\b|\b(?:instead of|rather than|left|leaving|swapped|traded|replaced|switched|used to)\b",
+    re.IGNORECASE,
+)
 _EVERY_YEAR = re.compile(r"\b(?:every|each|birthday|anniversary|annual|always|usually)\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """A slot that somebody filled, for a correction that may follow."""
-
-    person: Person
-    slot: SlotReading
-    memory_id: str
 
 
 class English:
@@ -89,20 +107,26 @@ class _Reading:
         self._passage = passage
         self._message = passage.message
         self._speaker = Person.speaking(self._message.name, self._message.role)
-        self._heard: list[_Heard] = []
+        self._heard: list[Heard] = []
+        self._heard_before: list[Heard] | None = None
+        self._is_taken_back = False
 
     def facts(self) -> list[ExtractedFact]:
         found: list[ExtractedFact] = []
         body = self._message.body[:_LONGEST_BODY_READ]
         if guards.is_joke(body):
             return found
+        self._is_taken_back = takes_back(body)
+        value = starred(body)
+        if value:
+            found += self._fragment(Fragment(Relation.CORRECTS, value))
         for sentence in sentences(body):
             if guards.asks_for_work_on_text(sentence.text):
                 break
             found += self._sentence(sentence)
-        return _without_taken_back(found)
+        return self._without_what_is_over(found)
 
-    def heard(self) -> list[_Heard]:
+    def heard(self) -> list[Heard]:
         """The slots that the message fills."""
         self.facts()
         return self._heard
@@ -112,89 +136,271 @@ class _Reading:
         asks = guards.is_question(sentence if statement == sentence.text else Sentence(statement))
         if asks or guards.is_quoting(sentence.text):
             return
-        for part in before_and_after(with_capitals(written_out(statement))):
-            correction = read_correction(part)
-            if correction is not None:
-                yield from self._correction(correction)
-            else:
-                yield from self._told_or_asked(part)
+        parts = before_and_after(with_verbs(with_capitals(written_out(statement))))
+        for place, part in enumerate(parts):
+            fragment = read_fragment(part, is_taken_back=self._awaits_right() or place > 0)
+            found = [] if fragment is None else list(self._fragment(fragment))
+            found = found or list(self._told_or_asked(part))
+            if not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
+                found = list(self._fragments_in(part)) or found
+            yield from found
+
+    def _awaits_right(self) -> bool:
+        """Whether the message says that something was wrong and has not yet said what is right."""
+        return self._is_taken_back and not self._heard
+
+    def _fragments_in(self, text: str) -> Iterator[ExtractedFact]:
+        """The first piece of a sentence that refers to what was said before: "Argh, my bad, Swedish"."""
+        for piece in pieces(text):
+            fragment = read_fragment(piece, is_taken_back=self._awaits_right())
+            found = [] if fragment is None else list(self._fragment(fragment))
+            if found:
+                yield from found
+                return
 
     def _told_or_asked(self, text: str) -> Iterator[ExtractedFact]:
         text = guards.without_openings(text, self._passage.names)
         if self._message.role is Role.USER:
             instruction = read_instruction(text)
             if instruction is not None:
-                yield self._fact(
-                    _quoting(in_third_person(instruction.text, self._speaker), instruction),
-                    kind=MemoryKind.INSTRUCTION,
-                    slot=f"{self._speaker.key}.{instruction.attribute}" if instruction.attribute else "",
-                    slot_value=instruction.value,
-                    categories=("instructions",),
-                    confidence=_SLOT_CONFIDENCE,
-                )
+                yield self._instruction(instruction)
                 return
-        if guards.is_unreal(text):
+        is_unreal = guards.is_unreal(text)
+        if is_unreal and guards.is_conditional(text):
             return
+        if self._is_taken_back:
+            text = without_remarks(text)
+        text = uncleft(text)
         found = clauses(text)
         if not found and read_dated(text, text) is not None:
             # "The deadline for Apollo is 12 June": no first person, and yet the speaker's affair.
             found = [Clause(text, "", text, "future")]
-        reversed_slot = read_reversed(text)
-        if reversed_slot is not None:
-            yield self._slot(reversed_slot, self._speaker, [], None, is_correction=False)
-            self._heard.append(_Heard(self._speaker, reversed_slot, self._message.memory_id))
+        dated_ones = [clause for clause in found if read_dated(clause.text, clause.predicate) is not None]
+        told: list[str] = []
+        for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names):
+            slots = [] if is_unreal and guards.is_unreal(fine.text) else list(self._slots_of(fine))
+            if slots:
+                told.append(fine.written)
+                yield from slots
+        yield from self._names_in(text)
+        if is_unreal:
             return
         for clause in found:
-            if len(clause.text) <= _LONGEST_CLAUSE and not guards.speaks_to_somebody(clause.text):
-                yield from self._clause(clause)
+            if len(clause.text) > _LONGEST_CLAUSE or guards.speaks_to_somebody(clause.text):
+                continue
+            if clause in dated_ones:
+                yield from self._appointment(clause)
+            elif not any(_lies_in(one, clause.text) for one in told):
+                yield from self._statement_of(clause)
 
-    def _clause(self, clause: Clause) -> Iterator[ExtractedFact]:
-        times = self._times(clause)
+    def _instruction(self, instruction: Instruction) -> ExtractedFact:
+        return self._fact(
+            _quoting(in_third_person(instruction.text, self._speaker), instruction),
+            kind=MemoryKind.INSTRUCTION,
+            slot=f"{self._speaker.key}.{instruction.attribute}" if instruction.attribute else "",
+            slot_value=instruction.value,
+            categories=("instructions",),
+            confidence=_SLOT_CONFIDENCE,
+        )
+
+    def _appointment(self, clause: Clause) -> Iterator[ExtractedFact]:
         appointment = read_dated(clause.text, clause.predicate)
-        if appointment is not None:
-            if times:
-                owner = appointment.owner or self._speaker.key
-                yield self._statement(
-                    clause,
-                    times,
-                    slot=f"{owner}.{appointment.attribute}",
-                    slot_value=told(times[0], utc_offset_minutes=self._passage.utc_offset_minutes),
-                    is_additive=appointment.adds,
-                    categories=(appointment.category,),
-                    confidence=_SLOT_CONFIDENCE,
-                )
-            return
-        readings = self._slots(clause)
-        is_correction = denies_another(clause.text)
-        for person, slot in readings:
-            self._heard.append(_Heard(person, slot, self._message.memory_id))
-            # One slot: the whole clause tells it best. Of several each gets a sentence of its own.
-            is_whole = len(readings) == 1 and clause.subject == "i" and (slot.is_denial or stands_alone(clause.text))
-            yield self._slot(
-                slot,
-                person,
-                [] if slot.is_timeless else times,
-                clause if is_whole else None,
-                is_correction=is_correction,
+        times = self._times(clause)
+        if appointment is not None and times:
+            owner = appointment.owner or self._speaker.key
+            yield self._fact(
+                self._told(clause.text, times),
+                times=times,
+                slot=f"{owner}.{appointment.attribute}",
+                slot_value=told(times[0], utc_offset_minutes=self._passage.utc_offset_minutes),
+                is_additive=appointment.adds,
+                categories=(appointment.category,),
+                confidence=_SLOT_CONFIDENCE,
             )
-        if not readings and not guards.is_reported(clause.predicate) and tells_something(clause, has_time=bool(times)):
-            confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
-            yield self._statement(clause, times, confidence=confidence)
 
-    def _slots(self, clause: Clause) -> list[tuple[Person, SlotReading]]:
+    def _statement_of(self, clause: Clause) -> Iterator[ExtractedFact]:
+        times = self._times(clause)
+        if not guards.is_reported(clause.predicate) and tells_something(clause, has_time=bool(times)):
+            confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
+            yield self._fact(self._told(clause.text, times), times=times, confidence=confidence)
+
+    def _slots_of(self, fine: FineClause) -> Iterator[ExtractedFact]:
+        """The facts of a clause that fills slots."""
+        if len(fine.text) > _LONGEST_CLAUSE or (guards.speaks_to_somebody(fine.text) and not tells_contact(fine.text)):
+            return
+        readings = list(self._readings(fine))
+        changed = self._changed(fine, readings)
+        if changed is not None:
+            yield changed
+            return
+        clause = Clause(fine.whole, "", fine.predicate, tense_of(fine.predicate) if fine.predicate else "present")
+        times = self._times(clause) if readings else []
+        is_correction = self._is_taken_back or denies_another(fine.text)
+        for person, slot in readings:
+            # One slot: the whole clause tells it best. Of several each gets a sentence of its own.
+            is_whole = len(readings) == 1 and fine.text.startswith("I ") and not _NAMES_WHAT_IS_OVER.search(fine.text)
+            is_whole = is_whole and not fine.inherits
+            body = self._body(fine, slot, person, times if not slot.is_timeless else [], is_whole=is_whole)
+            yield self._slot(person, slot, body, [] if slot.is_timeless else times, is_correction=is_correction)
+
+    def _readings(self, fine: FineClause) -> Iterator[tuple[Person, SlotReading]]:
         """The slots that a clause fills, with those whose they are."""
-        speaker = self._speaker
-        owned = [(speaker, slot) for slot in read_owned(clause.text) if not self._is_known(slot)]
-        if clause.subject in ("i", "we") or clause.subject.endswith(" and i"):
-            return [*((speaker, slot) for slot in read_slots_and_endings(clause.predicate)), *owned]
-        relative = read_relative(clause.text, speaker)
-        if relative is None or not relative.person.key:
-            return owned
-        return [*((relative.person, slot) for slot in read_slots_and_endings(relative.predicate)), *owned]
+        if fine.person is not None and fine.person.key:
+            slots = read_slots(fine.predicate)
+            for slot in slots or self._belonging(fine.person, fine.predicate):
+                yield fine.person, slot
+        for person, slot in read_possession(without_remarks(fine.text), self._speaker):
+            if not self._is_known(slot):
+                yield person, slot
+
+    def _belonging(self, person: Person, predicate: str) -> Iterator[SlotReading]:
+        """Where somebody is or goes now, which is what was told of such a place before: "I'm at Globex now"."""
+        place = read_place(predicate)
+        if place is None or not (place.says_now or self._is_taken_back):
+            return
+        known = (
+            one.slot
+            for one in self._candidates()
+            if one.person.key == person.key and one.slot.attribute in place.attributes
+        )
+        slot = next(known, None)
+        if slot is not None:
+            yield replace(
+                slot, value=place.value, template=PLACE_TEMPLATES[slot.attribute], is_timeless=False, is_denial=False
+            )
+        elif place.says_now and not predicate.partition(place.value)[0].endswith("with "):
+            attribute = place.attributes[0]
+            if attribute in ("employer", "home"):
+                yield SlotReading(attribute, place.value, PLACE_TEMPLATES[attribute], "personal", adds=False)
+
+    def _changed(self, fine: FineClause, readings: list[tuple[Person, SlotReading]]) -> ExtractedFact | None:
+        """What a clause puts in the place of a value that was told before, whatever its slot: "swapped Leeds for Whitby"."""
+        change = read_change(fine.predicate) if fine.person is not None and not readings else None
+        if change is None:
+            return None
+        old, new = change
+        fragment = Fragment(Relation.CHANGES, new, wrong=old)
+        return next((fact for fact in self._fragment(fragment) if is_alike(old, new)), None)
+
+    def _names_in(self, text: str) -> Iterator[ExtractedFact]:
+        """The name of somebody who is mentioned, unless a clause has told it."""
+        slot = named_in_passing(text)
+        if slot is None or any(
+            heard.slot.attribute == slot.attribute and heard.slot.value == slot.value for heard in self._heard
+        ):
+            return
+        body = capitalised(slot.told_of(self._speaker.label)).rstrip(".")
+        yield self._slot(self._speaker, slot, body, [], is_correction=False)
+
+    def _body(
+        self, fine: FineClause, slot: SlotReading, person: Person, times: list[EventTime], *, is_whole: bool
+    ) -> str:
+        if is_whole and (slot.is_denial or stands_alone(fine.whole)):
+            return self._told(fine.whole, times)
+        return capitalised(slot.told_of(person.label)).rstrip(".")
+
+    def _slot(
+        self, person: Person, slot: SlotReading, body: str, times: list[EventTime], *, is_correction: bool
+    ) -> ExtractedFact:
+        heard = Heard(person, slot, (self._message.memory_id,))
+        replaced = self._replaced(heard, is_correction=is_correction)
+        self._heard.append(heard)
+        return self._fact(
+            body,
+            times=times,
+            slot=heard.name,
+            slot_value=slot.value,
+            is_additive=slot.adds,
+            is_correction=is_correction,
+            replaces=replaced,
+            categories=(slot.category,) if slot.category else (),
+            confidence=_SLOT_CONFIDENCE,
+        )
+
+    def _replaced(self, heard: Heard, *, is_correction: bool) -> tuple[str, ...]:
+        """The values beside each other that end with a new one: the one that it corrects, or all if there is no other."""
+        if heard.slot.is_denial or not (heard.slot.is_exclusive or is_correction):
+            return ()
+        others = [
+            one.slot.value
+            for one in self._candidates()
+            if one.name == heard.name
+            and (one.slot.adds or heard.slot.is_exclusive)
+            and folded(one.slot.value) != folded(heard.slot.value)
+            and not one.slot.is_denial
+        ]
+        if heard.slot.attribute == "pet":
+            others = [value for value in others if value.split()[0] == heard.slot.value.split()[0]]
+        return tuple(dict.fromkeys(others if heard.slot.is_exclusive else others[:1]))
 
     def _is_known(self, slot: SlotReading) -> bool:
         """Whether it is what the message's own fields say: Ana's name is Ana."""
         return slot.attribute == "name" and slot.value == self._speaker.label
+
+    def _fragment(self, fragment: Fragment) -> Iterator[ExtractedFact]:
+        """What a fragment tells of the slot that it is about."""
+        heard = resolve(fragment, self._candidates())
+        if heard is None:
+            return
+        slot = answered(fragment, heard)
+        if folded(slot.value) == folded(heard.slot.value):
+            return
+        is_new = fragment.relation is Relation.ADDS
+        is_correction = fragment.relation is Relation.CORRECTS or (self._is_taken_back and not is_new)
+        told_anew = Heard(heard.person, slot, (self._message.memory_id,))
+        self._heard.append(told_anew)
+        fact = self._fact(
+            capitalised(slot.told_of(heard.person.label)).rstrip("."),
+            slot=told_anew.name,
+            slot_value=slot.value,
+            is_additive=is_new or heard.slot.adds,
+            is_correction=is_correction,
+            replaces=() if is_new or not heard.slot.adds else (heard.slot.value,),
+            categories=(slot.category,) if slot.category else (),
+            confidence=_CORRECTION_CONFIDENCE,
+        )
+        yield replace(fact, source_ids=tuple(dict.fromkeys((*heard.sources, self._message.memory_id))))
+
+    def _candidates(self) -> list[Heard]:
+        """What the speaker told before, the nearest first, then what is known of them."""
+        if self._heard_before is None:
+            own = [one for one in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(one, self._message)]
+            self._heard_before = []
+            for message in reversed(own):
+                passage = replace(self._passage, message=message, earlier=(), known=())
+                self._heard_before += _Reading(passage).heard()[::-1]
+            self._heard_before += of_known(self._passage.known, self._speaker)
+        return [*self._heard[::-1], *self._heard_before]
+
+    def _without_what_is_over(self, facts: list[ExtractedFact]) -> list[ExtractedFact]:
+        """The facts of a message without those that it takes back itself, and those that only name what it replaces."""
+        kept = _without_taken_back(facts)
+        filled = {
+            fact.slot: fact.slot_value
+            for fact in kept
+            if fact.slot and not _is_denial(fact) and (fact.replaces or not fact.is_additive)
+        }
+        if not filled or all(fact.slot and not _is_denial(fact) for fact in kept):
+            return kept
+        over = {value for fact in kept for value in fact.replaces}
+        over |= {
+            heard.slot.value
+            for heard in self._candidates()
+            if heard.name in filled and folded(heard.slot.value) != folded(filled[heard.name]) and not heard.slot.adds
+        }
+        words = (
+            re.compile(
+                "|".join(rf"\b{re.escape(value.split()[0] if value[:1].isupper() else value)}\b" for value in over)
+            )
+            if over
+            else None
+        )
+        return [
+            fact
+            for fact in kept
+            if (fact.slot and not _is_denial(fact))
+            or (not (words and words.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled))
+        ]
 
     def _times(self, clause: Clause) -> list[EventTime]:
         if _EVERY_YEAR.search(clause.text):
@@ -212,69 +418,14 @@ class _Reading:
         begun = lasting(duration["for"], f"{duration['long']} ago", span=duration.span("for"), said_at_micros=said_at)
         return [] if begun is None else [begun]
 
-    def _statement(self, clause: Clause, times: list[EventTime], **parts: object) -> ExtractedFact:
-        return self._fact(self._told(clause, times), times=times, **parts)
-
-    def _told(self, clause: Clause, times: list[EventTime]) -> str:
+    def _told(self, text: str, times: list[EventTime]) -> str:
         text = dated(
-            clause.text,
+            text,
             times,
             said_at_micros=self._message.said_at_micros,
             utc_offset_minutes=self._passage.utc_offset_minutes,
         )
         return in_third_person(text, self._speaker)
-
-    def _slot(
-        self, slot: SlotReading, person: Person, times: list[EventTime], clause: Clause | None, *, is_correction: bool
-    ) -> ExtractedFact:
-        if clause is not None:
-            body = self._told(clause, times)
-        else:
-            body = capitalised(slot.template.format(s=person.label, value=slot.value)).rstrip(".")
-        return self._fact(
-            body,
-            times=times,
-            slot=f"{person.key}.{slot.attribute}",
-            slot_value=slot.value,
-            is_additive=slot.adds and not is_correction,
-            is_correction=is_correction,
-            categories=(slot.category,),
-            confidence=_SLOT_CONFIDENCE,
-        )
-
-    def _correction(self, correction: Correction) -> Iterator[ExtractedFact]:
-        heard = self._corrected(correction)
-        if heard is None:
-            return
-        slot = replace(heard.slot, value=correction.value)
-        body = capitalised(slot.template.format(s=heard.person.label, value=slot.value)).rstrip(".")
-        sources = tuple(dict.fromkeys((heard.memory_id, self._message.memory_id)))
-        fact = self._fact(
-            body,
-            slot=f"{heard.person.key}.{slot.attribute}",
-            slot_value=slot.value,
-            is_correction=True,
-            categories=(slot.category,),
-            confidence=_CORRECTION_CONFIDENCE,
-        )
-        yield replace(fact, source_ids=sources)
-
-    def _corrected(self, correction: Correction) -> _Heard | None:
-        """What the speaker said last, or what had the value that was wrong."""
-        own = [message for message in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(message, self._message)]
-        candidates = [*self._heard[::-1]]
-        for message in reversed(own):
-            passage = replace(self._passage, message=message, earlier=())
-            candidates += _Reading(passage).heard()[::-1]
-            if candidates and not correction.wrong:
-                break
-        for heard in candidates:
-            if not correction.wrong or folded(correction.wrong) in (
-                folded(heard.slot.value),
-                folded(heard.slot.value.split(",")[0]),
-            ):
-                return heard
-        return None
 
     def _fact(self, body: str, *, times: list[EventTime] | None = None, **parts: object) -> ExtractedFact:
         when: dict[str, object] = {}
@@ -307,7 +458,24 @@ def _is_same_speaker(one: SourceMessage, other: SourceMessage) -> bool:
     return one.role is other.role and one.name == other.name
 
 
+def _is_denial(fact: ExtractedFact) -> bool:
+    return fact.slot_value.startswith("not ")
+
+
+def _lies_in(part: str, text: str) -> bool:
+    return part in text
+
+
 def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
     """The facts of a message without those that it corrects itself."""
-    corrected = {fact.slot: place for place, fact in enumerate(facts) if fact.is_correction and fact.slot}
-    return [fact for place, fact in enumerate(facts) if place >= corrected.get(fact.slot, 0)]
+    corrected = {
+        fact.slot: place
+        for place, fact in enumerate(facts)
+        if fact.is_correction and fact.slot and not fact.is_additive
+    }
+    replaced = {(fact.slot, value) for fact in facts for value in fact.replaces}
+    return [
+        fact
+        for place, fact in enumerate(facts)
+        if place >= corrected.get(fact.slot, 0) and (fact.slot, fact.slot_value) not in replaced
+    ]

@@ -20,16 +20,20 @@ ORGANISATION = (
 )
 NOUN = r"(?:[\w'+#&/-]+\s+){0,3}?[\w'+#&/-]+"
 KIN = (
-    r"(?P<kin>(?:(?:older|younger|little|big|elder|eldest|youngest|oldest|twin|half-|step|best|late|grand|great)[ -]?)*"
+    r"(?P<kin>(?:(?:older|younger|little|big|elder|eldest|youngest|oldest|twin|half-|step|best|late|grand|great|middle|second|baby|old|new|own|dear)[ -]?)*"
     r"(?:brother|sister|mother|mom|mum|father|dad|son|daughter|child|kid|baby|wife|husband|girlfriend|boyfriend|partner"
     r"|fianc[ée]e?|spouse|grandmother|grandma|grandfather|grandpa|aunt|uncle|cousin|niece|nephew|friend|roommate|flatmate"
-    r"|neighbou?r|boss|manager|mentor|colleague|coworker|co-worker|teacher|doctor|dentist|therapist|coach|landlord)"
-    r"(?:-in-law| in law)?)"
+    r"|neighbou?r|boss|(?:line )?manager|mentor|colleague|coworker|co-worker|teacher|doctor|dentist|therapist|coach|landlord"
+    r"|mate|flatmate|housemate|buddy|pal|gran|granny|grandad|granddad|nan|nana|auntie|boy|girl|gp|trainer|supervisor|bestie"
+    r"|hairdresser|tutor|bf|gf|stepson|stepdaughter|stepmum|stepmom|stepdad|godson|goddaughter|grandson|granddaughter|physician)"
+    r"(?:-in-law| in law)?)\b"
 )
 ANIMAL = (
     r"(?P<animal>(?:dog|puppy|cat|kitten|hamster|rabbit|bunny|parrot|guinea pig|turtle|tortoise|goldfish|horse|pony|snake"
     r"|lizard|gecko|ferret|budgie|canary|chicken|retriever|labrador|poodle|beagle|terrier|shepherd|husky|corgi|dachshund"
-    r"|bulldog|tabby)s?)"
+    r"|bulldog|tabby|spaniel|whippet|collie|pug|greyhound|cockapoo|labradoodle|chihuahua|rottweiler|doberman|dalmatian|mastiff|pomeranian"
+    r"|schnauzer|setter|hound|lurcher|mutt|pup|doggo|kitty|ragdoll|maine coon|gerbil|rat|chinchilla|hedgehog|axolotl|frog|tarantula|iguana"
+    r"|bearded dragon|chameleon|cockatiel|cockatoo|macaw|budgerigar|finch|duck|hen|goat|alpaca|llama|donkey|mare|dachshund|shih tzu|lab|moggy)s?)"
 )
 MONTHS = "january february march april may june july august september october november december".split()
 DATE = (
@@ -52,6 +56,17 @@ JOBS = frozenset(
     priest principal producer professor programmer psychiatrist psychologist rabbi radiologist realtor receptionist
     recruiter reporter researcher retailer salesman salesperson scientist sculptor secretary seamstress sergeant singer
     sociologist soldier solicitor student surgeon surveyor tailor teacher technician therapist trader trainer translator
+    walker groomer sitter brewer roofer plasterer joiner bricklayer glazier decorator courier rider miner fisherman sailor steward
+    stewardess attendant agent broker buyer planner organiser organizer scaffolder machinist operator inspector warden ranger curator
+    archivist zookeeper gamekeeper blacksmith tiler fitter dispatcher caretaker porter concierge bouncer host hostess sommelier
+    confectioner fundraiser lobbyist campaigner diplomat councillor mayor minister vicar chaplain imam headteacher headmaster headmistress
+    animator choreographer presenter broadcaster podcaster blogger youtuber streamer puppeteer stylist beautician masseuse masseur osteopath
+    chiropractor podiatrist dietician phlebotomist radiographer orthodontist hygienist anaesthetist anesthesiologist cardiologist
+    dermatologist neurologist oncologist paediatrician pediatrician gynaecologist obstetrician pathologist zoologist botanist ecologist
+    meteorologist statistician actuary bookkeeper underwriter estimator paralegal barrister notary magistrate investigator constable
+    lifeguard referee umpire footballer jockey arborist forester winemaker distiller roaster dishwasher caterer usher luthier cartoonist
+    temp assembler builder carer childminder au-pair nanny housekeeper matron sonographer pharmacologist chemist toolmaker upholsterer
+    locksmith watchmaker goldsmith cobbler typist proofreader subtitler copyeditor sub-editor columnist correspondent anchor engineer
     tutor vet veterinarian videographer waiter waitress welder writer""".split()
 )
 DIETS = r"vegan|vegetarian|pescatarian|pescetarian|flexitarian|keto|halal|kosher|gluten[- ]free|dairy[- ]free|lactose[- ]free"

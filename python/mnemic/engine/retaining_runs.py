@@ -1,0 +1,224 @@
+"""Carries out runs of retention behind live traffic: short transactions with pauses between them, resumable."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from mnemic.engine.live_index import LiveIndex, PartitionChange, changes_of
+from mnemic.engine.retaining_progress import Progress
+from mnemic.engine.retaining_selection import archive_periods, selection_of
+from mnemic.model.errors import MnemicError
+from mnemic.model.operations import OperationState
+from mnemic.model.scope import PartitionKey
+from mnemic.store.interface import Store
+from mnemic.store.retaining import Archiving, Candidate, Frame, RunRecord, Stage
+
+_log = structlog.get_logger("mnemic.retention")
+# One commit takes so many: other writers wait for it.
+_ARCHIVED_AT_ONCE = 250
+_DESTROYED_AT_ONCE = 100
+# After each step others have the machine for so many times as long as it took.
+_REST = 0.5
+_SHORTEST_REST_SECONDS = 0.002
+_SAVE_SECONDS = 5.0
+_JOIN_SECONDS = 30.0
+
+
+class Destroy(Protocol):
+    """What destroys memories everywhere, for good."""
+
+    def __call__(self, tenant: str, memory_ids: Sequence[str]) -> int:
+        """Destroys memories; how many there were."""
+
+
+class Runner:
+    """Works off the open runs, one after another, on a thread that starts when there is one.
+
+    Args:
+        store: The truth.
+        index: Kept equal to it.
+        destroy: What becomes of archived memories whose time has passed; None while nothing can do it.
+    """
+
+    def __init__(self, store: Store, index: LiveIndex, destroy: Destroy | None = None) -> None:
+        self._store = store
+        self._index = index
+        self._destroy = destroy
+        self._stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._is_asked = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Goes on with what a process before left open."""
+        if self._store.retention.open_runs():
+            self.wake()
+
+    def wake(self) -> None:
+        """There is an open run."""
+        with self._changed:
+            self._is_asked = True
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="mnemic-retention", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Ends the thread; what is open is resumed by the next process."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+
+    def wait(self, seconds: float) -> None:
+        """Waits until some run is further, but not longer than said."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_asked or self._stopping.is_set())
+                self._is_asked = False
+            if self._stopping.is_set():
+                return
+            for record in self._store.retention.open_runs():
+                self._carry_out(record)
+                if self._stopping.is_set():
+                    return
+
+    def _carry_out(self, record: RunRecord) -> None:
+        try:
+            _Run(self._store, self._index, self._destroy, record, self._stopping, self._tell).carry_out()
+        except Exception as error:  # noqa: BLE001 (the thread must outlive whatever it was)
+            if self._stopping.is_set():
+                return
+            _log.exception("retention_run_failed", run=record.run_id)
+            self._fail(record, error)
+        self._tell()
+
+    def _fail(self, record: RunRecord, error: Exception) -> None:
+        words = error.message if isinstance(error, MnemicError) else f"internal error: {type(error).__name__}"
+        try:
+            kept = self._store.retention.find_run(record.tenant, record.run_id) or record
+            self._store.retention.save_run(
+                replace(kept, state=OperationState.FAILED, end_micros=_now(), last_error=words)
+            )
+        except MnemicError as again:
+            _log.warning("retention_run_not_ended", run=record.run_id, error=str(again))
+
+
+class _Run:
+    """One run."""
+
+    def __init__(
+        self,
+        store: Store,
+        index: LiveIndex,
+        destroy: Destroy | None,
+        record: RunRecord,
+        stopping: threading.Event,
+        tell: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._index = index
+        self._destroy = destroy
+        self._stopping = stopping
+        self._tell = tell
+        self._progress = Progress.from_json(record.progress)
+        self._record = replace(record, state=OperationState.RUNNING)
+        self._selection = selection_of(record)
+        self._saved = time.monotonic()
+
+    def carry_out(self) -> None:
+        """Does all that is left of it, unless the process ends first."""
+        while self._progress.cursor.stage in {Stage.LIMITS, Stage.BUDGETS}:
+            begin = time.monotonic()
+            self._remove(self._store.retention.frame(self._selection, self._progress.cursor))
+            if self._rest(begin):
+                return
+        if self._destroy is not None and not self._empty_archive(self._destroy):
+            return
+        self._record = replace(
+            self._record, state=OperationState.DONE, end_micros=_now(), progress=self._progress.to_json()
+        )
+        self._store.retention.save_run(self._record)
+        _log.info(
+            "retention_run_done",
+            run=self._record.run_id,
+            examined=self._progress.examined,
+            removed=sum(count for count, _ in self._progress.removed.values()),
+            erased=self._progress.archive_erased,
+        )
+
+    def _remove(self, frame: Frame) -> None:
+        candidates = frame.candidates
+        if not candidates:
+            self._progress.finish(frame)
+            if time.monotonic() - self._saved > _SAVE_SECONDS:
+                self._save()
+            return
+        for start in range(0, len(candidates), _ARCHIVED_AT_ONCE):
+            batch = candidates[start : start + _ARCHIVED_AT_ONCE]
+            is_last = start + len(batch) == len(candidates)
+            begin = time.monotonic()
+            self._archive(batch, frame if is_last else None)
+            if not is_last and self._rest(begin):
+                return
+
+    def _archive(self, batch: Sequence[Candidate], finished: Frame | None) -> None:
+        later: list[tuple[Progress, RunRecord]] = []
+
+        def record(gone: Sequence[Candidate]) -> RunRecord:
+            progress = self._progress.after(gone, finished)
+            later.append((progress, replace(self._record, progress=progress.to_json())))
+            return later[-1][1]
+
+        archiving = Archiving(self._record.tenant, batch, archive_periods(self._record.policies), _now(), record)
+        went: list[Candidate] = []
+
+        def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
+            committed, gone = self._store.retention.archive(archiving)
+            went.extend(gone)
+            return committed.revision, changes_of(committed)
+
+        revision = self._index.commit_with(write)
+        self._progress, kept = later[-1]
+        self._record = replace(kept, revision=revision if went else kept.revision)
+        self._saved = time.monotonic()
+        self._tell()
+
+    def _empty_archive(self, destroy: Destroy) -> bool:
+        """Destroys what is due; False if the process ends first."""
+        tenant, scope = self._record.tenant, self._selection.scope
+        while due := self._store.retention.due_archived(tenant, scope, _now(), limit=_DESTROYED_AT_ONCE):
+            begin = time.monotonic()
+            self._progress.archive_erased += destroy(tenant, due)
+            self._save()
+            if self._rest(begin):
+                return False
+        return True
+
+    def _save(self) -> None:
+        self._record = replace(self._record, progress=self._progress.to_json())
+        self._store.retention.save_run(self._record)
+        self._saved = time.monotonic()
+
+    def _rest(self, begin: float) -> bool:
+        """Lets others have the machine; whether the process ends."""
+        return self._stopping.wait(max((time.monotonic() - begin) * _REST, _SHORTEST_REST_SECONDS))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,147 @@
+"""What a fragment is about: the slot, told before, whose value its value can replace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mnemic.extraction.local.english.clause_grammar import of_kin
+from mnemic.extraction.local.english.discourse import Fragment, Relation
+from mnemic.extraction.local.english.person import Person, folded
+from mnemic.extraction.local.english.slots import SlotReading
+from mnemic.extraction.local.english.values import KIN
+from mnemic.model.fact import KnownFact
+
+_DATE = re.compile(
+    r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b|\d[-/]\d",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"^(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty"
+    r"|thirty|forty|fifty|sixty|seventy|\d+)(?:-\w+)?$",
+    re.IGNORECASE,
+)
+HAS_SEVERAL = frozenset(
+    "pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering".split()
+)
+"""Attributes of which people have several: one that corrects another stands beside the rest."""
+_KIN = re.compile(KIN, re.IGNORECASE)
+_TITLE = re.compile(r"^(?:dr|doctor|mr|mrs|ms|prof)\.? ", re.IGNORECASE)
+# Whose names "she is called Mia" may tell.
+_NAMED = frozenset(("pet", "partner", "name", "surname", "nickname"))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A slot that somebody filled.
+
+    Attributes:
+        person: Whose it is.
+        slot: What was told.
+        sources: The messages that told it; empty of what was known before the conversation.
+    """
+
+    person: Person
+    slot: SlotReading
+    sources: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The slot's whole name."""
+        return f"{self.person.key}.{self.slot.attribute}"
+
+
+def of_known(facts: Iterable[KnownFact], speaker: Person) -> list[Heard]:
+    """What is known of the speaker and theirs, as if it had been heard."""
+    found = []
+    for fact in facts:
+        if not fact.slot.startswith(f"{speaker.key}.") or not fact.slot_value or fact.slot_value.startswith("not "):
+            continue
+        attribute = fact.slot.removeprefix(f"{speaker.key}.")
+        escaped = fact.body.replace("{", "{{").replace("}", "}}")
+        told = _tail(fact.slot_value)
+        template = (
+            escaped.replace(told, "{value}", 1) if told and told in escaped else f"{{s}}'s {attribute} is {{value}}."
+        )
+        kin = _KIN.fullmatch(attribute.replace("_", " "))
+        adds = attribute in HAS_SEVERAL or (kin is not None and of_kin(kin["kin"])[1])
+        reading = SlotReading(attribute, fact.slot_value, template, "", adds=adds)
+        found.append(Heard(speaker, reading, ()))
+    return found
+
+
+def resolve(fragment: Fragment, candidates: Sequence[Heard]) -> Heard | None:
+    """The slot that a fragment is about: the one that had the wrong value, or the nearest whose values look alike.
+
+    Args:
+        fragment: What was said.
+        candidates: The nearest first.
+    """
+    for heard in candidates:
+        if heard.slot.is_denial or heard.slot.attribute.startswith("taste."):
+            continue
+        if fragment.wrong:
+            if _names(heard.slot.value, fragment.wrong):
+                return heard
+        elif fragment.relation is Relation.NAMES:
+            if heard.slot.attribute == "pet" or heard.slot.attribute in _NAMED or _is_kin(heard):
+                return heard
+        elif (not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one") and is_alike(
+            heard.slot.value, fragment.value
+        ):
+            return heard
+    return None
+
+
+def answered(fragment: Fragment, heard: Heard) -> SlotReading:
+    """The slot with the fragment's value in the place of the one that was told."""
+    slot = heard.slot
+    value = _TITLE.sub("", fragment.value)
+    old = _tail(slot.value)
+    if slot.attribute == "pet":
+        animal = slot.value.split()[0]
+        return replace(slot, value=f"{animal} {value}", template="{s} has a {value}.", adds=True, is_timeless=True)
+    if fragment.wrong and folded(fragment.wrong) != folded(slot.value) and _contains(slot.value, fragment.wrong):
+        # "number 84, not 48" of "48 Alder Street".
+        value = re.sub(
+            rf"(?<!\w){re.escape(_TITLE.sub('', fragment.wrong))}(?!\w)", value, slot.value, flags=re.IGNORECASE
+        )
+    template = slot.template if "{value}" in slot.template or not old else slot.template.replace(old, "{value}")
+    return replace(slot, value=value, template=template, is_timeless=True)
+
+
+def _tail(value: str) -> str:
+    """The name at the end of a value such as `dog Rex`, or the whole value."""
+    head, _, rest = value.partition(" ")
+    return rest if rest[:1].isupper() and head.islower() else value
+
+
+def _is_kin(heard: Heard) -> bool:
+    return _KIN.fullmatch(heard.slot.attribute.replace("_", " ")) is not None
+
+
+def _contains(value: str, part: str) -> bool:
+    return f"_{folded(_TITLE.sub('', part))}_" in f"_{folded(value)}_"
+
+
+def _names(value: str, wrong: str) -> bool:
+    return _contains(value, wrong) or folded(value.split(",", maxsplit=1)[0]) == folded(wrong)
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Whether two values may be of the same slot: both names, both numbers, or both plain words."""
+    return _shape(one) == _shape(other)
+
+
+def _shape(value: str) -> str:
+    value = _tail(_TITLE.sub("", value.strip()))
+    if "@" in value:
+        return "address"
+    if _NUMBER.match(value):
+        return "number"
+    if _DATE.search(value):
+        return "date"
+    if value[:1].isupper():
+        return "name"
+    return "digits" if any(character.isdigit() for character in value) else "word"
