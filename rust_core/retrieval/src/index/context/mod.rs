@@ -33,7 +33,7 @@ use super::select::Selector;
 use super::sources::Sources;
 use crate::fusion::Exchange;
 use cosines::{Estimates, UNKNOWN};
-use exchange::exchange;
+use exchange::{asks, exchange};
 use members::Members;
 pub(super) use neighbourhood::Neighbourhood;
 pub(super) use windows::Widened;
@@ -142,9 +142,15 @@ impl Context {
         let mut ahead = self.windows.ranges();
         let mut prefetch = |count| {
             for window in ahead.by_ref().take(count) {
-                sources.prefetch_record(row_of(window.start));
-                if let Some(before) = neighbour(&window, -1) {
-                    sources.prefetch_record(row_of(before));
+                let own = row_of(window.start);
+                for (distance, own_asks) in [(-1, false), (1, true)] {
+                    let other = neighbour(&window, distance).map(row_of);
+                    let other =
+                        other.filter(|&other| asks(sources, if own_asks { own } else { other }));
+                    if let Some(other) = other {
+                        sources.prefetch_record(own);
+                        sources.prefetch_record(other);
+                    }
                 }
             }
         };

@@ -54,8 +54,36 @@ pub(super) struct Windows {
     of_sources: Vec<OfSource>,
     stretches: Stretches,
     near: Vec<Near>,
-    /// The candidates of the source in hand, ascending.
-    known: Vec<RowNumber>,
+    known: Known,
+}
+
+/// The candidates of the source in hand.
+#[derive(Default)]
+struct Known {
+    /// Ascending.
+    rows: Vec<RowNumber>,
+    /// A bit for each, at its number modulo theirs: most messages of windows are none, and these say so at once.
+    bits: [u64; Self::WORDS],
+}
+
+impl Known {
+    const WORDS: usize = 16;
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.bits = [0; Self::WORDS];
+    }
+
+    fn push(&mut self, row: RowNumber) {
+        self.rows.push(row);
+        self.bits[row as usize / 64 % Self::WORDS] |= 1 << (row % 64);
+    }
+
+    #[inline]
+    fn has(&self, row: RowNumber) -> bool {
+        self.bits[row as usize / 64 % Self::WORDS] >> (row % 64) & 1 == 1
+            && self.rows.binary_search(&row).is_ok()
+    }
 }
 
 impl Windows {
@@ -150,7 +178,7 @@ impl Windows {
             let start = members.len();
             let mut has_known = place.is_some();
             stretches.window(message, spot, |row, distance| {
-                has_known = has_known || known.binary_search(&row).is_ok();
+                has_known = has_known || known.has(row);
                 members.push(Member {
                     row: row + source.offset,
                     distance,
