@@ -296,6 +296,11 @@ def test_without_its_keys_a_store_is_not_opened(directory, tmp_path):
     with opened(directory) as store:
         add(store, memory_of("mine"))
     (directory / KEYS_FILE_NAME).rename(tmp_path / "kept")
+    with pytest.raises(MnemicError, match=r"put its keys\.db into"):
+        open_sqlite(directory, encryption=ENCRYPTION)
+    assert not (directory / KEYS_FILE_NAME).exists()
+    with opened(tmp_path / "other"):
+        (tmp_path / "other" / KEYS_FILE_NAME).rename(directory / KEYS_FILE_NAME)
     with pytest.raises(MnemicError, match="is not that of this store"):
         open_sqlite(directory, encryption=ENCRYPTION)
     (tmp_path / "kept").rename(directory / KEYS_FILE_NAME)

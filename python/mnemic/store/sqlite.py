@@ -135,7 +135,7 @@ def open_sqlite(
     try:
         # Made here so that others cannot read it even in a directory that they can; SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        sealer = open_sealer(directory, encryption)
+        sealer = open_sealer(path, encryption)
         try:
             database = _open_database(path, busy_timeout_seconds, sealer, enabling=enabling)
         except BaseException:
