@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CARGO_PROFILE := --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python test-loom test-sanitizers test-neon lint format generate lock clean
+.PHONY: help setup build demo test test-rust test-python chaos test-loom test-sanitizers test-neon lint format generate lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ test-rust: ## Run the Rust tests
 
 test-python: ## Run the Python tests (after `make setup`)
 	$(BIN)/pytest -q
+
+chaos: setup ## Kill a server under mixed load again and again, and check that it kept its word (KILLS=1000, about 40 minutes)
+	$(BIN)/python tests/end_to_end/chaos.py --kills $(or $(KILLS),1000)
 
 # Its own target directory: other flags would build everything anew each time.
 test-loom: ## Try the interleavings of the publish protocol (loom)
