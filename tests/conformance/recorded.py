@@ -6,6 +6,7 @@ import inspect
 from transcript import Transcript
 
 from mnemic import MnemicError
+from mnemic.client.watching import AsyncWatch, Watch
 
 
 class Recorded:
@@ -32,6 +33,8 @@ class Recorded:
             except MnemicError as error:
                 self._note(name, error)
                 raise
+            if isinstance(result, Watch | AsyncWatch):
+                return Watched(result, self)
             self._note(name, result)
             return result
 
@@ -41,7 +44,15 @@ class Recorded:
         if self._keeps:
             self.transcript.note(name, outcome)
 
+    def wait_for(self, coroutine):
+        return self._runner.run(coroutine)
+
+    def note(self, name, outcome):
+        self._note(name, outcome)
+
     def _complete(self, result):
+        if isinstance(result, AsyncWatch):
+            return self._runner.run(entered(result))
         if inspect.isgenerator(result):
             return list(result)
         if inspect.isasyncgen(result) or inspect.isawaitable(result):
@@ -54,3 +65,33 @@ async def collected(result):
     if inspect.isasyncgen(result):
         return [item async for item in result]
     return await result
+
+
+async def entered(watch):
+    return await watch.__aenter__()
+
+
+class Watched:
+    """A watch of either kind, whose changes are kept."""
+
+    def __init__(self, watch, recorded: Recorded) -> None:
+        self._watch, self._recorded = watch, recorded
+
+    def take(self, count: int) -> list:
+        """The next changes, so many; in how many commits' answers and heartbeats they come depends on the time."""
+        found = []
+        while len(found) < count:
+            is_blocking = isinstance(self._watch, Watch)
+            found += next(self._watch) if is_blocking else self._recorded.wait_for(anext(self._watch))
+        self._recorded.note("watch", found)
+        return found
+
+    @property
+    def revision(self) -> int:
+        return self._watch.revision
+
+    def close(self) -> None:
+        if isinstance(self._watch, Watch):
+            self._watch.close()
+        else:
+            self._recorded.wait_for(self._watch.close())

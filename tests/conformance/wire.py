@@ -80,6 +80,25 @@ class Wire:
         self.transcript.note(path, answer)
         return answer
 
+    def watched(self, request: Message, count: int = 0) -> list[resources_pb2.MemoryRevision]:
+        """The first changes that a watch tells, so many at least; without any its first answer is noted.
+
+        Only what is told counts: in which answers it comes, and between which heartbeats, depends on the time.
+        """
+        path, changes = PATHS["WatchMemories"], []
+        call = self._deployment.channel.unary_stream(path, None, GetMessageClass(METHODS[path].output_type).FromString)(
+            request.SerializeToString(), timeout=TIMEOUT, metadata=self._deployment.metadata
+        )
+        try:
+            for answer in call:
+                changes.extend(answer.changes)
+                if len(changes) >= count:
+                    break
+        finally:
+            call.cancel()
+        self.transcript.note(path, {"answer": changes})
+        return changes
+
     def refused(self, method: str, request: Message | bytes | Sequence[Message | bytes], **options: Any) -> Refusal:
         """A call that must fail."""
         try:

@@ -22,6 +22,7 @@ from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
 from mnemic.cli.version import version
+from mnemic.cli.watching import watch
 from mnemic.cli.writing import add, delete, restore, update
 
 _EVERY_DAY = "Memories"
@@ -38,6 +39,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("restore", restore, _EVERY_DAY),
     ("history", history, _EVERY_DAY),
     ("scopes", scopes, _EVERY_DAY),
+    ("watch", watch, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
     ("operation", operation, _EVERY_DAY),
     ("serve", serve, _RUNNING),

@@ -9,7 +9,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mnemic.client import calls
+from mnemic.client import calls, requests
 from mnemic.client.calls import ALL_PARTS, Call
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
@@ -33,8 +33,10 @@ from mnemic.client.options import (
     ScopeOptions,
     SearchOptions,
     UpdateOptions,
+    WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, AsyncRemoteWatch, AsyncWatch, Resumption
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
 from mnemic.model.memory import Memory
@@ -42,6 +44,7 @@ from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 
 Result = TypeVar("Result")
 
@@ -181,6 +184,21 @@ class AsyncMnemicClient:
     async def history(self, memory_id: str, *, timeout: float | None = None, **ids: Unpack[ScopeOptions]) -> History:
         """All versions of a memory, oldest first; also of a deleted one."""
         return await self._call(calls.history(memory_id, **ids), timeout)
+
+    def watch(
+        self,
+        *,
+        timeout: float | None = None,
+        patience: float = DEFAULT_PATIENCE_SECONDS,
+        **options: Unpack[WatchOptions],
+    ) -> AsyncWatch:
+        """Watches the memories of a scope change; see `MnemicClient.watch`."""
+
+        def open_call(message: WatchMemoriesRequest, seconds: float | None) -> object:
+            return self._connected().WatchMemories(message, timeout=seconds, metadata=self._metadata)
+
+        request = requests.watch_request(**options)
+        return AsyncRemoteWatch(Resumption(request, self.address, timeout, patience), open_call)
 
     async def list_scopes(
         self,

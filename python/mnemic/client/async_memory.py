@@ -28,9 +28,11 @@ from mnemic.client.options import (
     SearchOptions,
     SelectOptions,
     UpdateOptions,
+    WatchOptions,
 )
 from mnemic.client.requests import AddRequest
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.watching import AsyncLocalWatch, AsyncWatch
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
 from mnemic.model import memory as model
@@ -187,6 +189,11 @@ class AsyncMemory:
     async def list_scopes(self, *, page_size: int = 0, page_token: str = "", **ids: Unpack[ScopeOptions]) -> ScopePage:
         """One page of the scopes that hold memories and carry the ids given, with counts."""
         return await self._run(lambda memory: memory.list_scopes(page_size=page_size, page_token=page_token, **ids))
+
+    def watch(self, *, timeout: float | None = None, **options: Unpack[WatchOptions]) -> AsyncWatch:
+        """Watches the memories of a scope change; see `Memory.watch`. It begins with the first that is asked for."""
+        deadline = Deadline.after(timeout)
+        return AsyncLocalWatch(lambda: self._run(lambda memory: memory.watch(timeout=deadline.remaining(), **options)))
 
     async def operation(self, operation_id: str, *, wait: float = 0.0) -> Operation:
         """How far the work is that an add left to do; see `Memory.operation`."""

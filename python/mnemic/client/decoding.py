@@ -22,6 +22,7 @@ from mnemic.model.operations import Operation, OperationState
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.search import ContextMessage, SearchHit, SignalScore, StageTimings
 from mnemic.model.stats import IndexStats, NodeStats, StoreStats
+from mnemic.model.watching import WatchedChanges
 from mnemic.v1 import admin_service_pb2, query_pb2, resources_pb2
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.wire.values import metadata_from_proto, micros_from_timestamp, scope_from_proto
@@ -191,15 +192,21 @@ def delete(response: pb.DeleteMemoryResponse) -> DeleteResult:
 
 def history(response: pb.GetMemoryHistoryResponse) -> History:
     """The versions of a memory."""
-    return History(
-        MemoryRevision(
-            ChangeKind(entry.change),
-            memory(entry.memory),
-            micros_from_timestamp(entry.change_time),
-            entry.revision,
-            entry.reason,
-        )
-        for entry in response.revisions
+    return History(map(_revision, response.revisions))
+
+
+def watched(response: pb.WatchMemoriesResponse) -> WatchedChanges:
+    """What changed, or a heartbeat."""
+    return WatchedChanges(tuple(map(_revision, response.changes)), response.revision)
+
+
+def _revision(entry: resources_pb2.MemoryRevision) -> MemoryRevision:
+    return MemoryRevision(
+        ChangeKind(entry.change),
+        memory(entry.memory),
+        micros_from_timestamp(entry.change_time),
+        entry.revision,
+        entry.reason,
     )
 
 

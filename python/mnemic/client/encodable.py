@@ -12,6 +12,7 @@ from mnemic.model.context import ComposeRequest
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.requests import ListRequest
 from mnemic.model.search import SearchRequest
+from mnemic.model.watching import WatchRequest
 
 
 @contextmanager
@@ -57,6 +58,9 @@ def _refuse(request: object) -> None:
         case ListRequest():
             validation.check_scope(request.scope, request.match)
             _refuse_filter(request)
+        case WatchRequest():
+            validation.check_watch(request)
+            _refuse_filter(request)
         case Tenant():
             account_checks.check_tenant(request)
         case ApiKey():
@@ -65,7 +69,7 @@ def _refuse(request: object) -> None:
             pass
 
 
-def _refuse_filter(request: SearchRequest | ListRequest) -> None:
+def _refuse_filter(request: SearchRequest | ListRequest | WatchRequest) -> None:
     from mnemic.engine.searching import compile_filter  # noqa: PLC0415 (as above)
 
     if request.filter is not None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -15,6 +16,7 @@ from mnemic.model.memory import MemoryInput
 from mnemic.model.requests import ListRequest, MemoryUpdate
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SignalWeights
+from mnemic.model.watching import WatchRequest
 from mnemic.v1 import memory_service_pb2 as pb
 from mnemic.v1 import query_pb2, resources_pb2
 from mnemic.wire.values import filter_to_proto, metadata_to_proto, scope_to_proto, timestamp_from_micros
@@ -214,6 +216,20 @@ def restore(request: RestoreRequest) -> pb.RestoreMemoryRequest:
         memory_id=request.memory_id,
         request_id=new_request_id(request.request_id),
         scope=optional_scope(request.scope),
+    )
+
+
+def watch(request: WatchRequest) -> pb.WatchMemoriesRequest:
+    """The message of a watch."""
+    heartbeat = Duration()
+    heartbeat.FromMicroseconds(round(request.heartbeat_seconds * 1e6))
+    return pb.WatchMemoriesRequest(
+        scope=scope_to_proto(request.scope),
+        match=_Match(request.match),
+        after_revision=request.after_revision,
+        from_start=request.from_start,
+        filter=None if request.filter is None else filter_to_proto(request.filter),
+        heartbeat=heartbeat,
     )
 
 

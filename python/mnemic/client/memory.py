@@ -24,10 +24,12 @@ from mnemic.client.options import (
     SearchOptions,
     SelectOptions,
     UpdateOptions,
+    WatchOptions,
 )
 from mnemic.client.progress import ProgressLine
 from mnemic.client.requests import AddRequest
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.watching import LocalWatch
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings, load_settings
 from mnemic.model import memory as model
@@ -71,6 +73,7 @@ class Memory:
         """
         self._engine: Engine | None
         self._closing: weakref.finalize[..., Any] | None = None
+        self._watches = weakref.WeakSet[LocalWatch]()
         if engine is not None:
             refuse_with_engine(data_directory, settings)
             self._engine = engine
@@ -280,6 +283,19 @@ class Memory:
         scope: Scope = requests.scope_of(**ids)
         return self.engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
 
+    def watch(self, *, timeout: float | None = None, **options: Unpack[WatchOptions]) -> LocalWatch:
+        """Watches the memories of a scope change, from now on or from a revision on; ends when the memory is closed.
+
+        Args:
+            timeout: Seconds for all of it, after which DEADLINE_EXCEEDED is raised; any time unless given.
+            **options: See `WatchOptions`; at least one id.
+        """
+        deadline = Deadline.after(timeout)
+        opened = self.engine.watching.open(DEFAULT_TENANT, requests.watch_request(**options), deadline=deadline)
+        watch = LocalWatch(opened, deadline)
+        self._watches.add(watch)
+        return watch
+
     def operation(self, operation_id: str, *, wait: float = 0.0) -> Operation:
         """How far the work is that an add left to do; `wait` is for how many seconds to wait until it has ended."""
         return self.engine.operation(DEFAULT_TENANT, operation_id, wait_seconds=wait)
@@ -291,6 +307,8 @@ class Memory:
     def close(self) -> None:
         """Releases the data directory. Wait for calls of other threads first."""
         self._engine = None
+        for watch in list(self._watches):
+            watch.close()
         if self._closing is not None:
             self._closing()
 

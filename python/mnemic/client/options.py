@@ -181,6 +181,24 @@ class ListOptions(SelectOptions, total=False):
     with_vectors: bool
 
 
+class WatchOptions(ScopeOptions, total=False):
+    """What to watch.
+
+    Attributes:
+        match: As for a search.
+        filters: As for a search; a change counts by what the memory is after it.
+        after_revision: Start after this revision, of a write or of an earlier watch; unless given, what is to come.
+        from_start: Start with the first revision that there is.
+        heartbeat: After so many seconds without a change empty `WatchedChanges` come, 1 at least; 30 unless said.
+    """
+
+    match: FriendlyMatch
+    filters: FriendlyFilter | None
+    after_revision: int
+    from_start: bool
+    heartbeat: float
+
+
 class UpdateOptions(ScopeOptions, total=False):
     """What changes; what is left out stays. The ids, if given, must be carried by the memory (else NOT_FOUND).
 

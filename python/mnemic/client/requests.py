@@ -31,6 +31,7 @@ from mnemic.model.memory import MemoryInput, TimePrecision
 from mnemic.model.requests import AddMode, ListRequest, MemoryUpdate, WaitFor
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import DEFAULT_TOP_K, NO_WEIGHTS, SearchRequest, SignalWeights
+from mnemic.model.watching import DEFAULT_HEARTBEAT_SECONDS, WatchRequest
 
 _SCOPE_IDS = tuple(field.name for field in fields(Scope))
 
@@ -287,6 +288,26 @@ def list_request(
         include_expired=include_expired,
         with_vectors=with_vectors,
         **_selection(**select),
+    )
+
+
+def watch_request(
+    *,
+    match: FriendlyMatch = ScopeMatch.VISIBLE,
+    filters: object = None,
+    after_revision: int = 0,
+    from_start: bool = False,
+    heartbeat: float = DEFAULT_HEARTBEAT_SECONDS,
+    **ids: Unpack[ScopeOptions],
+) -> WatchRequest:
+    """The watch that `WatchOptions` describe."""
+    return WatchRequest(
+        scope=scope_of(**ids),
+        match=named(ScopeMatch, match, "match"),
+        filter=compile_filters(filters),  # type: ignore[arg-type]  # it refuses what is no filter
+        after_revision=after_revision,
+        from_start=from_start,
+        heartbeat_seconds=heartbeat,
     )
 
 

@@ -34,6 +34,7 @@ from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
 from mnemic.engine.tokens import Tokenizers
 from mnemic.engine.upkeep import Upkeep
+from mnemic.engine.watching import Watching
 from mnemic.engine.writing import Writer
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.deadline import NO_DEADLINE, Deadline
@@ -75,6 +76,7 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        watching: Opens watches.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Engine:
         self._upkeep = Upkeep(self._index, snapshots, store)
         self._writer = Writer(store, self._index, embedder, settings)
         self._reader = Reader(store, settings.limits)
+        self.watching = Watching(store, self._index, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
         profiles = Profiles(default_profile(settings))
         self._searcher = Searcher(

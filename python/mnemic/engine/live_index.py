@@ -12,6 +12,7 @@ from itertools import islice
 import structlog
 
 from mnemic import _core
+from mnemic.engine.announcing import Announcer
 from mnemic.engine.backlog import Backlog, Frozen
 from mnemic.engine.loading import Arrival, Loader
 from mnemic.engine.residence import Residence
@@ -81,6 +82,7 @@ class LiveIndex:
     Attributes:
         core: The core's index; only searches are for others to call.
         backlog: What the index needs behind the calls, for `Upkeep`.
+        announcer: Tells those who watch of each commit.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class LiveIndex:
         self._advanced = threading.Condition()
         self._revision = store.revision()
         self.core.set_revision(self._revision)
+        self.announcer = Announcer(self._revision)
 
     @property
     def revision(self) -> int:
@@ -138,6 +141,7 @@ class LiveIndex:
             with self._advanced:
                 self._revision = revision
                 self._advanced.notify_all()
+            self.announcer.announce(revision, changes.keys())
         return revision
 
     def _apply(self, key: PartitionKey, change: PartitionChange, revision: int) -> None:
@@ -167,8 +171,10 @@ class LiveIndex:
             self._bytes -= residence.bytes
         self.core.drop(key)
 
-    def wait_for(self, revision: int, deadline: Deadline, longest_seconds: float) -> None:
-        """Waits until searches see a revision.
+    def wait_for(
+        self, revision: int, deadline: Deadline, longest_seconds: float, *, field: str = "min_revision"
+    ) -> None:
+        """Waits until searches see a revision, which a request's field asks for.
 
         Raises:
             MnemicError: REVISION_NOT_REACHED when they do not in time.
@@ -181,8 +187,8 @@ class LiveIndex:
         deadline.check()
         raise MnemicError(
             Reason.REVISION_NOT_REACHED,
-            f"min_revision: this node is at revision {self._revision}, not yet at {revision}",
-            metadata={"current_revision": str(self._revision), "min_revision": str(revision)},
+            f"{field}: this node is at revision {self._revision}, not yet at {revision}",
+            metadata={"current_revision": str(self._revision), field: str(revision)},
         )
 
     def search(

@@ -125,6 +125,7 @@ class ServerSettings(_Section):
     )
     max_workers: int = Field(8, ge=1, le=256, description="threads that serve calls")
     max_concurrent_streams: int = Field(4, ge=1, le=256, description="bulk streams served at once; below max_workers")
+    max_watches: int = Field(64, ge=1, le=4096, description="WatchMemories streams served at once, each by a thread")
     max_pending_calls: int = Field(256, ge=1, le=100_000, description="calls that may wait for a thread")
     max_message_bytes: int = Field(16 * 1024 * 1024, ge=64 * 1024, le=256 * 1024 * 1024, description="one message")
     max_metadata_bytes: int = Field(16 * 1024, ge=1024, le=1024 * 1024, description="the metadata of one call")

@@ -19,6 +19,7 @@ from mnemic.model.memory import MemoryInput, Metadata, metadata_to_json
 from mnemic.model.requests import MemoryUpdate
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import MAX_CONTEXT_WINDOW, MAX_TOP_K, SearchRequest
+from mnemic.model.watching import LEAST_HEARTBEAT_SECONDS, WatchRequest
 
 MAX_ID_BYTES = 256
 MAX_NAME_BYTES = 256
@@ -318,6 +319,17 @@ def check_compose(request: ComposeRequest, limits: Limits) -> None:
         check_search(request.search, limits)
     except MnemicError as error:
         raise error.within("search") from error
+
+
+def check_watch(request: WatchRequest) -> None:
+    """Refuses a bad watch; its filter is checked where it is compiled."""
+    check_scope(request.scope, request.match)
+    if request.after_revision < 0:
+        raise invalid_field("after_revision", "is negative; give the revision of an answer, or 0 for from now on")
+    if request.after_revision and request.from_start:
+        raise invalid_field("from_start", "cannot be given together with after_revision; give one of them")
+    if not request.heartbeat_seconds >= LEAST_HEARTBEAT_SECONDS:
+        raise invalid_field("heartbeat", f"is shorter than {LEAST_HEARTBEAT_SECONDS:g} s, the least that is accepted")
 
 
 def check_memory_id(memory_id: str, field: str = "memory_id") -> str:

@@ -55,16 +55,23 @@ class Activity:
             cancel: Ends the stream.
         """
         while True:
-            with self._idle:
-                self._listening.add(cancel)
             try:
-                request = next(requests)
+                with self.interruptible(cancel):
+                    request = next(requests)
             except StopIteration:
                 return
-            finally:
-                with self._idle:
-                    self._listening.discard(cancel)
             yield request
+
+    @contextmanager
+    def interruptible(self, interrupt: Callable[[], object]) -> Generator[None]:
+        """What a drain interrupts after its linger, since it may wait for long."""
+        with self._idle:
+            self._listening.add(interrupt)
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._listening.discard(interrupt)
 
     def drain(self, timeout_seconds: float, *, linger_seconds: float) -> bool:
         """Takes no new calls and waits for those in flight.

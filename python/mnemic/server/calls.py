@@ -16,7 +16,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -45,6 +46,7 @@ _OTHER = "other"  # as the front counts them
 
 _log = structlog.get_logger("mnemic.server")
 M = TypeVar("M", bound=Message)
+Behaviour = TypeVar("Behaviour", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Call:
         caller: Who calls.
         deadline: Until when the caller waits.
         draining: Set once the server is shutting down.
+        stop_waiting: Gives whom to tell, while a context lasts, that the caller is gone or the server drains.
+        is_wanted: Whether the caller still waits.
     """
 
     method: str
@@ -64,6 +68,8 @@ class Call:
     caller: Caller
     deadline: Deadline
     draining: threading.Event
+    stop_waiting: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _interrupt: nullcontext()
+    is_wanted: Callable[[], bool] = lambda: True
 
     @property
     def tenant(self) -> str:
@@ -83,6 +89,8 @@ class CallLimits:
     Attributes:
         gate: Says who is calling.
         streams: One permit for each stream that may be served at once.
+        watches: The same of those that last (`lasting`).
+        watchers: The threads of those.
         count: Told of each call that ended: its path, its code and how many seconds it took.
         tracing: Makes spans, if anything does.
         activity: The calls in flight.
@@ -90,9 +98,19 @@ class CallLimits:
 
     gate: Gate
     streams: threading.Semaphore
+    watches: threading.Semaphore
+    watchers: ThreadPoolExecutor
     count: Callable[[str, str, float], None]
     tracing: Tracing | None = None
     activity: Activity = field(default_factory=Activity)
+
+
+def lasting(behaviour: Behaviour) -> Behaviour:
+    """Marks the method of a service whose stream of answers goes on until the caller ends it: it holds none of the
+    threads that serve other calls.
+    """
+    behaviour.is_lasting = True  # type: ignore[attr-defined]  # functions may have attributes
+    return behaviour
 
 
 def parse(message_class: type[M], data: bytes) -> M:
@@ -189,18 +207,22 @@ def _handler(
             response: Message = behaviour(read(received), call)
         return response
 
+    is_lasting = getattr(behaviour, "is_lasting", False)
+
     def answer_stream(received: bytes, context: grpc.ServicerContext) -> Iterator[Message]:
-        with _surrounded(path, context, limits) as call, _stream_permit(limits):
+        with _surrounded(path, context, limits) as call, _stream_permit(limits, is_lasting=is_lasting):
             yield from behaviour(read(received), call)
 
     def converse(received: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
-        with _surrounded(path, context, limits) as call, _stream_permit(limits):
+        with _surrounded(path, context, limits) as call, _stream_permit(limits, is_lasting=False):
             yield from behaviour(limits.activity.listening(received, context.cancel), call)
 
     match (method.client_streaming, method.server_streaming):
         case (False, False):
             return grpc.unary_unary_rpc_method_handler(answer, None, serialize)
         case (False, True):
+            if is_lasting:
+                answer_stream.experimental_thread_pool = limits.watchers  # type: ignore[attr-defined]  # how grpcio takes it
             return grpc.unary_stream_rpc_method_handler(answer_stream, None, serialize)
         case (True, True):
             return grpc.stream_stream_rpc_method_handler(converse, None, serialize)
@@ -209,18 +231,31 @@ def _handler(
 
 
 @contextmanager
-def _stream_permit(limits: CallLimits) -> Generator[None]:
+def _stream_permit(limits: CallLimits, *, is_lasting: bool) -> Generator[None]:
     """Each stream holds a thread while it lasts, so they are few: unary calls never wait for them."""
-    if not limits.streams.acquire(blocking=False):
+    permits = limits.watches if is_lasting else limits.streams
+    if not permits.acquire(blocking=False):
+        setting = "max_watches" if is_lasting else "max_concurrent_streams"
         raise MnemicError(
             Reason.OVERLOADED,
-            "as many streams are open as the server serves at once (server.max_concurrent_streams); try again later",
+            f"as many streams are open as the server serves at once (server.{setting}); try again later",
             retry_after_seconds=_STREAM_RETRY_SECONDS,
         )
     try:
         yield
     finally:
-        limits.streams.release()
+        permits.release()
+
+
+def _interruptions(
+    context: grpc.ServicerContext, activity: Activity
+) -> Callable[[Callable[[], None]], AbstractContextManager[None]]:
+    def interrupting(interrupt: Callable[[], None]) -> AbstractContextManager[None]:
+        # Of a call that has ended already it is not told, but then the first look at `is_wanted` says so.
+        context.add_callback(interrupt)
+        return activity.interruptible(interrupt)
+
+    return interrupting
 
 
 @contextmanager
@@ -236,7 +271,15 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
         with limits.activity.call():
             caller = limits.gate.enter(path, metadata)
             subject = caller.subject
-            call = Call(path, call_id, caller, _deadline(context), limits.activity.draining)
+            call = Call(
+                path,
+                call_id,
+                caller,
+                _deadline(context),
+                limits.activity.draining,
+                _interruptions(context, limits.activity),
+                context.is_active,
+            )
             call.deadline.check()
             yield call
     except MnemicError as error:

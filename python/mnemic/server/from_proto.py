@@ -22,6 +22,7 @@ from mnemic.model.memory import MemoryInput, MemoryKind, Role, TimePrecision, Tr
 from mnemic.model.requests import AddMode, ListRequest, WaitFor
 from mnemic.model.scope import ScopeMatch
 from mnemic.model.search import DEFAULT_TOP_K, SearchRequest, SignalWeights
+from mnemic.model.watching import DEFAULT_HEARTBEAT_SECONDS, WatchRequest
 from mnemic.server.masks import read_mask
 from mnemic.v1 import memory_service_pb2, query_pb2
 from mnemic.wire.values import (
@@ -246,4 +247,17 @@ def list_request(request: memory_service_pb2.ListMemoriesRequest) -> ListRequest
         include_superseded=request.include_superseded,
         include_expired=request.include_expired,
         with_vectors=read_mask(request.read_mask).with_vector,
+    )
+
+
+def watch_request(request: memory_service_pb2.WatchMemoriesRequest) -> WatchRequest:
+    """What is watched."""
+    is_timed = request.HasField("heartbeat")
+    return WatchRequest(
+        scope=scope_from_proto(request.scope),
+        match=scope_match(request.match),
+        after_revision=request.after_revision,
+        from_start=request.from_start,
+        filter=filter_condition(request.filter) if request.HasField("filter") else None,
+        heartbeat_seconds=seconds(request.heartbeat, "heartbeat") if is_timed else DEFAULT_HEARTBEAT_SECONDS,
     )

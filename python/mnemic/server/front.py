@@ -200,7 +200,7 @@ class Front:
 
 def relayed_calls(settings: ServerSettings) -> int:
     """How many calls may be at the Python server at once."""
-    return settings.max_workers + settings.max_pending_calls
+    return settings.max_workers + settings.max_pending_calls + settings.max_watches
 
 
 def _distribution(name: str, bounds: Sequence[float], counts: Sequence[int], seconds: float) -> Distribution:

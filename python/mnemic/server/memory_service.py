@@ -11,7 +11,7 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.requests import WaitFor
 from mnemic.server import from_proto, to_proto
 from mnemic.server.activity import shutting_down
-from mnemic.server.calls import Call, parse
+from mnemic.server.calls import Call, lasting, parse
 from mnemic.server.masks import hit_parts, read_mask
 from mnemic.server.status import ingest_error
 from mnemic.server.updates import memory_update
@@ -217,3 +217,22 @@ class MemoryService:
         return pb.ListScopesResponse(
             scopes=[to_proto.scope_summary(item) for item in page.scopes], next_page_token=page.next_page_token
         )
+
+    @lasting
+    def watch_memories(self, request: pb.WatchMemoriesRequest, call: Call) -> Iterator[pb.WatchMemoriesResponse]:
+        """Tells the changes of a scope as they are committed."""
+
+        def goes_on() -> bool:
+            if call.draining.is_set():
+                raise shutting_down()
+            # The stream may outlive its credential.
+            call.caller.check()
+            return call.is_wanted()
+
+        asked = from_proto.watch_request(request)
+        with (
+            self._engine.watching.open(call.tenant, asked, within=call.within, deadline=call.deadline) as watch,
+            call.stop_waiting(watch.wake),
+        ):
+            for changes in watch.run(goes_on, call.deadline):
+                yield to_proto.watch_response(changes)

@@ -40,6 +40,7 @@ from mnemic.v1 import admin_service_pb2, lifecycle_service_pb2, memory_service_p
 _log = structlog.get_logger("mnemic.server")
 _LINGER_SECONDS = 0.2
 _FLUSH_SECONDS = 2.0
+_REFUSING_THREADS = 4
 
 
 class MnemicServer:
@@ -68,8 +69,17 @@ class MnemicServer:
         self.gate = Gate(self._authority.authenticator)
         self.metrics = Metrics(engine, self._settings.metrics_address)
         self.tracing = Tracing(self._settings.trace_ratio) if self._settings.tracing else None
-        permits = threading.Semaphore(_stream_count(self._settings))
-        self._limits = CallLimits(self.gate, permits, self.metrics.count, self.tracing)
+        # Some threads more than watches, to refuse those that are too many.
+        watches = self._settings.max_watches
+        self._watchers = ThreadPoolExecutor(watches + _REFUSING_THREADS, thread_name_prefix="mnemic-watch")
+        self._limits = CallLimits(
+            self.gate,
+            threading.Semaphore(_stream_count(self._settings)),
+            threading.Semaphore(watches),
+            self._watchers,
+            self.metrics.count,
+            self.tracing,
+        )
         self._server = grpc.server(
             self._workers,
             options=_options(self._settings),
@@ -220,6 +230,7 @@ class MnemicServer:
         # A cancelled call's thread may still be at work: the engine must outlive it.
         self._forget_sockets()
         self._workers.shutdown(wait=True)
+        self._watchers.shutdown(wait=True)
         self._health_workers.shutdown(wait=True)
         self.metrics.close()
         if self.tracing is not None:

@@ -11,6 +11,7 @@ from mnemic.model.context import ComposedContext
 from mnemic.model.memory import AddResult, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.operations import DeadLetter, Operation
 from mnemic.model.search import ContextMessage, SearchHit, SearchResult, SignalScore
+from mnemic.model.watching import WatchedChanges
 from mnemic.v1 import admin_service_pb2, memory_service_pb2, query_pb2, resources_pb2
 from mnemic.wire.values import metadata_to_proto, scope_to_proto, timestamp_from_micros
 
@@ -73,6 +74,13 @@ def memory_revision(value: MemoryRevision) -> resources_pb2.MemoryRevision:
         change_time=_timestamp(value.change_time_micros),
         revision=value.revision,
         reason=value.reason,
+    )
+
+
+def watch_response(changes: WatchedChanges) -> memory_service_pb2.WatchMemoriesResponse:
+    """What changed, or a heartbeat."""
+    return memory_service_pb2.WatchMemoriesResponse(
+        changes=[memory_revision(entry) for entry in changes], revision=changes.revision
     )
 
 

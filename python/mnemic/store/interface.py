@@ -11,6 +11,7 @@ from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.changes import ChangeStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
@@ -198,7 +199,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore):
+class Store(WorkStore, ChangeStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and

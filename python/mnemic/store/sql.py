@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -12,7 +12,8 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
-from mnemic.store import accounts, checking, feed, listing, models, outbox, reading, requests, writing
+from mnemic.store import accounts, checking, feed, following, listing, models, outbox, reading, requests, writing
+from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.database import Database
 from mnemic.store.interface import (
     Committed,
@@ -160,6 +161,19 @@ class SqlStore(Store):
         """See `Store.rebuild_revisions`."""
         with self._database.reading() as connection:
             return feed.rebuild_revisions(connection)
+
+    def changes(
+        self,
+        tenant: str,
+        partitions: Collection[PartitionKey] | None,
+        after: ChangePosition,
+        *,
+        until_revision: int,
+        limit: int,
+    ) -> ChangesPage:
+        """See `ChangeStore.changes`."""
+        with self._database.reading() as connection:
+            return following.changes(connection, tenant, partitions, after, until_revision=until_revision, limit=limit)
 
     def claim_outbox(self, kind: OutboxKind, *, limit: int, now_micros: int, lease_micros: int) -> list[OutboxItem]:
         """See `Store.claim_outbox`."""

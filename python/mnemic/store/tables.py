@@ -234,6 +234,15 @@ Index(
     postgresql_where=memory_versions.c.changed_revision.is_not(None),
 )
 
+# Deletions and supersessions in the order of commits, for those who follow them.
+Index(
+    "ix_memory_versions_deleted",
+    memory_versions.c.tenant,
+    memory_versions.c.delete_revision,
+    sqlite_where=memory_versions.c.delete_revision.is_not(None),
+    postgresql_where=memory_versions.c.delete_revision.is_not(None),
+)
+
 supersessions = Table(
     "supersessions",
     metadata,
@@ -245,6 +254,7 @@ supersessions = Table(
     Column("revision", BigInteger, nullable=False, comment="The commit"),
     Column("create_time_micros", BigInteger, nullable=False),
     Index(None, "version_id"),
+    Index(None, "revision"),
 )
 
 embedding_models = Table(

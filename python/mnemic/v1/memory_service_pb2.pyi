@@ -1649,17 +1649,22 @@ class WatchMemoriesRequest(_message.Message):
     AFTER_REVISION_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    FROM_START_FIELD_NUMBER: _builtins.int
     match: _resources_pb2.ScopeMatch.ValueType
     """How the ids select."""
     after_revision: _builtins.int
-    """Start after this revision; only what comes from now on when 0."""
+    """Start after this revision; only what comes from now on when 0. One that this node does not reach in time answers
+    REVISION_NOT_REACHED.
+    """
+    from_start: _builtins.bool
+    """Start with the first revision that there is. Refused together with `after_revision`."""
     @_builtins.property
     def scope(self) -> _resources_pb2.Scope:
         """Where; at least one id, none for SCOPE_MATCH_TENANT."""
 
     @_builtins.property
     def filter(self) -> _query_pb2.Filter:
-        """Narrows the scope."""
+        """Narrows the scope, by what the memory is after the change."""
 
     @_builtins.property
     def heartbeat(self) -> _duration_pb2.Duration:
@@ -1673,10 +1678,11 @@ class WatchMemoriesRequest(_message.Message):
         after_revision: _builtins.int = ...,
         filter: _query_pb2.Filter | None = ...,
         heartbeat: _duration_pb2.Duration | None = ...,
+        from_start: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "heartbeat", b"heartbeat", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "filter", b"filter", "heartbeat", b"heartbeat", "match", b"match", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "filter", b"filter", "from_start", b"from_start", "heartbeat", b"heartbeat", "match", b"match", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1691,10 +1697,14 @@ class WatchMemoriesResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Everything up to this revision has been sent: resume with it as `after_revision`."""
+    """Everything up to this revision has been sent: resume with it as `after_revision`. Of a commit in several answers
+    only the last has its revision.
+    """
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.MemoryRevision]:
-        """What changed; empty for a heartbeat."""
+        """What changed; empty for a heartbeat. Of a version that ended since, its end is told with it. A large commit comes in
+        several answers.
+        """
 
     def __init__(
         self,

@@ -212,7 +212,10 @@ class MemoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchMemories(self, request, context):
-        """Streams the changes of a scope as they are committed.
+        """Streams the changes of a scope as they are committed, in the order of revisions. The first answer comes at once; where
+        there is nothing to catch up with it is a heartbeat. A caller who reads slowly holds nothing up and misses nothing: it
+        is told the rest from the store. A stream that ends with UNAVAILABLE is resumed with the last `revision`. What is
+        erased is not told, and is no longer told of the past.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

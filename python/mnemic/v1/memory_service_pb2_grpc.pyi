@@ -66,7 +66,11 @@ class MemoryServiceStub:
     ListScopes: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListScopesRequest, _memory_service_pb2.ListScopesResponse]
     """The distinct scopes that hold memories, with counts, in pages."""
     WatchMemories: _grpc.UnaryStreamMultiCallable[_memory_service_pb2.WatchMemoriesRequest, _memory_service_pb2.WatchMemoriesResponse]
-    """Streams the changes of a scope as they are committed."""
+    """Streams the changes of a scope as they are committed, in the order of revisions. The first answer comes at once; where
+    there is nothing to catch up with it is a heartbeat. A caller who reads slowly holds nothing up and misses nothing: it
+    is told the rest from the store. A stream that ends with UNAVAILABLE is resumed with the last `revision`. What is
+    erased is not told, and is no longer told of the past.
+    """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.GetOperationRequest, _memory_service_pb2.GetOperationResponse]
     """The state of work that an add left to do behind the answer."""
 
@@ -108,7 +112,11 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     ListScopes: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListScopesRequest, _memory_service_pb2.ListScopesResponse]  # type: ignore[assignment]
     """The distinct scopes that hold memories, with counts, in pages."""
     WatchMemories: _aio.UnaryStreamMultiCallable[_memory_service_pb2.WatchMemoriesRequest, _memory_service_pb2.WatchMemoriesResponse]  # type: ignore[assignment]
-    """Streams the changes of a scope as they are committed."""
+    """Streams the changes of a scope as they are committed, in the order of revisions. The first answer comes at once; where
+    there is nothing to catch up with it is a heartbeat. A caller who reads slowly holds nothing up and misses nothing: it
+    is told the rest from the store. A stream that ends with UNAVAILABLE is resumed with the last `revision`. What is
+    erased is not told, and is no longer told of the past.
+    """
     GetOperation: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.GetOperationRequest, _memory_service_pb2.GetOperationResponse]  # type: ignore[assignment]
     """The state of work that an add left to do behind the answer."""
 
@@ -231,7 +239,11 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _memory_service_pb2.WatchMemoriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_memory_service_pb2.WatchMemoriesResponse], _abc.AsyncIterator[_memory_service_pb2.WatchMemoriesResponse]]:
-        """Streams the changes of a scope as they are committed."""
+        """Streams the changes of a scope as they are committed, in the order of revisions. The first answer comes at once; where
+        there is nothing to catch up with it is a heartbeat. A caller who reads slowly holds nothing up and misses nothing: it
+        is told the rest from the store. A stream that ends with UNAVAILABLE is resumed with the last `revision`. What is
+        erased is not told, and is no longer told of the past.
+        """
 
     @_abc_1.abstractmethod
     def GetOperation(

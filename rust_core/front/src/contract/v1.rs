@@ -1368,23 +1368,29 @@ pub struct WatchMemoriesRequest {
     /// How the ids select.
     #[prost(enumeration = "ScopeMatch", tag = "2")]
     pub r#match: i32,
-    /// Start after this revision; only what comes from now on when 0.
+    /// Start after this revision; only what comes from now on when 0. One that this node does not reach in time answers
+    /// REVISION_NOT_REACHED.
     #[prost(int64, tag = "3")]
     pub after_revision: i64,
-    /// Narrows the scope.
+    /// Narrows the scope, by what the memory is after the change.
     #[prost(message, optional, tag = "4")]
     pub filter: ::core::option::Option<Filter>,
     /// Send an empty heartbeat this often when nothing happens; 30 s unless said, at least 1 s.
     #[prost(message, optional, tag = "5")]
     pub heartbeat: ::core::option::Option<::prost_types::Duration>,
+    /// Start with the first revision that there is. Refused together with `after_revision`.
+    #[prost(bool, tag = "6")]
+    pub from_start: bool,
 }
 /// Changes of one commit, or a heartbeat.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchMemoriesResponse {
-    /// What changed; empty for a heartbeat.
+    /// What changed; empty for a heartbeat. Of a version that ended since, its end is told with it. A large commit comes in
+    /// several answers.
     #[prost(message, repeated, tag = "1")]
     pub changes: ::prost::alloc::vec::Vec<MemoryRevision>,
-    /// Everything up to this revision has been sent: resume with it as `after_revision`.
+    /// Everything up to this revision has been sent: resume with it as `after_revision`. Of a commit in several answers
+    /// only the last has its revision.
     #[prost(int64, tag = "2")]
     pub revision: i64,
 }
