@@ -18,6 +18,7 @@ from mnemic.engine.engine import Engine
 from mnemic.engine.settings import ServerSettings, load_settings
 from mnemic.model.access import AccessRole
 from mnemic.server.server import MnemicServer
+from mnemic.store.sealing_masters import new_master_key
 
 GUARDED = {"mode": "keys+jwt", "jwt": {"algorithms": ["HS256"], "secret": SECRET}}
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -33,12 +34,14 @@ class Kind:
         front: Whether the native front listens, else the Python server.
         credential: Which one its callers send, `key` or `token`; none where nobody asks.
         transport: `plaintext`, `tls`, `mtls` or `unix`.
+        encrypted: Whether what it keeps is encrypted.
     """
 
     name: str
     front: bool
     credential: str = ""
     transport: str = "plaintext"
+    encrypted: bool = False
 
 
 REFERENCE = Kind("python", front=False)
@@ -52,7 +55,7 @@ KINDS = (
     Kind("front-key-tls", front=True, credential="key", transport="tls"),
     Kind("python-token-mtls", front=False, credential="token", transport="mtls"),
     Kind("front-token-mtls", front=True, credential="token", transport="mtls"),
-    Kind("front-key", front=True, credential="key"),
+    Kind("front-key-encrypted", front=True, credential="key", encrypted=True),
 )
 
 
@@ -136,6 +139,7 @@ def deployed(kind: Kind, directory: Path, files: Files) -> Iterator[Deployment]:
         data_directory=directory / "data",
         embedding={"provider": "static"},
         **({"authentication": GUARDED} if kind.credential else {}),
+        **({"encryption": {"key": new_master_key()}} if kind.encrypted else {}),
     )
     address = f"unix:{directory / 's'}" if kind.transport == "unix" else "127.0.0.1:0"
     serving = ServerSettings(

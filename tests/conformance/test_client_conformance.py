@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import client_fact_scenarios  # noqa: F401 (registers its scenarios)
+import client_transfer_scenarios  # noqa: F401 (registers its scenarios)
 import client_watching_scenarios  # noqa: F401 (registers its scenarios)
 import composing_scenarios  # noqa: F401 (registers its scenarios)
 import pytest

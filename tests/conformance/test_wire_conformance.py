@@ -9,6 +9,7 @@ import memory_scenarios  # noqa: F401
 import pytest
 import refusal_scenarios  # noqa: F401
 import serving_scenarios  # noqa: F401
+import transfer_scenarios  # noqa: F401
 import watching_scenarios  # noqa: F401
 from deployments import GUARDED_REFERENCE, KINDS, REFERENCE, Kind
 from transcript import differences

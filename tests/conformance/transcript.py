@@ -24,7 +24,7 @@ from mnemic.model.errors import MnemicError
 _CHOSEN = re.compile(
     r"(?P<id>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})|(?P<secret>mnk_[\w-]+)|(?P<call>\b[0-9a-f]{16}\b)"
 )
-_TOKENS = ("page_token", "next_page_token")
+_TOKENS = ("page_token", "next_page_token", "resume_token")
 _MEASURED = ("timings", "resident_bytes", "calls", "disk_bytes", "bytes_on_disk", "memory_bytes")
 # Scores hold the age of a memory, and the delay before another try is what is left of it.
 # How rare a word is in a whole tenant depends on which scenarios ran before.

@@ -16,6 +16,7 @@ from mnemic.model.requests import AddMode, WaitFor
 from mnemic.model.scope import ScopeMatch
 from mnemic.server.admin_service import AdminService
 from mnemic.server.calls import python_name
+from mnemic.server.lifecycle_service import LifecycleService
 from mnemic.server.memory_service import MemoryService
 from mnemic.v1 import (
     admin_service_pb2,
@@ -29,7 +30,7 @@ from mnemic.v1 import (
 ROOT = Path(__file__).parents[2]
 SERVICES = {
     "MemoryService": (memory_service_pb2, MemoryService),
-    "LifecycleService": (lifecycle_service_pb2, object),
+    "LifecycleService": (lifecycle_service_pb2, LifecycleService),
     "AdminService": (admin_service_pb2, AdminService),
 }
 STUB_MODULES = sorted(path.stem for path in (ROOT / "python" / "mnemic" / "v1").glob("*_pb2*.py"))

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import replace
 
 import numpy as np
+from pydantic import SecretStr
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryKind
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope
@@ -19,10 +20,13 @@ from mnemic.store.interface import (
     VersionWrite,
     WriteBatch,
 )
+from mnemic.store.sealing_masters import new_master_key
+from mnemic.store.sealing_settings import EncryptionSettings
 
 MODEL = "test-model:1"
 DIMENSION = 8
 USER = Scope(user_id="ann")
+ENCRYPTION = EncryptionSettings(key=SecretStr(new_master_key()))
 USERS_PARTITION = PartitionKey("t", OwnerKind.USER, "ann")
 
 _counter = itertools.count(1)

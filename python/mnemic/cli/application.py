@@ -10,6 +10,7 @@ import typer
 
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
+from mnemic.cli.encryption import encryption_application
 from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
 from mnemic.cli.keys import keys_application
@@ -21,6 +22,7 @@ from mnemic.cli.reembedding import reembed
 from mnemic.cli.searching import search
 from mnemic.cli.serving import serve
 from mnemic.cli.tenants import tenants_application
+from mnemic.cli.transfer import export_memories
 from mnemic.cli.version import version
 from mnemic.cli.watching import watch
 from mnemic.cli.writing import add, delete, restore, update
@@ -41,6 +43,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("scopes", scopes, _EVERY_DAY),
     ("watch", watch, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
+    ("export", export_memories, _EVERY_DAY),
     ("operation", operation, _EVERY_DAY),
     ("serve", serve, _RUNNING),
     ("dead-letters", dead_letters, _RUNNING),
@@ -84,6 +87,7 @@ for _name, _command, _panel in _COMMANDS:
     application.command(_name, rich_help_panel=_panel)(with_option_groups(_command))
 application.add_typer(models_application, name="models", rich_help_panel=_RUNNING)
 application.add_typer(keys_application, name="keys", rich_help_panel=_RUNNING)
+application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
 
 

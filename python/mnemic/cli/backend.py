@@ -28,6 +28,7 @@ from mnemic.model.requests import (
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
+from mnemic.model.transfer import ExportPiece, ExportRequest, ImportProgress, ImportRequest
 
 if TYPE_CHECKING:
     import grpc
@@ -101,6 +102,14 @@ class Backend(ABC):
     @abstractmethod
     def list_scopes(self, scope: Scope, *, page_size: int, page_token: str) -> ScopePage:
         """One page of the scopes that hold memories."""
+
+    @abstractmethod
+    def export_memories(self, request: ExportRequest) -> Iterator[ExportPiece]:
+        """The pieces of a file of memories."""
+
+    @abstractmethod
+    def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
+        """Takes a file in."""
 
     @abstractmethod
     def stats(self) -> NodeStats:

@@ -145,7 +145,7 @@ def _data(
         yield Check("data directory", Level.FAIL, f"{directory} cannot be written", "give this user write access")
         return
     try:
-        store = open_sqlite(directory)
+        store = open_sqlite(directory, encryption=settings.encryption)
     except MnemicError as error:
         if "holder_pid" in error.metadata:
             yield from _in_use(error, target)
@@ -225,7 +225,7 @@ def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Ite
         yield Check("vectors", Level.WARN, f"{counted(missing, 'version')} without an embedding", hint)
     else:
         yield Check("vectors", Level.OK, f"every version has one of {provider.identity}")
-    snapshots = open_snapshots(store, provider.identity, settings.limits)
+    snapshots = open_snapshots(store, provider.identity, settings)
     index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots)
     partitions = store.all_partitions()
     compared = index.compare(partitions)

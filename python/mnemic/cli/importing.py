@@ -1,4 +1,4 @@
-"""`mnemic import`: memories from JSON Lines."""
+"""`mnemic import`: memories from JSON Lines, which are read here, and from the files that the engine reads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from mnemic.cli.documents import print_json
 from mnemic.cli.failures import CommandError, bad_input
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import clean, counted, print_line, print_remark, progress_bar, shortened
+from mnemic.cli.transfer import IMPORTED, detected_format, head_of, import_file
 from mnemic.model.errors import Code, MnemicError
 from mnemic.model.memory import MemoryInput
 from mnemic.model.scope import Scope
+from mnemic.model.transfer import TransferFormat
 
 _STANDARD_INPUT = "-"
 # Lines per block. Request ids are made of blocks, so changing this makes a repeated import add everything again.
@@ -89,19 +91,42 @@ def import_memories(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Import the other lines when some are bad, instead of none.")
     ] = False,
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="jsonl, parquet, mem0, chat or lines; auto: by how it begins."),
+    ] = "auto",
+    keep_vectors: Annotated[
+        bool, typer.Option("--keep-vectors", help="Take the embeddings of an export if they are of this model.")
+    ] = False,
+    extract: Annotated[
+        bool, typer.Option("--extract", help="Also draw facts from the messages of a chat log.")
+    ] = False,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Import memories from JSON Lines. Doing it again adds only what is not there yet.
+    """Import memories: an export, Mem0's get_all, chat logs, or lines. Again it adds only what is not there yet.
 
-    A line holds body (or text, or content) and, if you like, role, name, kind, event_time (or timestamp: ISO 8601 or
-    a number since 1970), metadata, categories, and user_id, agent_id, session_id or app_id, which win over the flags.
+    An item's own ids win over the flags. Of lines, each holds body (or text, or content) and, if you like, role, name,
+    kind, event_time (or timestamp: ISO 8601 or a number since 1970), metadata, categories and the ids.
 
     Example: mnemic import chat.jsonl --user u1
     """
     summary = Summary()
     with ExitStack() as stack:
         source = stack.enter_context(_open(file))
+        known = _format(source, form)
+        if known is not None:
+            import_file(
+                target,
+                source,
+                known,
+                scope=scope.scope(),
+                skip_bad=skip_bad,
+                keep_vectors=keep_vectors,
+                extract=extract,
+                as_json=as_json,
+            )
+            return
         total = _check(source, scope.scope(), summary)
         if summary.bad and not skip_bad:
             _refuse(summary, as_json=as_json)
@@ -116,6 +141,17 @@ def import_memories(
         print_json(summary.document())
     else:
         _print_summary(summary)
+
+
+def _format(source: IO[bytes], form: str) -> TransferFormat | None:
+    """The format that the engine reads; None for lines, which are read here."""
+    if form == "auto":
+        return detected_format(head_of(source))
+    if form == "lines":
+        return None
+    if form not in IMPORTED:
+        raise bad_input(f"--format is {form}; there are auto, lines, {', '.join(IMPORTED)}")
+    return IMPORTED[form]
 
 
 def _open(file: str) -> IO[bytes]:

@@ -19,7 +19,7 @@ class LocalAccounts(Accounts):
     """Opens the store alone: neither the index nor the embedding model is needed. Whoever may is an operator."""
 
     def __init__(self, settings: Settings) -> None:
-        self._store = open_sqlite(settings.data_directory)
+        self._store = open_sqlite(settings.data_directory, encryption=settings.encryption)
         self._authority = Authority(self._store, settings.authentication)
 
     def create_tenant(self, tenant: Tenant) -> Tenant:

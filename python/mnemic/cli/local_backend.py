@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mnemic.cli.backend import Backend
 from mnemic.engine.engine import Engine
@@ -23,6 +23,7 @@ from mnemic.model.requests import (
 from mnemic.model.scope import DEFAULT_TENANT, Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
+from mnemic.model.transfer import ExportPiece, ExportRequest, ImportProgress, ImportRequest
 
 
 class LocalBackend(Backend):
@@ -93,6 +94,14 @@ class LocalBackend(Backend):
     def list_scopes(self, scope: Scope, *, page_size: int, page_token: str) -> ScopePage:
         """See `Backend.list_scopes`."""
         return self._engine.list_scopes(DEFAULT_TENANT, scope, page_size=page_size, page_token=page_token)
+
+    def export_memories(self, request: ExportRequest) -> Iterator[ExportPiece]:
+        """See `Backend.export_memories`."""
+        return self._engine.transfer.export_memories(DEFAULT_TENANT, request)
+
+    def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
+        """See `Backend.import_memories`."""
+        return self._engine.transfer.import_memories(DEFAULT_TENANT, request, chunks)
 
     def stats(self) -> NodeStats:
         """See `Backend.stats`."""

@@ -33,7 +33,7 @@ def reembed(
     quiet_logs()
     settings = directory_settings(directory)
     # The directory first: when it is in use, nobody should wait for a download to learn it.
-    store = open_sqlite(settings.data_directory)
+    store = open_sqlite(settings.data_directory, encryption=settings.encryption)
     try:
         with fraction_bar("Opening the embedding model") as report:
             provider = open_model(settings, pull_missing=pull, progress=report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -26,6 +26,7 @@ from mnemic.model.requests import (
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest, SearchResult
 from mnemic.model.stats import NodeStats
+from mnemic.model.transfer import ExportPiece, ExportRequest, ImportProgress, ImportRequest
 
 _MICROS = "_micros"
 _WAITING_SECONDS = 120.0
@@ -132,6 +133,29 @@ class RemoteBackend(Backend):
     def list_scopes(self, scope: Scope, *, page_size: int, page_token: str) -> ScopePage:
         """See `Backend.list_scopes`."""
         return self._client.list_scopes(page_size=page_size, page_token=page_token, **_ids(scope))
+
+    def export_memories(self, request: ExportRequest) -> Iterator[ExportPiece]:
+        """See `Backend.export_memories`."""
+        return self._client.export_memories(
+            match=request.match,
+            format=request.format,
+            include_history=request.include_history,
+            include_vectors=request.include_vectors,
+            resume_token=request.resume_token,
+            **_ids(request.scope),
+        )
+
+    def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
+        """See `Backend.import_memories`."""
+        return self._client.import_memories(
+            chunks,
+            request.format,
+            keep_vectors=request.keep_vectors,
+            extract=request.extract,
+            validate_only=request.validate_only,
+            stop_on_error=request.stop_on_error,
+            **_ids(request.default_scope),
+        )
 
     def stats(self) -> NodeStats:
         """See `Backend.stats`."""

@@ -36,6 +36,7 @@ from mnemic.client.options import (
     WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.transfer import AsyncClientTransfer
 from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, AsyncRemoteWatch, AsyncWatch, Resumption
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
@@ -43,13 +44,13 @@ from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
-from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1 import admin_service_pb2_grpc, lifecycle_service_pb2_grpc, memory_service_pb2_grpc
 from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 
 Result = TypeVar("Result")
 
 
-class AsyncMnemicClient:
+class AsyncMnemicClient(AsyncClientTransfer):
     """A server's memory, for asyncio; otherwise as `MnemicClient`.
 
     It belongs to the event loop of its first call. A cancelled call is cancelled on the server too, which may have
@@ -272,5 +273,10 @@ class AsyncMnemicClient:
             )
             self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
             self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
+            self._lifecycle = lifecycle_service_pb2_grpc.LifecycleServiceStub(self._channel)
             self._health = health_pb2_grpc.HealthStub(self._channel)
         return self._stub
+
+    def _lifecycle_stub(self) -> lifecycle_service_pb2_grpc.LifecycleServiceAsyncStub:
+        self._connected()
+        return self._lifecycle

@@ -32,6 +32,7 @@ from mnemic.client.options import (
 )
 from mnemic.client.requests import AddRequest
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.transfer_in_process import AsyncMemoryTransfer
 from mnemic.client.watching import AsyncLocalWatch, AsyncWatch
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
@@ -47,7 +48,7 @@ Result = TypeVar("Result")
 DEFAULT_WORKERS = 8
 
 
-class AsyncMemory:
+class AsyncMemory(AsyncMemoryTransfer):
     """As `Memory`, without ever blocking the event loop: calls run on a bounded pool of threads of its own.
 
     The engine does its work outside the GIL, so calls run side by side. A call that is cancelled before a thread takes

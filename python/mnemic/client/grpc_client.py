@@ -36,6 +36,7 @@ from mnemic.client.options import (
     WatchOptions,
 )
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.transfer import ClientTransfer
 from mnemic.client.watching import DEFAULT_PATIENCE_SECONDS, RemoteWatch, Resumption, Watch
 from mnemic.model.context import ComposedContext
 from mnemic.model.errors import Code
@@ -43,13 +44,13 @@ from mnemic.model.memory import Memory
 from mnemic.model.operations import Operation
 from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
 from mnemic.model.stats import NodeStats
-from mnemic.v1 import admin_service_pb2_grpc, memory_service_pb2_grpc
+from mnemic.v1 import admin_service_pb2_grpc, lifecycle_service_pb2_grpc, memory_service_pb2_grpc
 from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 
 Result = TypeVar("Result")
 
 
-class MnemicClient:
+class MnemicClient(ClientTransfer):
     """A server's memory. Safe to use from many threads; every method raises `MnemicError`.
 
     Each call has a deadline, and is tried again, up to four times in all with growing delays, when the server answers
@@ -86,6 +87,7 @@ class MnemicClient:
         self._channel = open_channel(address, credentials, options)
         self._stub = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self._admin = admin_service_pb2_grpc.AdminServiceStub(self._channel)
+        self._lifecycle = lifecycle_service_pb2_grpc.LifecycleServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._closed = False
 

@@ -29,6 +29,7 @@ from mnemic.client.options import (
 from mnemic.client.progress import ProgressLine
 from mnemic.client.requests import AddRequest
 from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult
+from mnemic.client.transfer_in_process import MemoryTransfer
 from mnemic.client.watching import LocalWatch
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings, load_settings
@@ -44,7 +45,7 @@ from mnemic.model.stats import NodeStats
 _MAX_PAGE = 1000
 
 
-class Memory:
+class Memory(MemoryTransfer):
     """A memory in this process: no server, no network once the embedding model is there.
 
     The methods, arguments, results and errors are those of `MnemicClient`, so that one can stand for the other, and

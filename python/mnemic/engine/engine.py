@@ -33,6 +33,7 @@ from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
 from mnemic.engine.tokens import Tokenizers
+from mnemic.engine.transfer.transfer import Transfer
 from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.watching import Watching
 from mnemic.engine.writing import Writer
@@ -76,6 +77,7 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        transfer: Exports and imports.
         watching: Opens watches.
     """
 
@@ -92,7 +94,7 @@ class Engine:
         self._provider = provider
         _require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
-        snapshots = open_snapshots(store, provider.identity, settings.limits)
+        snapshots = open_snapshots(store, provider.identity, settings)
         self._index = LiveIndex(
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
@@ -115,6 +117,7 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.transfer = Transfer(store, self._index, embedder, settings)
         self.authority = Authority(store, settings.authentication)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, settings)
@@ -145,7 +148,7 @@ class Engine:
             reranker = open_reranker(settings.reranking)
             if reranker is not None:
                 opened.callback(reranker.close)
-            store = open_sqlite(settings.data_directory)
+            store = open_sqlite(settings.data_directory, encryption=settings.encryption)
             opened.callback(store.close)
             engine = cls(settings, store, provider, reranker)
             # They are the engine's to close now.

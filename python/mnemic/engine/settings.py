@@ -22,6 +22,7 @@ from mnemic.extraction.settings import ExtractionSettings
 from mnemic.model.access import Quota
 from mnemic.model.errors import FieldViolation, MnemicError, Reason
 from mnemic.reranking.settings import RerankingSettings
+from mnemic.store.sealing_settings import EncryptionSettings
 
 CONFIG_VARIABLE = "MNEMIC_CONFIG"
 # Tokenizers that no file can stand for: the estimate, encodings by name, and those of the embedding models.
@@ -233,6 +234,7 @@ class Settings(BaseSettings):
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 
     @classmethod
     def settings_customise_sources(

@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from mnemic import _core
-from mnemic.engine.settings import Limits
+from mnemic.engine.settings import Settings
 from mnemic.model.scope import PartitionKey
 from mnemic.store.interface import Store
 
@@ -289,11 +289,12 @@ class SnapshotFiles:
         ]
 
 
-def open_snapshots(store: Store, model: str, limits: Limits) -> SnapshotFiles | None:
+def open_snapshots(store: Store, model: str, settings: Settings) -> SnapshotFiles | None:
     """The snapshots beside a store; None when it has no place for them or none are wanted."""
     if store.directory is None:
         return None
-    limit_bytes = limits.snapshot_budget(store.directory)
+    # They hold texts and vectors as they lie in memory: an encrypted store has none.
+    limit_bytes = 0 if settings.encryption.is_on else settings.limits.snapshot_budget(store.directory)
     files = SnapshotFiles(
         store.directory / DIRECTORY_NAME,
         store_id=store.instance_id(),

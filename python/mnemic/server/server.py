@@ -29,6 +29,7 @@ from mnemic.server.authentication import Gate
 from mnemic.server.calls import Call, CallLimits, bind_service, parse, refuse_other_methods
 from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
 from mnemic.server.health import bind_health
+from mnemic.server.lifecycle_service import LifecycleService
 from mnemic.server.logs import configure_logs
 from mnemic.server.memory_service import MemoryService
 from mnemic.server.metrics import Metrics
@@ -89,7 +90,7 @@ class MnemicServer:
         memories = MemoryService(engine, self._settings.max_workers)
         services: dict[ServiceDescriptor, object] = {
             memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"]: memories,
-            lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: None,
+            lifecycle_service_pb2.DESCRIPTOR.services_by_name["LifecycleService"]: LifecycleService(engine),
             admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]: AdminService(engine, self.metrics),
         }
         for descriptor, service in services.items():

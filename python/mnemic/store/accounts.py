@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -18,7 +31,7 @@ from mnemic.store.interface import Mutation
 from mnemic.store.reading import read_revision
 from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import scope_values
-from mnemic.store.tables import api_keys, tenants
+from mnemic.store.tables import api_keys, memory_versions, tenants
 
 _TENANT = tenants.c
 _KEY = api_keys.c
@@ -93,6 +106,10 @@ def _compile_byte_length(element: byte_length, compiler: SQLCompiler, **argument
 def _compile_byte_length_for_sqlite(element: byte_length, compiler: SQLCompiler, **arguments: Any) -> str:  # noqa: ANN401 (the same)
     # octet_length came with SQLite 3.43.
     return f"length(CAST({compiler.process(element.clauses, **arguments)} AS BLOB))"
+
+
+# The size of a version's body, encrypted or not.
+body_size: ColumnElement[int] = func.coalesce(memory_versions.c.body_bytes, byte_length(memory_versions.c.body))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Select, and_, distinct, false, func, or_, select, true
 
-from mnemic.store.accounts import byte_length
+from mnemic.store.accounts import body_size
+from mnemic.store.sealing import OVERHEAD_BYTES
 from mnemic.store.tables import (
     embedding_models,
     embeddings,
@@ -97,7 +98,11 @@ _CONTRADICTIONS: tuple[tuple[str, Select[str]], ...] = (
         select(_VERSION.memory_id)
         .join(embeddings, embeddings.c.version_id == _VERSION.id)
         .join(embedding_models, embedding_models.c.id == embeddings.c.model_id)
-        .where(func.length(embeddings.c.vector) != embedding_models.c.dimension * 4),
+        .where(
+            func.length(embeddings.c.vector).not_in(
+                [embedding_models.c.dimension * 4, embedding_models.c.dimension * 4 + OVERHEAD_BYTES]
+            )
+        ),
     ),
 )
 
@@ -105,7 +110,7 @@ _HELD = (
     select(
         _VERSION.tenant,
         func.count().label("memories"),
-        func.coalesce(func.sum(byte_length(_VERSION.body)), 0).label("body_bytes"),
+        func.coalesce(func.sum(body_size), 0).label("body_bytes"),
     )
     .where(_VERSION.valid_to_micros.is_(None))
     .group_by(_VERSION.tenant)

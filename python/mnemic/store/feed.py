@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, select
 
-from mnemic.model.scope import OwnerKind, PartitionKey, Scope
-from mnemic.store.interface import PartitionChanges, PartitionEnd, PartitionRow
+from mnemic.model.scope import OwnerKind, PartitionKey
+from mnemic.store.interface import PartitionChanges, PartitionEnd
 from mnemic.store.models import active_model
-from mnemic.store.reading import PARTITION, SCOPES_OF_PARTITION, key_values, read_revision
-from mnemic.store.rows import MEMORY_COLUMNS, MEMORY_WIDTH, memory_of, scope_of_row
+from mnemic.store.reading import PARTITION, index_rows, key_values, read_revision
+from mnemic.store.rows import MEMORY_COLUMNS, scopes_of_partition
 from mnemic.store.tables import embeddings, memory_versions, partitions
 
 _VERSION = memory_versions.c
@@ -74,12 +74,12 @@ def scan_changes(
     in_parts = {"yield_per": rows}
     for ended in connection.execute(_ENDED, values, execution_options=in_parts).partitions():
         consume(PartitionChanges(ends=[_end_of(*row) for row in ended]))
-    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(SCOPES_OF_PARTITION, values)}
+    scope_of = scopes_of_partition(connection, partition.id)
     model = active_model(connection)
     values["model"] = 0 if model is None else model.row_id
     for statement in (_RENEWED, _WRITTEN):
         for found in connection.execute(statement, values, execution_options=in_parts).partitions():
-            consume(PartitionChanges(rows=[_row_of(row, scope_of) for row in found]))
+            consume(PartitionChanges(rows=index_rows(found, scope_of, model)))
     return revision
 
 
@@ -91,7 +91,3 @@ def rebuild_revisions(connection: Connection) -> dict[PartitionKey, int]:
 
 def _end_of(memory_id: str, version: int, valid_to_micros: int | None, is_deleted: bool) -> PartitionEnd:  # noqa: FBT001 (columns of a row)
     return PartitionEnd(memory_id, version, None if is_deleted else valid_to_micros)
-
-
-def _row_of(row: Any, scope_of: dict[int, Scope]) -> PartitionRow:  # noqa: ANN401 (SQLAlchemy types rows by position)
-    return memory_of(row, scope_of), row[MEMORY_WIDTH]

@@ -18,7 +18,8 @@ from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
 from mnemic.model.scope import PartitionKey
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.reading import PARTITION, key_values, load_rows
-from mnemic.store.rows import chunks
+from mnemic.store.rows import chunks, open_contents
+from mnemic.store.sealing import place_of_reason, sealer_of
 from mnemic.store.tables import memory_versions, store_state, supersessions
 
 _VERSION = memory_versions.c
@@ -69,7 +70,15 @@ _SUPERSEDED: Select[*tuple[Any, ...]] = (
     .where(supersessions.c.revision > bindparam("after"), supersessions.c.revision <= bindparam("until"))
     .order_by(supersessions.c.revision, supersessions.c.id)
 )
-_KINDS = select(_VERSION.id, _VERSION.change, _VERSION.reason).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
+_KINDS = select(
+    _VERSION.id,
+    _VERSION.change,
+    _VERSION.reason,
+    _VERSION.scope_id,
+    _VERSION.memory_id,
+    _VERSION.version,
+    _VERSION.sealed,
+).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,18 +228,30 @@ def _superseded(
 def _read(connection: Connection, entries: list[_Entry]) -> Iterator[MemoryRevision]:
     row_ids = list(dict.fromkeys(entry.row_id for entry in entries))
     memories = load_rows(connection, row_ids, with_vectors=False)
-    said = {
-        row.id: (ChangeKind(row.change), row.reason)
-        for ids in chunks(row_ids)
-        for row in connection.execute(_KINDS, {"ids": ids})
-    }
+    said: dict[int, tuple[ChangeKind, str]] = {}
+    for ids in chunks(row_ids):
+        rows = connection.execute(_KINDS, {"ids": ids}).all()
+        sealed = open_contents(connection, [(row.scope_id, row.memory_id, row.version, row.sealed) for row in rows])
+        for row, content in zip(rows, sealed, strict=True):
+            said[row.id] = (ChangeKind(row.change), row.reason if content is None else content.reason)
     for entry in entries:
-        memory = memories[entry.row_id]
+        memory = memories.get(entry.row_id)
+        if memory is None:
+            continue  # Its key was destroyed.
         if entry.change is None:
             change, reason = said[entry.row_id]
             yield MemoryRevision(change, memory, memory.update_time_micros, entry.revision, reason)
         else:
-            yield MemoryRevision(entry.change, _ended(memory, entry), entry.moment, entry.revision, entry.reason)
+            yield MemoryRevision(
+                entry.change, _ended(memory, entry), entry.moment, entry.revision, _reason(connection, memory, entry)
+            )
+
+
+def _reason(connection: Connection, memory: Memory, entry: _Entry) -> str:
+    if entry.end is None:
+        return entry.reason
+    place = place_of_reason(memory.memory_id, memory.version, entry.end[0], entry.revision)
+    return sealer_of(connection).open_text(entry.reason, *place)
 
 
 def _ended(memory: Memory, entry: _Entry) -> Memory:

@@ -13,6 +13,7 @@ from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
 from mnemic.store.changes import ChangeStore
 from mnemic.store.standing import NO_STANDING, Standing
+from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
 
 # A version of a memory and its vector: little-endian float32, or None.
@@ -59,6 +60,8 @@ class VersionWrite:
         content_hash: Hex digest of the normalised body, for deduplication.
         reason: Why, for automatic changes.
         standing: How it relates to other memories.
+        is_imported: It comes from another store: the first of its memory need not be version 1, and where it has ended
+            it relates to nothing.
     """
 
     memory: Memory
@@ -66,6 +69,7 @@ class VersionWrite:
     content_hash: str
     reason: str = ""
     standing: Standing = NO_STANDING
+    is_imported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore):
+class Store(WorkStore, ChangeStore, TransferStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and

@@ -9,7 +9,7 @@ that the seeks would dominate, the tenant's own order is walked instead and what
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, tuple_
 
@@ -71,17 +71,26 @@ class ListQuery:
 
 def list_memories(connection: Connection, query: ListQuery, *, with_vectors: bool) -> list[Memory]:
     """See `Store.list_memories`."""
-    if query.limit <= 0:
-        return []
+    found: list[Memory] = []
+    while len(found) < query.limit:
+        page = _page_of(connection, query)
+        row_ids = [row_id for _, _, row_id in page]
+        memories = load_rows(connection, row_ids, with_vectors=with_vectors)
+        found.extend(memories[row_id] for row_id in row_ids if row_id in memories)
+        if len(page) < query.limit or len(memories) == len(page):
+            break
+        # Some cannot be read any more, their keys were destroyed: others take their place.
+        last_id, last_version, _ = page[-1]
+        query = replace(query, before_id=last_id, before_version=last_version)
+    return found[: query.limit]
+
+
+def _page_of(connection: Connection, query: ListQuery) -> list[_Entry]:
     if selects_whole_tenant(query.scope, query.match):
-        entries = _walk(connection, tenant_walk(query))
-    elif query.match is ScopeMatch.EXACT and _are_many(connection, query):
-        entries = _walk(connection, filtered_tenant_walk(query))
-    else:
-        entries = _merge_scopes(connection, query)
-    row_ids = [row_id for _, _, row_id in entries]
-    memories = load_rows(connection, row_ids, with_vectors=with_vectors)
-    return [memories[row_id] for row_id in row_ids]
+        return _walk(connection, tenant_walk(query))
+    if query.match is ScopeMatch.EXACT and _are_many(connection, query):
+        return _walk(connection, filtered_tenant_walk(query))
+    return _merge_scopes(connection, query)
 
 
 def selects_whole_tenant(scope: Scope, match: ScopeMatch) -> bool:
@@ -188,7 +197,7 @@ def list_scopes(
     return [ScopeSummary(scope_of_row(row), *counts[row[0]][1:]) for row in rows]
 
 
-def scopes_page(tenant: str, scope: Scope, *, limit: int, after: Scope | None) -> Select[int, str, str, str, str]:
+def scopes_page(tenant: str, scope: Scope, *, limit: int, after: Scope | None) -> Select[int, str, str, str, str, str]:
     """The scopes that carry the ids of `scope` and hold a current memory, in order."""
     order = (scopes.c.user_id, scopes.c.agent_id, scopes.c.app_id, scopes.c.session_id)
     holds = select(_VERSION.id).where(_VERSION.scope_id == scopes.c.id, _VERSION.valid_to_micros.is_(None)).exists()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import Memory
 from mnemic.store.interface import StoredModel
-from mnemic.store.rows import MEMORY_COLUMNS, chunks, load_scopes, memory_of
-from mnemic.store.tables import embedding_models, embeddings, memory_versions, pending_vectors
+from mnemic.store.rows import MEMORY_COLUMNS, SCOPE_COLUMNS, chunks, load_scopes, memory_of, readable, scope_of_row
+from mnemic.store.sealing import ScopeSeal, Sealer, place_of, sealer_of
+from mnemic.store.tables import embedding_models, embeddings, memory_versions, pending_vectors, scopes
 
 FLOAT_BYTES = 4
 
@@ -20,9 +23,10 @@ _VERSION = memory_versions.c
 _MODELS = select(
     embedding_models.c.id, embedding_models.c.identity, embedding_models.c.dimension, embedding_models.c.is_active
 ).order_by(embedding_models.c.id)
-_FIND_VERSIONS = select(_VERSION.id, _VERSION.memory_id, _VERSION.version, _VERSION.partition_id).where(
-    _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True))
-)
+_FIND_VERSIONS = select(
+    _VERSION.id, _VERSION.memory_id, _VERSION.version, _VERSION.partition_id, _VERSION.scope_id
+).where(_VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)))
+_SEALS = select(*SCOPE_COLUMNS, scopes.c.key_id).where(scopes.c.id.in_(bindparam("ids", expanding=True)))
 _REMOVE_VECTOR = delete(embeddings).where(
     embeddings.c.version_id == bindparam("version"), embeddings.c.model_id == bindparam("model")
 )
@@ -30,9 +34,9 @@ _REMOVE_PENDING = delete(pending_vectors).where(
     pending_vectors.c.version_id == bindparam("version"), pending_vectors.c.model_id == bindparam("model")
 )
 _WITHOUT_VECTOR = (
-    select(*MEMORY_COLUMNS)
+    select(*MEMORY_COLUMNS, _VERSION.id)
     .select_from(pending_vectors.join(memory_versions, _VERSION.id == pending_vectors.c.version_id))
-    .where(pending_vectors.c.model_id == bindparam("model"))
+    .where(pending_vectors.c.model_id == bindparam("model"), pending_vectors.c.version_id > bindparam("after"))
     .order_by(pending_vectors.c.version_id)
     .limit(bindparam("limit"))
 )
@@ -135,9 +139,33 @@ def checked_vector(model: ModelRow | None, vector: bytes, identity: str | None =
     return model, vector
 
 
-def vector_row(version_id: int, model: ModelRow, vector: bytes) -> dict[str, object]:
-    """The columns of a vector."""
+def vector_row(
+    sealer: Sealer,
+    seal: ScopeSeal | None,
+    version_id: int,
+    memory_id: str,
+    version: int,
+    model: ModelRow,
+    vector: bytes,
+) -> dict[str, object]:
+    """The columns of a vector; sealed when its scope has a seal."""
+    if seal is not None:
+        vector = sealer.seal_vector(seal, memory_id, version, model.identity, vector)
     return {"version_id": version_id, "model_id": model.row_id, "vector": vector}
+
+
+def load_seals(connection: Connection, scope_ids: Iterable[int]) -> dict[int, ScopeSeal]:
+    """What scopes are sealed with, by row id, without those whose keys were destroyed; empty in a plain store."""
+    found: dict[int, ScopeSeal] = {}
+    sealer = sealer_of(connection)
+    if not sealer.seals:
+        return found
+    for ids in chunks(sorted(set(scope_ids))):
+        for row in connection.execute(_SEALS, {"ids": ids}):
+            key = None if row.key_id is None else sealer.keyring.find(row.key_id)
+            if key is not None:
+                found[row[0]] = ScopeSeal(key, place_of(row.tenant, scope_of_row(row)))
+    return found
 
 
 def register_model(connection: Connection, identity: str, dimension: int, *, active: bool) -> bool:
@@ -170,33 +198,54 @@ def store_vectors(
     Returns:
         What changed; None when nothing was stored.
     """
+    sealer = sealer_of(connection)
     model = _require(connection, identity)
     wanted = {(memory_id, version): checked_vector(model, vector)[1] for memory_id, version, vector in vectors}
-    stored: list[dict[str, object]] = []
-    version_ids: list[int] = []
-    partition_ids: set[int] = set()
+    found: list[Row[*tuple[Any, ...]]] = []
     for memory_ids in chunks(sorted({memory_id for memory_id, _ in wanted})):
-        for row in connection.execute(_FIND_VERSIONS, {"memory_ids": memory_ids}):
-            vector = wanted.get((row.memory_id, row.version))
-            if vector is not None:
-                stored.append(vector_row(row.id, model, vector))
-                version_ids.append(row.id)
-                partition_ids.add(row.partition_id)
+        rows = connection.execute(_FIND_VERSIONS, {"memory_ids": memory_ids})
+        found.extend(row for row in rows if (row.memory_id, row.version) in wanted)
+    seals = load_seals(connection, (row.scope_id for row in found))
+    if sealer.seals:
+        # What lies under a destroyed key needs no vector any more.
+        found = [row for row in found if row.scope_id in seals]
+    stored = [
+        vector_row(
+            sealer,
+            seals.get(row.scope_id),
+            row.id,
+            row.memory_id,
+            row.version,
+            model,
+            wanted[row.memory_id, row.version],
+        )
+        for row in found
+    ]
     if not stored:
         return None
+    version_ids = [row.id for row in found]
     keys = [{"version": version_id, "model": model.row_id} for version_id in version_ids]
     connection.execute(_REMOVE_VECTOR, keys)
     connection.execute(_REMOVE_PENDING, keys)
     connection.execute(insert(embeddings), stored)
-    return StoredVectors(version_ids, partition_ids, model.is_active)
+    return StoredVectors(version_ids, {row.partition_id for row in found}, model.is_active)
 
 
 def versions_without_vector(connection: Connection, identity: str, limit: int) -> list[Memory]:
     """See `Store.versions_without_vector`."""
     model = _require(connection, identity)
-    rows = connection.execute(_WITHOUT_VECTOR, {"model": model.row_id, "limit": limit}).all()
-    scope_of = load_scopes(connection, (row[0] for row in rows))
-    return [memory_of(row, scope_of) for row in rows]
+    found: list[Memory] = []
+    after = 0
+    while len(found) < limit:
+        wanted = limit - len(found)
+        values = {"model": model.row_id, "after": after, "limit": wanted}
+        rows = connection.execute(_WITHOUT_VECTOR, values).all()
+        scope_of = load_scopes(connection, (row[0] for row in rows))
+        found.extend(readable(rows, partial(memory_of, scope_of=scope_of)))
+        if len(rows) < wanted:
+            break
+        after = rows[-1].id
+    return found
 
 
 def count_without_vector(connection: Connection, identity: str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, insert, select, update
 
 from mnemic.store.rows import chunks, decode_texts, encode_texts
+from mnemic.store.sealing import DestroyedKeyError, key_id_of_text, sealer_of
 from mnemic.store.tables import outbox
 from mnemic.store.work import (
     FinishedWork,
@@ -101,6 +102,7 @@ _REPLAY = update(outbox).values(
     state=OutboxState.PENDING.value, due_micros=bindparam("now"), attempts=0, end_time_micros=None
 )
 _INSERT_WORK = insert(outbox)
+_PAYLOAD = select(outbox.c.payload).where(outbox.c.id == bindparam("item"))
 _FINISH = delete(outbox).where(outbox.c.id.in_(bindparam("items", expanding=True)))
 _RETRY = (
     update(outbox)
@@ -114,14 +116,36 @@ _RETRY = (
 )
 
 
-def enqueue(connection: Connection, tenant: str, writes: Sequence[OutboxWrite], now_micros: int) -> None:
-    """Adds work that is due at once; the tenant must be there."""
+def enqueue(
+    connection: Connection,
+    tenant: str,
+    writes: Sequence[OutboxWrite],
+    now_micros: int,
+    key_id: bytes | None = None,
+) -> None:
+    """Adds work that is due at once; the tenant must be there.
+
+    Args:
+        connection: The transaction.
+        tenant: Whose.
+        writes: The work.
+        now_micros: The time.
+        key_id: Of an encrypted store: the data key of the scope that it is about, so that it is lost with it.
+    """
+    sealer = sealer_of(connection)
+
+    def payload(write: OutboxWrite) -> str:
+        text = json.dumps(dict(write.payload), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        if not sealer.seals or not write.payload:
+            return text
+        return sealer.seal_text(key_id or sealer.store_key, text, "outbox", tenant, encode_texts(write.memory_ids))
+
     rows = [
         {
             "tenant": tenant,
             "kind": write.kind.value,
             "memory_ids": encode_texts(write.memory_ids),
-            "payload": json.dumps(dict(write.payload), sort_keys=True, ensure_ascii=False, separators=(",", ":")),
+            "payload": payload(write),
             "state": OutboxState.PENDING.value,
             "attempts": 0,
             "due_micros": now_micros,
@@ -142,9 +166,20 @@ def claim(
     if rows:
         connection.execute(_CLAIM, [{"item": row.id, "lease_until": now_micros + lease_micros} for row in rows])
     return [
-        OutboxItem(row.id, row.tenant, kind, decode_texts(row.memory_ids), json.loads(row.payload), row.attempts + 1)
+        OutboxItem(
+            row.id, row.tenant, kind, decode_texts(row.memory_ids), _payload_of(connection, row), row.attempts + 1
+        )
         for row in rows
     ]
+
+
+def _payload_of(connection: Connection, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    try:
+        text = sealer_of(connection).open_text(row.payload, "outbox", row.tenant, row.memory_ids)
+    except DestroyedKeyError:
+        return {}  # The memories that the work is about are gone with the same key.
+    payload: dict[str, Any] = json.loads(text)
+    return payload
 
 
 def finish(connection: Connection, item_ids: Sequence[int]) -> None:
@@ -161,7 +196,7 @@ def claim_turn(
         row = connection.execute(_TURN, {"kind": kind.value, "after": after, "now": now_micros}).one_or_none()
         if row is not None:
             connection.execute(_CLAIM, {"item": row.id, "lease_until": now_micros + lease_micros})
-            memory_ids, payload = decode_texts(row.memory_ids), json.loads(row.payload)
+            memory_ids, payload = decode_texts(row.memory_ids), _payload_of(connection, row)
             return OutboxItem(row.id, row.tenant, kind, memory_ids, payload, row.attempts + 1, row.operation_id or "")
     return None
 
@@ -193,7 +228,7 @@ def finish_with(
 def operation(connection: Connection, tenant: str, operation_id: str) -> list[WorkState]:
     """See `Store.operation`."""
     statement = _STATES.where(outbox.c.operation_id == operation_id, outbox.c.tenant == tenant)
-    return [_state_of(row) for row in connection.execute(statement)]
+    return [_state_of(connection, row) for row in connection.execute(statement)]
 
 
 def forget(connection: Connection, before_micros: int) -> int:
@@ -211,7 +246,7 @@ def dead_letters(
 ) -> list[WorkState]:
     """See `Store.dead_letters`."""
     statement = _STATES.where(*_dead(tenant, kind), outbox.c.id > after).limit(max(limit, 0))
-    return [_state_of(row) for row in connection.execute(statement)]
+    return [_state_of(connection, row) for row in connection.execute(statement)]
 
 
 def replay(
@@ -227,7 +262,11 @@ def replay(
     )
 
 
-def _state_of(row: Row[*tuple[Any, ...]]) -> WorkState:
+def _state_of(connection: Connection, row: Row[*tuple[Any, ...]]) -> WorkState:
+    try:
+        last_error = sealer_of(connection).open_text(row.last_error, "outbox error", row.id)
+    except DestroyedKeyError:
+        last_error = "the data key of its scope was destroyed"
     return WorkState(
         item_id=row.id,
         operation_id=row.operation_id or "",
@@ -236,7 +275,7 @@ def _state_of(row: Row[*tuple[Any, ...]]) -> WorkState:
         memory_ids=decode_texts(row.memory_ids),
         state=OutboxState(row.state),
         attempts=row.attempts,
-        last_error=row.last_error,
+        last_error=last_error,
         due_micros=row.due_micros,
         create_time_micros=row.create_time_micros,
         end_time_micros=row.end_time_micros,
@@ -248,6 +287,16 @@ def _state_of(row: Row[*tuple[Any, ...]]) -> WorkState:
 def retry(connection: Connection, item_id: int, *, error: str, next_attempt_micros: int | None) -> None:
     """See `Store.retry_outbox`."""
     state = OutboxState.FAILED if next_attempt_micros is None else OutboxState.PENDING
+    error = error[:MAX_ERROR_LENGTH]
+    sealer = sealer_of(connection)
+    if sealer.seals and error:
+        # It may quote what a model answered.
+        payload = connection.execute(_PAYLOAD, {"item": item_id}).scalar_one_or_none() or ""
+        try:
+            key_id = key_id_of_text(payload) or sealer.store_key
+            error = sealer.seal_text(key_id, error, "outbox error", item_id)
+        except DestroyedKeyError:
+            error = ""
     connection.execute(
         _RETRY,
         {
@@ -255,6 +304,6 @@ def retry(connection: Connection, item_id: int, *, error: str, next_attempt_micr
             "new_state": state.value,
             "due": next_attempt_micros,
             "ended": time.time_ns() // 1000 if next_attempt_micros is None else None,
-            "error": error[:MAX_ERROR_LENGTH],
+            "error": error,
         },
     )

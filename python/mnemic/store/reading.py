@@ -8,20 +8,23 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table, and_, bindparam, func, select
 
+from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision
 from mnemic.model.scope import OwnerKind, PartitionKey
 from mnemic.model.stats import StoreStats
 from mnemic.store.interface import PartitionRow
-from mnemic.store.models import active_model
+from mnemic.store.models import ModelRow, active_model
 from mnemic.store.rows import (
     MEMORY_COLUMNS,
     MEMORY_WIDTH,
-    SCOPE_COLUMNS,
+    ScopeRows,
     chunks,
     load_scopes,
     memory_of,
-    scope_of_row,
+    readable,
+    scopes_of_partition,
 )
+from mnemic.store.sealing import place_of_reason, sealer_of
 from mnemic.store.tables import (
     embeddings,
     memory_versions,
@@ -81,7 +84,6 @@ PARTITION = select(partitions.c.id, partitions.c.changed_revision, partitions.c.
     partitions.c.owner_kind == bindparam("owner_kind"),
     partitions.c.owner_id == bindparam("owner_id"),
 )
-SCOPES_OF_PARTITION = select(*SCOPE_COLUMNS).where(scopes.c.partition_id == bindparam("partition"))
 _IN_PARTITION = (_VERSION.partition_id == bindparam("partition"), ~_VERSION.is_deleted)
 _PARTITION_ROWS = select(*MEMORY_COLUMNS).where(*_IN_PARTITION).order_by(_VERSION.id)
 _PARTITION_ROWS_WITH_VECTORS: Select[*tuple[Any, ...]] = (
@@ -102,7 +104,9 @@ def read_revision(connection: Connection) -> int:
 
 
 def load_rows(connection: Connection, row_ids: Sequence[int], *, with_vectors: bool) -> dict[int, Memory]:
-    """Memories by the row ids of their versions, with the active model's vectors if asked."""
+    """Memories by the row ids of their versions, with the active model's vectors if asked; without those whose keys
+    were destroyed.
+    """
     rows: list[Row[*tuple[Any, ...]]] = []
     vectors: dict[int, bytes] = {}
     model = active_model(connection) if with_vectors else None
@@ -113,7 +117,12 @@ def load_rows(connection: Connection, row_ids: Sequence[int], *, with_vectors: b
             vectors.update({row.version_id: row.vector for row in found})
     scope_of = load_scopes(connection, (row[0] for row in rows))
     identity = None if model is None else model.identity
-    return {row[MEMORY_WIDTH]: memory_of(row, scope_of, vectors.get(row[MEMORY_WIDTH]), identity) for row in rows}
+    return dict(
+        readable(
+            rows,
+            lambda row: (row[MEMORY_WIDTH], memory_of(row, scope_of, vectors.get(row[MEMORY_WIDTH]), identity)),
+        )
+    )
 
 
 def get(
@@ -126,26 +135,37 @@ def get(
         row_ids.extend(
             connection.execute(_LATEST_OF, {"memory_ids": ids, "tenant": tenant, "deleted": deleted}).scalars()
         )
-    return {memory.memory_id: memory for memory in load_rows(connection, row_ids, with_vectors=with_vectors).values()}
+    found = {memory.memory_id: memory for memory in load_rows(connection, row_ids, with_vectors=with_vectors).values()}
+    if row_ids and not found:
+        raise _key_destroyed()
+    return found
 
 
 def history(connection: Connection, tenant: str, memory_id: str) -> list[MemoryRevision]:
     """See `Store.history`."""
+    sealer = sealer_of(connection)
     rows = connection.execute(_HISTORY, {"memory_id": memory_id, "tenant": tenant}).all()
     scope_of = load_scopes(connection, (row[0] for row in rows))
-    memories = {row.id: memory_of(row, scope_of) for row in rows}
+    memories = dict(readable(rows, lambda row: (row.id, memory_of(row, scope_of))))
+    if rows and not memories:
+        raise _key_destroyed()
     entries: list[MemoryRevision] = []
     for row in rows:
-        memory = memories[row.id]
+        memory = memories.get(row.id)
+        if memory is None:
+            continue
+        sealed = scope_of.content_of(row)
+        reason = row.reason if sealed is None else sealed.reason
         entries.append(
-            MemoryRevision(ChangeKind(row.change), memory, memory.update_time_micros, memory.revision, row.reason)
+            MemoryRevision(ChangeKind(row.change), memory, memory.update_time_micros, memory.revision, reason)
         )
         if row.delete_revision is not None:
             entries.append(MemoryRevision(ChangeKind.DELETED, memory, row.delete_time_micros, row.delete_revision))
     for ids in chunks(list(memories)):
         for version_id, winner, valid_to, reason, revision, moment in connection.execute(_SUPERSESSIONS, {"ids": ids}):
             ended = replace(memories[version_id], valid_to_micros=valid_to, superseded_by=winner)
-            entries.append(MemoryRevision(ChangeKind.SUPERSEDED, ended, moment, revision, reason))
+            told = sealer.open_text(reason, *place_of_reason(memory_id, ended.version, winner, revision))
+            entries.append(MemoryRevision(ChangeKind.SUPERSEDED, ended, moment, revision, told))
     # What one commit did stays in its order: a version may come already superseded.
     return sorted(entries, key=lambda entry: entry.revision)
 
@@ -159,14 +179,30 @@ def scan_partition(
     if partition is None:
         return revision
     values = {"partition": partition.id}
-    scope_of = {row[0]: scope_of_row(row) for row in connection.execute(SCOPES_OF_PARTITION, values)}
+    scope_of = scopes_of_partition(connection, partition.id)
     model = active_model(connection)
     statement = _PARTITION_ROWS if model is None else _PARTITION_ROWS_WITH_VECTORS
     if model is not None:
         values["model"] = model.row_id
     for found in connection.execute(statement, values, execution_options={"yield_per": rows}).partitions():
-        consume([(memory_of(row, scope_of), None if model is None else row[MEMORY_WIDTH]) for row in found])
+        consume(index_rows(found, scope_of, model))
     return revision
+
+
+def index_rows(
+    rows: Sequence[Row[*tuple[Any, ...]]], scope_of: ScopeRows, model: ModelRow | None
+) -> list[PartitionRow]:
+    """What an index gets of rows of `MEMORY_COLUMNS` and, with a model, a vector."""
+    if model is None:
+        return readable(rows, lambda row: (memory_of(row, scope_of), None))
+    identity = model.identity
+    return readable(rows, lambda row: (memory_of(row, scope_of), scope_of.vector_of(row, row[MEMORY_WIDTH], identity)))
+
+
+def _key_destroyed() -> MnemicError:
+    return MnemicError(
+        Reason.MEMORY_NOT_FOUND, "it cannot be read any more: the data key of its scope was destroyed by an erasure"
+    )
 
 
 def partition_changes(connection: Connection, key: PartitionKey, after_revision: int) -> bool:

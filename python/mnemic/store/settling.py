@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from mnemic.model.memory import ChangeKind, Memory, MemoryKind
 from mnemic.store.interface import VersionWrite
 from mnemic.store.reading import load_rows
-from mnemic.store.rows import chunks
+from mnemic.store.rows import chunks, open_contents
 from mnemic.store.tables import memory_versions
 
 _VERSION = memory_versions.c
@@ -33,6 +34,7 @@ _COLUMNS = (
     _VERSION.takes_slot,
     _VERSION.fact_key,
     _VERSION.content_hash,
+    _VERSION.sealed,
 )
 _IN_SLOT = select(*_COLUMNS).where(
     _VERSION.scope_id == bindparam("scope"),
@@ -63,6 +65,7 @@ class Entry:
         write: What to insert.
         scope_id: The row id of its scope.
         partition_id: And of its partition.
+        slot: The slot of its memory as SQL compares it: in an encrypted store a keyed hash.
         takes_slot: See `Standing.takes_slot`; of a later version, what the one before had.
         fact_key: See `mnemic.store.tables`.
     """
@@ -70,6 +73,7 @@ class Entry:
     write: VersionWrite
     scope_id: int
     partition_id: int
+    slot: str = ""
     takes_slot: bool = False
     fact_key: str | None = None
 
@@ -87,7 +91,8 @@ class Stored:
         row_id: Its row.
         memory_id: Whose.
         version: Which.
-        partition_id: Where.
+        scope_id: The row id of its scope.
+        partition_id: And of its partition.
         valid_from: From when it holds.
         valid_to: Until when, or None.
         had_ended: Whether it had an end before the batch.
@@ -97,6 +102,7 @@ class Stored:
     row_id: int
     memory_id: str
     version: int
+    scope_id: int
     partition_id: int
     valid_from: int
     valid_to: int | None
@@ -165,13 +171,18 @@ def is_to_be_settled(write: VersionWrite) -> bool:
     return write.memory.kind in _STATEMENTS or write.standing.takes_slot or bool(write.standing.supersedes)
 
 
-def fact_key_of(memory: Memory) -> str | None:
-    """What tells a fact apart from others that have the same words: its slot, or else when it happened."""
+def fact_key_of(memory: Memory, slot: str) -> str | None:
+    """What tells a fact apart from others that have the same words: its slot, or else when it happened.
+
+    Args:
+        memory: The fact.
+        slot: Its slot as SQL compares it.
+    """
     if memory.kind not in _STATEMENTS:
         return None
     kind = "" if memory.kind is MemoryKind.FACT else f"{memory.kind.name}:"
-    if memory.slot:
-        return f"{kind}#{memory.slot}"
+    if slot:
+        return f"{kind}#{slot}"
     return kind if memory.event_time_micros is None else f"{kind}@{memory.event_time_micros}"
 
 
@@ -207,6 +218,7 @@ class Settler:
 
     def _load(self) -> None:
         after: dict[tuple[int, str], int] = {}
+        slots: dict[tuple[int, str], str] = {}
         hashes: dict[int, set[str]] = {}
         for entry in self._entries:
             memory, standing = entry.memory, entry.write.standing
@@ -214,39 +226,44 @@ class Settler:
                 place = (entry.scope_id, memory.slot)
                 start = _EARLIEST if standing.is_correction else memory.valid_from_micros
                 after[place] = min(start, after.get(place, start))
+                slots[place] = entry.slot
             if memory.kind in _STATEMENTS:
                 hashes.setdefault(entry.scope_id, set()).add(entry.write.content_hash)
-        for (scope_id, slot), start in after.items():
-            values = {"scope": scope_id, "asked_slot": slot, "after": start}
-            self._slots[scope_id, slot] = self._take(self._connection.execute(_IN_SLOT, values))
+        for place, start in after.items():
+            values = {"scope": place[0], "asked_slot": slots[place], "after": start}
+            self._slots[place] = self._take(self._connection.execute(_IN_SLOT, values).all())
         for scope_id, wanted in hashes.items():
             for chunk in chunks(sorted(wanted)):
                 found = self._connection.execute(_SAYING, {"scope": scope_id, "hashes": chunk}).all()
                 for row, known in zip(found, self._take(found), strict=True):
                     self._saying.setdefault((scope_id, row.content_hash), []).append(known)
         for row_ids in chunks(sorted(set(self._heads.values()))):
-            self._take(self._connection.execute(_BY_ID, {"ids": row_ids}))
+            self._take(self._connection.execute(_BY_ID, {"ids": row_ids}).all())
         twins = [known.version.row_id for those in self._saying.values() for known in those
                  if isinstance(known.version, Stored)]  # fmt: skip
         self._memories = load_rows(self._connection, twins, with_vectors=True)
 
-    def _take(self, rows: Iterable[Row[*tuple[int | str, ...]]]) -> list[_Known]:
+    def _take(self, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[_Known]:
         """Rows as what is known; each row is known once, however it was found."""
         found = []
-        for row in rows:
+        opened = open_contents(
+            self._connection, [(row.scope_id, row.memory_id, row.version, row.sealed) for row in rows]
+        )
+        for row, content in zip(rows, opened, strict=True):
             if row.id not in self._known:
                 self._known[row.id] = _Known(
                     Stored(
                         row_id=row.id,
                         memory_id=row.memory_id,
                         version=row.version,
+                        scope_id=row.scope_id,
                         partition_id=row.partition_id,
                         valid_from=row.valid_from_micros,
                         valid_to=row.valid_to_micros,
                         had_ended=row.valid_to_micros is not None,
                     ),
                     row.kind,
-                    row.slot_value,
+                    row.slot_value if content is None else content.slot_value,
                     row.takes_slot,
                     row.fact_key,
                 )
@@ -255,6 +272,11 @@ class Settler:
 
     def _settle(self, entry: Entry) -> None:
         memory = entry.memory
+        if entry.write.is_imported and memory.valid_to_micros is not None:
+            # What has ended elsewhere is settled.
+            self._result.entries.append(entry)
+            self._result.outcomes.append((entry, False))
+            return
         named = [self._known[self._heads[memory_id]] for memory_id in entry.write.standing.supersedes]
         twin = self._twin(entry, named)
         if twin is not None and memory.version == 1:
@@ -264,7 +286,8 @@ class Settler:
                 keeper = merged.memory if isinstance(merged, Entry) else merged
                 self._end_named(named, keeper.memory_id, memory.valid_from_micros)
             return
-        entry.fact_key = None if twin is not None and twin.fact_key == fact_key_of(memory) else fact_key_of(memory)
+        if twin is not None and twin.fact_key == entry.fact_key:
+            entry.fact_key = None
         self._result.entries.append(entry)
         self._result.outcomes.append((entry, False))
         if entry.write.standing.takes_slot:
@@ -286,7 +309,7 @@ class Settler:
     def _twin(self, entry: Entry, named: Sequence[_Known]) -> _Known | None:
         """The fact that holds and says the same."""
         memory, standing = entry.memory, entry.write.standing
-        key = fact_key_of(memory)
+        key = entry.fact_key
         if key is None:
             return None
         saying = [
@@ -346,6 +369,7 @@ class Settler:
             scope_id=entry.scope_id,
             partition_id=entry.partition_id,
             takes_slot=twin.takes_slot,
+            slot=entry.slot,
             fact_key=twin.fact_key,
         )
         stored.valid_to = moment

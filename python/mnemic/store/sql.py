@@ -12,7 +12,19 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
-from mnemic.store import accounts, checking, feed, following, listing, models, outbox, reading, requests, writing
+from mnemic.store import (
+    accounts,
+    checking,
+    feed,
+    following,
+    listing,
+    models,
+    outbox,
+    reading,
+    requests,
+    sealing_checks,
+    writing,
+)
 from mnemic.store.changes import ChangePosition, ChangesPage
 from mnemic.store.database import Database
 from mnemic.store.interface import (
@@ -26,13 +38,14 @@ from mnemic.store.interface import (
     WriteBatch,
 )
 from mnemic.store.places import Places
+from mnemic.store.sql_transfer import SqlTransfer
 from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
 
 _DROPPED_AT_ONCE = 20_000
 
 
-class SqlStore(Store):
+class SqlStore(SqlTransfer, Store):
     """Implements `Store`, which says what each method does; what differs between databases comes in from outside.
 
     Args:
@@ -362,7 +375,7 @@ class SqlStore(Store):
             if damage:
                 return damage  # Rows of a damaged file prove nothing.
             with self._database.reading() as connection:
-                return checking.contradictions(connection)
+                return [*checking.contradictions(connection), *sealing_checks.unreadable(connection)]
         except MnemicError as error:
             if error.reason is not Reason.CORRUPT_DATA:
                 raise

@@ -20,6 +20,9 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.store.database import Database
 from mnemic.store.lock import DataDirectoryLock
 from mnemic.store.schema import migrate
+from mnemic.store.sealing import Sealer, execution_options
+from mnemic.store.sealing_settings import NO_ENCRYPTION, EncryptionSettings
+from mnemic.store.sealing_state import open_sealer, refuse_without_key, take_state
 from mnemic.store.sql import SqlStore
 
 DATABASE_FILE_NAME = "mnemic.db"
@@ -35,10 +38,11 @@ _LOG_BYTES = 64 * 1024 * 1024
 class SqliteStore(SqlStore):
     """The store in a data directory; made by `open_sqlite`."""
 
-    def __init__(self, database: Database, path: Path, lock: DataDirectoryLock) -> None:
+    def __init__(self, database: Database, path: Path, lock: DataDirectoryLock, sealer: Sealer) -> None:
         super().__init__(
-            database, bytes_on_disk=self._size_of_files, find_damage=self._check_file, release=lock.release
+            database, bytes_on_disk=self._size_of_files, find_damage=self._check_file, release=self._let_go
         )
+        self._sealer = sealer
         self._path = path
         self._lock = lock
 
@@ -50,6 +54,10 @@ class SqliteStore(SqlStore):
     def announce(self, address: str) -> None:
         """See `Store.announce`."""
         self._lock.announce(address)
+
+    def _let_go(self) -> None:
+        self._sealer.close()
+        self._lock.release()
 
     def _size_of_files(self) -> int:
         files = (self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm"))
@@ -64,11 +72,19 @@ class SqliteStore(SqlStore):
         return found
 
 
-def open_sqlite(data_directory: Path, *, busy_timeout_seconds: float = DEFAULT_BUSY_TIMEOUT_SECONDS) -> SqliteStore:
+def open_sqlite(
+    data_directory: Path,
+    *,
+    encryption: EncryptionSettings = NO_ENCRYPTION,
+    enabling: bool = False,
+    busy_timeout_seconds: float = DEFAULT_BUSY_TIMEOUT_SECONDS,
+) -> SqliteStore:
     """Opens the store of a data directory, making directory and database when they are not there.
 
     Args:
         data_directory: Made with permissions 0700. Must lie on a local disk.
+        encryption: Where the master key comes from, if what is kept is encrypted.
+        enabling: Whether the store is opened to encrypt what it holds plain; see `mnemic.store.sealing_steps`.
         busy_timeout_seconds: How long to wait for a lock on the database file that somebody else holds, such as a
             backup tool.
 
@@ -77,7 +93,7 @@ def open_sqlite(data_directory: Path, *, busy_timeout_seconds: float = DEFAULT_B
 
     Raises:
         MnemicError: STORE_UNAVAILABLE when another process has the directory, it cannot be written, or it was written
-            by a newer Mnemic; CORRUPT_DATA when the file is not a database.
+            by a newer Mnemic, or encrypted under another master key; CORRUPT_DATA when the file is not a database.
     """
     directory = data_directory.expanduser().absolute()
     path = directory / DATABASE_FILE_NAME
@@ -89,7 +105,13 @@ def open_sqlite(data_directory: Path, *, busy_timeout_seconds: float = DEFAULT_B
     try:
         # Made here so that others cannot read it even in a directory that they can; SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        return SqliteStore(_open_database(path, busy_timeout_seconds), path, lock)
+        sealer = open_sealer(directory, encryption)
+        try:
+            database = _open_database(path, busy_timeout_seconds, sealer, enabling=enabling)
+        except BaseException:
+            sealer.close()
+            raise
+        return SqliteStore(database, path, lock, sealer)
     except OSError as error:
         lock.release()
         raise _unusable_directory(directory, error) from error
@@ -98,24 +120,27 @@ def open_sqlite(data_directory: Path, *, busy_timeout_seconds: float = DEFAULT_B
         raise
 
 
-def _open_database(path: Path, busy_timeout_seconds: float) -> Database:
+def _open_database(path: Path, busy_timeout_seconds: float, sealer: Sealer, *, enabling: bool) -> Database:
     database = Database(
-        readers=_make_engine(path, busy_timeout_seconds, writes=False),
-        writer=_make_engine(path, busy_timeout_seconds, writes=True),
+        readers=_make_engine(path, busy_timeout_seconds, sealer, writes=False),
+        writer=_make_engine(path, busy_timeout_seconds, sealer, writes=True),
         translate=lambda error: translate_error(error, path),
     )
     try:
         with database.writing() as connection:
+            refuse_without_key(connection, sealer)
             migrate(connection)
+            take_state(connection, sealer, enabling=enabling)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _make_engine(path: Path, busy_timeout_seconds: float, *, writes: bool) -> Engine:
+def _make_engine(path: Path, busy_timeout_seconds: float, sealer: Sealer, *, writes: bool) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
+        execution_options=execution_options(sealer),
         hide_parameters=True,  # they are what people said, and an error may be logged
         poolclass=QueuePool,
         pool_size=1 if writes else _KEPT_READERS,

@@ -19,6 +19,8 @@ How it hangs together:
   to the version after it was written. What they cannot express makes the partition's `rebuild_revision`.
 - A tenant's counters follow the versions that hold, in the transaction that makes or ends them, so that a quota costs
   one update and no count. Tenants and keys are no part of the revision: no index is derived from them.
+- In a store that is encrypted (`mnemic.store.sealing`) the words of a version are in `sealed`, its vectors are sealed
+  each, and `slot`, `fact_key` and `content_hash` hold keyed hashes. The keys are in another file.
 - `pending_vectors` lists what has no vector of a model yet, so that finding the work left costs what the work left
   is, not what the store holds.
 """
@@ -69,6 +71,8 @@ store_state = Table(
     ),
     Column("revision", BigInteger, nullable=False, comment="Sequence number of the last commit"),
     Column("last_version_id", BigInteger, nullable=False, comment="Highest row id given to a version"),
+    Column("sealing", Text, nullable=False, server_default=text("''"), comment="How much of the store is encrypted"),
+    Column("key_id", LargeBinary, comment="The data key of what belongs to no scope"),
     CheckConstraint("id = 1", name="one_row"),
 )
 
@@ -120,6 +124,7 @@ partitions = Table(
         "changed_revision", BigInteger, nullable=False, comment="Last commit that wrote, ended or embedded a version"
     ),
     Column("rebuild_revision", BigInteger, comment="What was derived from an older revision is to be made anew"),
+    Column("key_id", LargeBinary, comment="The data key of its snapshots"),
     UniqueConstraint("tenant", "owner_kind", "owner_id"),
 )
 
@@ -133,6 +138,7 @@ scopes = Table(
     Column("agent_id", Identifier, nullable=False),
     Column("app_id", Identifier, nullable=False),
     Column("session_id", Identifier, nullable=False),
+    Column("key_id", LargeBinary, comment="The data key of its memories"),
     UniqueConstraint("tenant", "user_id", "agent_id", "app_id", "session_id"),
     Index(None, "partition_id"),
     Index(None, "tenant", "agent_id"),
@@ -189,6 +195,8 @@ memory_versions = Table(
     Column("delete_revision", BigInteger, comment="The commit of that deletion"),
     Column("changed_revision", BigInteger, comment="Last commit that ended, deleted or embedded it, if any did"),
     Column("renewed_revision", BigInteger, comment="Last commit that embedded it after it was written, if any did"),
+    Column("sealed", LargeBinary, comment="Encrypted, what the columns with words would hold; those are empty then"),
+    Column("body_bytes", Integer, comment="The size of an encrypted body"),
     UniqueConstraint("memory_id", "version"),
     # Loading a partition in the order written.
     Index(None, "partition_id", "id"),

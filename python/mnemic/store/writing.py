@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, true, update
-from sqlalchemy.exc import IntegrityError
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.memory import ChangeKind, Memory
 from mnemic.model.scope import OwnerKind, PartitionKey, Scope
-from mnemic.store.accounts import Growth, byte_length, count_growth
+from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.inserting import insert_vectors, insert_versions
 from mnemic.store.interface import (
     Committed,
     Inserted,
@@ -22,13 +22,14 @@ from mnemic.store.interface import (
     VersionWrite,
     WriteBatch,
 )
-from mnemic.store.models import StoredVectors, checked_vector, known_models, vector_row
+from mnemic.store.models import StoredVectors, load_seals
 from mnemic.store.outbox import enqueue, finish_with
 from mnemic.store.places import Places
 from mnemic.store.reading import load_rows
 from mnemic.store.requests import keep_request, refuse_replay
 from mnemic.store.rows import chunks, version_values
-from mnemic.store.settling import Entry, Settlement, Settler, Stored, fact_key_of, is_to_be_settled
+from mnemic.store.sealing import ScopeSeal, place_of_reason, sealer_of
+from mnemic.store.settling import Entry, Settlement, Settler, Stored, Supersession, fact_key_of, is_to_be_settled
 from mnemic.store.tables import (
     embedding_models,
     embeddings,
@@ -58,7 +59,7 @@ _HEADS = select(
     _VERSION.is_deleted,
     _VERSION.slot,
     _VERSION.takes_slot,
-    byte_length(_VERSION.body).label("body_bytes"),
+    body_size.label("body_bytes"),
 ).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)),
     _VERSION.version
@@ -86,7 +87,7 @@ _SUPERSEDE = (
         renewed_revision=func.coalesce(bindparam("renewed"), _VERSION.renewed_revision),
     )
 )
-_BODY_BYTES = select(_VERSION.id, byte_length(_VERSION.body)).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
+_BODY_BYTES = select(_VERSION.id, body_size).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _RECORD_SUPERSESSION = insert(supersessions)
 _PARTITION_KEYS = select(partitions.c.id, partitions.c.tenant, partitions.c.owner_kind, partitions.c.owner_id).where(
     partitions.c.id.in_(bindparam("ids", expanding=True))
@@ -126,11 +127,6 @@ _MARK_RENEWED = (
 )
 _REQUIRE_REBUILD = update(partitions).values(rebuild_revision=select(store_state.c.revision).scalar_subquery())
 _REQUIRE_REBUILD_OF = _REQUIRE_REBUILD.where(partitions.c.id.in_(bindparam("partition_ids", expanding=True)))
-
-# Made once: SQLAlchemy keeps the compiled form by the statement object.
-_INSERT_VERSION = insert(memory_versions)
-_INSERT_VECTOR = insert(embeddings)
-_INSERT_PENDING = insert(pending_vectors)
 
 
 @dataclass(slots=True)
@@ -204,6 +200,7 @@ class _BatchWriter:
         self._changes: dict[int, PartitionChanges] = {}
         self._growth = Growth()
         self._keys: dict[int, PartitionKey] = {}
+        self._sealer = sealer_of(connection)
         self._places = Places(connection, batch.tenant, revision=self._revision, now_micros=batch.now_micros)
 
     def apply(self) -> Committed:
@@ -217,7 +214,7 @@ class _BatchWriter:
         count_growth(self._connection, batch.tenant, self._growth, batch.quota)
         if batch.outbox:
             self._places.make_tenant()
-            enqueue(self._connection, batch.tenant, batch.outbox, batch.now_micros)
+            enqueue(self._connection, batch.tenant, batch.outbox, batch.now_micros, self._places.some_key)
         inserted = tuple(
             Inserted(outcome.memory if isinstance(outcome, Entry) else outcome, is_duplicate)
             for outcome, is_duplicate in settlement.outcomes
@@ -329,22 +326,28 @@ class _BatchWriter:
         """The writes with their scopes and partitions, and the memories that they bring back from deletion."""
         places: dict[Scope, tuple[int, int]] = {}
         entries, restored = [], []
-        for write in writes:
-            scope = write.memory.scope
+        for given in writes:
+            write, scope = given, given.memory.scope
             if scope not in places:
                 places[scope] = self._places.of(scope)
                 self._keys[places[scope][1]] = scope.partition(self._batch.tenant)
             scope_id, partition_id = places[scope]
+            seal = self._places.seal_of(scope_id)
+            slot = write.memory.slot
+            if seal is not None:
+                slot = self._sealer.token(seal, slot)
+                write = replace(write, content_hash=self._sealer.token(seal, write.content_hash))
             head = heads.get(write.memory.memory_id)
             if self._continues(write, head, scope_id):
                 restored.append(write.memory.memory_id)
-            inherits = head is not None and head.takes_slot and head.slot == write.memory.slot
+            inherits = head is not None and head.takes_slot and head.slot == slot
             entry = Entry(
                 write=write,
                 scope_id=scope_id,
                 partition_id=partition_id,
+                slot=slot,
                 takes_slot=write.standing.takes_slot or inherits,
-                fact_key=fact_key_of(write.memory),
+                fact_key=fact_key_of(write.memory, slot),
             )
             entries.append(entry)
             heads[write.memory.memory_id] = _Head(
@@ -356,7 +359,7 @@ class _BatchWriter:
                 has_ended=write.memory.valid_to_micros is not None,
                 is_deleted=False,
                 body_bytes=0,
-                slot=write.memory.slot,
+                slot=slot,
                 takes_slot=entry.takes_slot,
             )
         return entries, restored
@@ -397,7 +400,8 @@ class _BatchWriter:
         for row_id, stored in ended.items():
             changes = self._changes_of(stored.partition_id)
             if stored.had_ended:
-                changes.rows.append((rows[row_id], rows[row_id].vector))
+                if row_id in rows:  # Else its key was destroyed, and no index has it.
+                    changes.rows.append((rows[row_id], rows[row_id].vector))
             else:
                 changes.ends.append(PartitionEnd(stored.memory_id, stored.version, stored.valid_to))
 
@@ -405,6 +409,7 @@ class _BatchWriter:
         row_ids: dict[int, int] = {}
         rows: list[dict[str, object]] = []
         memories: list[Memory] = []
+        seals: list[ScopeSeal | None] = []
         for row_id, entry in enumerate(settlement.entries, self._first_row_id):
             row_ids[id(entry)] = row_id
             memory = replace(entry.memory, revision=self._revision)
@@ -413,22 +418,28 @@ class _BatchWriter:
             if memory.valid_to_micros is None:
                 self._growth.grow(len(memory.body.encode()))
             self._changes_of(entry.partition_id).rows.append((memory, memory.vector))
-            rows.append(
-                version_values(entry.write)
-                | {
-                    "id": row_id,
-                    "tenant": self._batch.tenant,
-                    "partition_id": entry.partition_id,
-                    "scope_id": entry.scope_id,
-                    "fact_key": entry.fact_key,
-                    "takes_slot": entry.takes_slot,
-                    "revision": self._revision,
-                    "is_deleted": False,
-                }
-            )
+            values = version_values(entry.write) | {
+                "id": row_id,
+                "tenant": self._batch.tenant,
+                "partition_id": entry.partition_id,
+                "scope_id": entry.scope_id,
+                "fact_key": entry.fact_key,
+                "takes_slot": entry.takes_slot,
+                "revision": self._revision,
+                "is_deleted": False,
+            }
+            seal = self._places.seal_of(entry.scope_id)
+            if seal is not None:
+                self._sealer.seal_version(values, seal)
+            seals.append(seal)
+            rows.append(values)
         if rows:
-            self._insert_rows(rows)
-            self._insert_vectors(memories)
+            insert_versions(self._connection, rows)
+            insert_vectors(self._connection, self._first_row_id, memories, seals)
+        self._record_supersessions(settlement, row_ids)
+
+    def _record_supersessions(self, settlement: Settlement, row_ids: dict[int, int]) -> None:
+        seals = load_seals(self._connection, (record.version.scope_id for record in settlement.records))
         records = [
             {
                 "version_id": record.version.row_id
@@ -436,7 +447,7 @@ class _BatchWriter:
                 else row_ids[id(record.version)],
                 "superseded_by": record.superseded_by,
                 "valid_to_micros": record.valid_to,
-                "reason": record.reason,
+                "reason": self._sealed_reason(record, seals),
                 "revision": self._revision,
                 "create_time_micros": self._batch.now_micros,
             }
@@ -445,11 +456,19 @@ class _BatchWriter:
         if records:
             self._connection.execute(_RECORD_SUPERSESSION, records)
 
+    def _sealed_reason(self, record: Supersession, seals: dict[int, ScopeSeal]) -> str:
+        seal = seals.get(record.version.scope_id)
+        if seal is None:
+            return record.reason
+        ended = record.version.memory if isinstance(record.version, Entry) else record.version
+        place = place_of_reason(ended.memory_id, ended.version, record.superseded_by, self._revision)
+        return self._sealer.seal_text(seal.key.key_id, record.reason, *place)
+
     def _continues(self, write: VersionWrite, head: _Head | None, scope_id: int) -> bool:
         """Checks that a version may follow `head`; whether it brings the memory back from deletion."""
         memory = write.memory
         if head is None:
-            if memory.version > 1:
+            if memory.version > 1 and not write.is_imported:
                 raise memory_not_found(memory.memory_id)
             return False  # Whether the id is free the unique constraint says.
         is_restored = head.is_deleted and write.change is ChangeKind.RESTORED
@@ -460,34 +479,6 @@ class _BatchWriter:
         if scope_id != head.scope_id:
             raise invalid_field("scope", "a memory keeps its scope for life; add a new memory in the other scope")
         return is_restored
-
-    def _insert_rows(self, rows: list[dict[str, object]]) -> None:
-        try:
-            self._connection.execute(_INSERT_VERSION, rows)
-        except IntegrityError as error:
-            # The checks above leave only one thing for the constraints to find.
-            raise MnemicError(
-                Reason.VERSION_CONFLICT, "a memory of the batch is there already under the same id; give a new id"
-            ) from error
-
-    def _insert_vectors(self, memories: Sequence[Memory]) -> None:
-        models = known_models(self._connection)
-        active = next((model for model in models if model.is_active), None)
-        stored: list[dict[str, object]] = []
-        pending: list[dict[str, object]] = []
-        for row_id, memory in enumerate(memories, self._first_row_id):
-            vector = memory.vector
-            if vector is not None:
-                stored.append(vector_row(row_id, *checked_vector(active, vector, memory.embedding_model)))
-            pending.extend(
-                {"version_id": row_id, "model_id": model.row_id}
-                for model in models
-                if vector is None or not model.is_active
-            )
-        if stored:
-            self._connection.execute(_INSERT_VECTOR, stored)
-        if pending:
-            self._connection.execute(_INSERT_PENDING, pending)
 
 
 def _version_conflict(memory_id: str, expected: int, head: _Head) -> MnemicError:

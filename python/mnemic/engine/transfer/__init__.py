@@ -1,0 +1,1 @@
+"""Leaving and coming: files of memories, ours and other systems'."""

@@ -1,0 +1,38 @@
+"""Export and import on a relational database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mnemic.store import exporting, importing
+from mnemic.store.database import Database
+from mnemic.store.transfer import (
+    ExportPage,
+    ExportPosition,
+    ExportQuery,
+    ImportBatch,
+    Imported,
+    Incoming,
+    TransferStore,
+)
+
+
+class SqlTransfer(TransferStore):
+    """Implements `TransferStore`, which says what each method does."""
+
+    _database: Database
+
+    def export_page(self, query: ExportQuery, after: ExportPosition | None, *, limit: int) -> ExportPage:
+        """See `TransferStore.export_page`."""
+        with self._database.reading() as connection:
+            return exporting.export_page(connection, query, after, limit)
+
+    def plan_import(self, tenant: str, versions: Sequence[Incoming]) -> list[Incoming]:
+        """See `TransferStore.plan_import`."""
+        with self._database.reading() as connection:
+            return importing.plan_import(connection, tenant, versions)
+
+    def import_versions(self, batch: ImportBatch) -> Imported:
+        """See `TransferStore.import_versions`."""
+        with self._database.writing() as connection:
+            return importing.import_versions(connection, batch)
