@@ -110,6 +110,9 @@ bench-service: setup ## Measure adds, searches in process and over gRPC, and mem
 bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right
 	$(BIN)/python -m bench.ingest
 
+bench-lifecycle: setup ## Measure erasure, retention, backup and encryption, and what they cost others (QUICK=1)
+	$(BIN)/python -m bench.lifecycle $(if $(QUICK),--quick)
+
 bench-quality: setup $(VENV)/.quality-peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, PRECISIONMEMBENCH=fixtures, QUICK=1)
 	$(BIN)/python -m bench.quality $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) \
 	$(if $(LONGMEMEVAL),--longmemeval $(LONGMEMEVAL)) $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH)) \
