@@ -79,14 +79,10 @@ def message(number: int, place: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=100)
-    rounds = parser.parse_args().rounds
-    quiet_logs()
-    report = Report("encryption")
+def compare(report: Report, rounds: int) -> None:
+    """Adds and searches of both kinds, with both local embedding models."""
     for embedding, share in (("minilm", 10), ("static", 1)):
-        console.print(f"adds with {embedding}")
+        console.print(f"adds with {embedding}, plain and encrypted", style="dim")
         with clients(embedding) as opened:
 
             def add(kind: str, number: int, opened: dict[str, MnemicClient] = opened) -> None:
@@ -99,10 +95,20 @@ def main() -> None:
             searches = in_turn(search, rounds * 10)
         tell(report, f"add, {embedding}", adds, BATCH)
         tell(report, f"search, {embedding}", searches, 1)
-        added = 100 * (1 - 1 / ratio(adds, 1))
-        report.goals.append(Goal(f"loss of add throughput by CPU, {embedding}, %", added, "<= 10", met=added <= 10))
+        for which, name in ((0, "wall time"), (1, "CPU")):
+            lost = 100 * (1 - 1 / ratio(adds, which))
+            report.goals.append(Goal(f"loss of add throughput by {name}, {embedding}, %", lost, "<= 10", lost <= 10))
         slower = 100 * (ratio(searches, 0) - 1)
-        report.goals.append(Goal(f"slower searches, {embedding}, %", slower, "<= 2", met=slower <= 2))
+        report.goals.append(Goal(f"slower encrypted searches, {embedding}, %", slower, "<= 2", slower <= 2))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=100)
+    rounds = parser.parse_args().rounds
+    quiet_logs()
+    report = Report("encryption")
+    compare(report, rounds)
     report.finish()
 
 

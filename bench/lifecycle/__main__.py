@@ -16,9 +16,9 @@ from pathlib import Path
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from bench.encryption import compare as compare_encryption
 from bench.harness import Goal, Report, carried_texts, console, many_texts, running_server, vectors_like
 from bench.lifecycle.beside import Beside, beside
-from bench.lifecycle.encryption import compare as compare_encryption
 from bench.lifecycle.year_of_chat import compare as compare_years
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
@@ -102,7 +102,7 @@ def bench_beside(report: Report, directory: Path, users: int) -> None:
     """Erasure, backup and retention of one store, while others search."""
     size = users * PER_USER
     vectors = fill(directory, users)
-    with running_server(directory) as (address, _), grpc.insecure_channel(address) as channel:
+    with running_server(directory, "--embedding", "static") as (address, _), grpc.insecure_channel(address) as channel:
         other = "user 1"
         report_work(
             report, "erase one user", size, beside(address, other, vectors, lambda: erase(channel, "user 0")), 2
@@ -124,7 +124,7 @@ def main() -> None:
         bench_beside(report, Path(directory) / "small", 2)
         bench_beside(report, Path(directory) / "large", 20 if quick else 100)
         compare_years(report, Path(directory), 60 if quick else 365)
-        compare_encryption(report, Path(directory))
+        compare_encryption(report, 20 if quick else 100)
     report.finish()
 
 
