@@ -104,8 +104,8 @@ generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
 
-bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right
-	$(BIN)/python -m bench.ingest
+bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right (PRECISIONMEMBENCH=fixtures)
+	$(BIN)/python -m bench.ingest $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH))
 
 bench-quality: setup $(VENV)/.quality-peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, PRECISIONMEMBENCH=fixtures, QUICK=1)
 	$(BIN)/python -m bench.quality $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) \
