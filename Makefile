@@ -107,8 +107,8 @@ generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
 
-bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right
-	$(BIN)/python -m bench.ingest
+bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right (PRECISIONMEMBENCH=fixtures)
+	$(BIN)/python -m bench.ingest $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH))
 
 bench-lifecycle: setup ## Measure erasure, retention, backup and encryption, and what they cost others (QUICK=1)
 	$(BIN)/python -m bench.lifecycle $(if $(QUICK),--quick)

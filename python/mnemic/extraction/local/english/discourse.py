@@ -58,7 +58,7 @@ _INTERJECTION = re.compile(
 )
 # With one of these in front of a whole message it takes back the one before.
 _SLIP = re.compile(
-    r"^(?:oh |ah |um |er |hm+,? )*(?:oops|whoops|argh|ack|gah|d'oh|doh|wait|hang on|hold on|no wait|oh no|no|nope|sorry|apologies)\b(?=[,.!:-]| wait| no| sorry)",
+    r"^(?:[\w' -]{1,40}, (?:sorry|oops|whoops|my bad)\b|(?:oh |ah |um |er |hm+,? )*(?:oops|whoops|argh|ack|gah|d'oh|doh|wait|hang on|hold on|no wait|oh no|no|nope|sorry|apologies)\b(?=[,.!:-]| wait| no| sorry))",
     re.IGNORECASE,
 )
 # With one of these in front a bare value, or "it is" and a value, takes back the last one.

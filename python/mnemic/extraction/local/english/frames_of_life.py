@@ -390,3 +390,21 @@ _on(
 )
 # Only what one cannot stand is told, and the denial turns the stance.
 _on("stand", "taste.{value}", _TASTE, "{s} dislikes {to} {value}.", "preferences", value="likes", accepts=is_taste)
+# What somebody does as a habit: of each verb a slot of its own, with as many values as there are.
+for _verb, _attribute in (
+    ("collect", "collects"),
+    ("grow", "grows"),
+    ("coach", "coaches"),
+    ("teach", "teaches"),
+    ("brew", "brews"),
+    ("breed", "breeds"),
+    ("restore", "restores"),
+):
+    _on(
+        _verb,
+        _attribute,
+        rf"(?:the |some |my |our |old |vintage )*(?P<value>(?!up\b|my\b|me\b)[\w'-]+(?: (?!at|in|on|for|with|and|as|to|too|again)[\w'-]+)?){END}",
+        f"{{s}} {_attribute} {{value}}.",
+        "hobbies",
+        adds=True,
+    )

@@ -130,7 +130,7 @@ _BARE_KIN = frozenset(
 )
 _GENERIC = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex|next|point|question|problem|issue|goal|dream|plan|plans|guess|bad|mistake|apologies|friends?|family"
-    rf"|day|week|weekend|life|turn|fault|mind|heart|body|head|feet|back|eyes?)\b)[a-z][\w-]*(?: [a-z][\w-]*)?) {_BE} (?P<value>{_ANY_NAME}){END}"
+    rf"|day|week|weekend|life|turn|fault|mind|heart|body|head|feet|back|eyes?)\b)[a-z][\w-]*(?: [a-z][\w-]*)?) {_BE} (?P<value>{_ANY_NAME}|[a-z][\w.]*\d[\w.]*){END}"
 )
 # Nouns whose values are words; of others only a name or a number is taken for one.
 _GENERIC_WORD = re.compile(

@@ -45,6 +45,7 @@ from mnemic.extraction.local.english.slots import (
     read_change,
     read_place,
     read_slots,
+    says_another,
     tells_further,
 )
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
@@ -220,8 +221,9 @@ class _Reading:
             )
 
     def _statement_of(self, clause: Clause) -> Iterator[ExtractedFact]:
-        times = self._times(clause)
-        if not guards.is_reported(clause.predicate) and tells_something(clause, has_time=bool(times)):
+        times, is_further = self._times(clause), says_another(clause.text)
+        tells = tells_something(clause, has_time=bool(times), is_further=is_further)
+        if tells and not guards.is_reported(clause.predicate):
             confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
             yield self._fact(self._told(clause.text, times), times=times, confidence=confidence)
 

@@ -51,13 +51,13 @@ class VerbGroup:
 _STATES = (
     "live reside dwell work study attend own have drive ride speak play like love enjoy adore hate dislike detest prefer eat drink follow"
     " go use rent see date train teach major suffer share belong commute run practise practice need consider identify want be stay swim stand lead volunteer manage learn exercise lift keep care report bank support foster celebrate earn serve hold"
-    " lease"
+    " lease collect grow coach teach brew breed restore"
 ).split()
 _EVENTS = (
     "move relocate settle emigrate join become turn start begin switch change adopt get buy rescue marry accept transfer take land sign"
     " enrol enroll hire promote swap trade replace sell leave quit lose retire graduate rename name call finish purchase upgrade"
     " trial pick welcome ditch drop exchange make appoint end stop break split divorce give cancel downsize convert register resign scrap"
-    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close grow come develop put retrain qualify jump"
+    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close come develop put retrain qualify jump"
 ).split()
 _IRREGULAR = {
     "begin": ("began", "begun"),
