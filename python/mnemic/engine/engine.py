@@ -124,8 +124,8 @@ class Engine:
         self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
         self.authority.when_rules_change = self._extraction.wake
         self._operations = Operations(store, self._extraction)
-        self.retention = Retention(store, self._index, settings.retention)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
+        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
         self._is_closed = False
         self._catch_up.start()
         self._extraction.start()
@@ -447,8 +447,9 @@ class Engine:
             return
         self._is_closed = True
         self._housekeeping.stop()
-        self.retention.stop()
+        # Retention waits for what it has erased, which ends waiting when it stops.
         self.erasure.stop()
+        self.retention.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()

@@ -32,6 +32,7 @@ from mnemic.model.erasure import (
     ErasureRequest,
     ErasureResult,
     ErasureTarget,
+    TargetKind,
 )
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.operations import OperationState
@@ -44,10 +45,12 @@ LONGEST_WAIT_SECONDS = 60.0
 _DEFAULT_PAGE = 100
 _SALT_BYTES = 32
 # Memories that one transaction hides, and versions that one removes: others wait that long for the database.
-_HIDDEN_AT_ONCE = 5000
-_DESTROYED_AT_ONCE = 250
-# How much of the time an erasure works; the rest is for those who write.
-_SHARE = 0.7
+_HIDDEN_AT_ONCE = 2000
+_DESTROYED_AT_ONCE = 200
+# How much of the time an erasure works while others write; the rest is for them.
+_SHARE = 0.5
+# What retention destroys shares the cleaning of the files with what it destroys within this time.
+_GATHERING_MICROS = 60_000_000
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 60.0
 _STOPPING_SECONDS = 30.0
@@ -74,8 +77,12 @@ class Erasures:
         self._wake_extraction = wake_extraction
         self._signer: Signer | None = None
         self._changed = threading.Condition()
+        # Grow when an erasure was begun, and when one has come further.
+        self._begun = 0
         self._generation = 0
         self._stopping = False
+        # After the last step: a later one is somebody else's.
+        self._seen_revision = -1
         self._thread = threading.Thread(target=self._run, name="mnemic-erasure", daemon=True)
 
     def start(self) -> None:
@@ -157,6 +164,35 @@ class Erasures:
             )
         self._wake()
         return begun, begun.erasure_id != new.erasure_id
+
+    def destroy_archived(self, tenant: str, memory_ids: Sequence[str]) -> int:
+        """Destroys memories whose time in the archive has passed; how many there were. It returns when their rows are
+        gone; the files are cleaned behind it, once for many.
+        """
+        target = ErasureTarget(memory_ids=tuple(memory_ids))
+        salt = os.urandom(_SALT_BYTES)
+        begun = self._erasing.begin(
+            NewErasure(
+                erasure_id=str(uuid.uuid4()),
+                caller=tenant,
+                tenant=tenant,
+                target=target,
+                salt=salt,
+                target_hash=target_hash(salt, tenant, target),
+                reason="the time in the archive has passed",
+                requested_by="retention",
+                now_micros=_now(),
+            )
+        )
+        self._wake()
+        while not self._stopping:
+            generation = self._generation
+            found = self._erasing.find(tenant, begun.erasure_id)
+            if found is None or found.step in {ErasureStep.CLEAN, ErasureStep.DONE}:
+                places = () if found is None else found.places
+                return next((place.destroyed for place in places if place.place == "memories"), 0)
+            self._wait_for_change(generation, _LOOK_AGAIN_SECONDS)
+        return 0
 
     def preview(self, tenant: str, request: ErasureRequest, *, within: Scope = NO_RESTRICTION) -> Erasure:
         """What an erasure would find; nothing is changed."""
@@ -264,28 +300,33 @@ class Erasures:
 
     def _wake(self) -> None:
         with self._changed:
+            self._begun += 1
+            self._changed.notify_all()
+
+    def _tell(self) -> None:
+        with self._changed:
             self._generation += 1
             self._changed.notify_all()
 
     def _run(self) -> None:
         delay = _FIRST_DELAY_SECONDS
         while not self._stopping:
-            generation = self._generation
+            begun = self._begun
             waits: float | None = None
             try:
-                if self.work_once():
-                    delay = _FIRST_DELAY_SECONDS
+                waits = _GATHERING_MICROS / 1e6 if self.work_once() else None
+                delay = _FIRST_DELAY_SECONDS
             except Exception as error:  # noqa: BLE001 (whatever it was, the erasure goes on)
                 _log.warning("erasure_waits", error=str(error), exc_info=not isinstance(error, MnemicError))
                 waits, delay = delay, min(delay * 2, _LONGEST_DELAY_SECONDS)
-            self._rest(generation, waits)
+            self._rest(begun, waits)
 
-    def _rest(self, generation: int, seconds: float | None) -> None:
+    def _rest(self, begun: int, seconds: float | None) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._generation != generation, timeout=seconds)
+            self._changed.wait_for(lambda: self._stopping or self._begun != begun, timeout=seconds)
 
     def work_once(self) -> bool:
-        """Does what is there to do; whether there was anything."""
+        """Does what is there to do; whether something waits for its files to be cleaned."""
         unfinished = self._erasing.unfinished()
         failures: list[Exception] = []
         for erasure in unfinished:
@@ -294,8 +335,9 @@ class Erasures:
             except Exception as error:  # noqa: BLE001 (the others need not wait for it)
                 self._note(erasure, error)
                 failures.append(error)
+        self._tell()
         ready = [erasure for erasure in self._erasing.unfinished() if erasure.step is ErasureStep.CLEAN]
-        if ready and not self._stopping:
+        if ready and self._is_due(ready) and not self._stopping:
             try:
                 self._finish(ready)
             except Exception as error:
@@ -304,7 +346,14 @@ class Erasures:
                 raise
         if failures:
             raise failures[0]
-        return bool(unfinished)
+        return bool(self._erasing.unfinished())
+
+    @staticmethod
+    def _is_due(ready: Sequence[StoredErasure]) -> bool:
+        """Whether the files are to be cleaned now. Nobody waits for what retention has destroyed: many share one."""
+        oldest = min(erasure.create_time_micros for erasure in ready)
+        is_retention = all(erasure.kind is TargetKind.MEMORIES for erasure in ready)
+        return not is_retention or _now() - oldest > _GATHERING_MICROS
 
     def _note(self, erasure: StoredErasure, error: Exception) -> None:
         words = str(error) if isinstance(error, MnemicError) else f"defect: {type(error).__name__}"
@@ -372,10 +421,13 @@ class Erasures:
         return False
 
     def _rested(self, step: Callable[[], bool]) -> bool:
+        """Does a step, and rests after it if somebody else has written since the last one."""
+        others_write = self._index.revision != self._seen_revision
         begin = time.perf_counter()
         is_more = step()
+        self._seen_revision = self._index.revision
         if is_more:
-            time.sleep((time.perf_counter() - begin) * (1.0 / _SHARE - 1.0))
+            time.sleep((time.perf_counter() - begin) * (1.0 / _SHARE - 1.0) if others_write else 0.0)
         return is_more
 
     def _finish(self, ready: Sequence[StoredErasure]) -> None:
@@ -393,7 +445,7 @@ class Erasures:
             )
             self._erasing.finish(erasure.row_id, proof, cleaned, now)
             _log.info("erased", erasure_id=erasure.erasure_id, kind=erasure.kind.value)
-        self._wake()
+        self._tell()
 
     def _signing(self) -> Signer:
         if self._signer is None:

@@ -122,6 +122,35 @@ def verify(receipt: ErasureReceipt, public_key: bytes | None = None) -> dict[str
     return dict(document)
 
 
+def receipt_to_json(receipt: ErasureReceipt) -> str:
+    """A receipt as the text of a file; the document is in it as one text, byte for byte."""
+    values = {
+        "document": receipt.document.decode(),
+        "signature": receipt.signature.hex(),
+        "public_key": receipt.public_key.hex(),
+        "key_id": receipt.key_id,
+    }
+    return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+
+
+def receipt_from_json(text: str) -> ErasureReceipt:
+    """The receipt of such a text.
+
+    Raises:
+        MnemicError: INVALID_FIELD when it is none.
+    """
+    try:
+        values = json.loads(text)
+        return ErasureReceipt(
+            document=values["document"].encode(),
+            signature=bytes.fromhex(values["signature"]),
+            public_key=bytes.fromhex(values["public_key"]),
+            key_id=str(values["key_id"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _not_genuine("the file is no receipt of an erasure") from error
+
+
 def _not_genuine(why: str) -> MnemicError:
     return MnemicError(Reason.INVALID_FIELD, f"the receipt does not verify: {why}", metadata={"field": "receipt"})
 

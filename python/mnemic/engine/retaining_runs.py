@@ -24,7 +24,7 @@ from mnemic.store.retaining import Archiving, Candidate, Frame, RunRecord, Stage
 _log = structlog.get_logger("mnemic.retention")
 # One commit takes so many: other writers wait for it.
 _ARCHIVED_AT_ONCE = 100
-_DESTROYED_AT_ONCE = 100
+_DESTROYED_AT_ONCE = 1000
 # After each step others have the machine for so many times as long as it took: longer where they write, too.
 _REST = 0.5
 _REST_AMONG_WRITERS = 3.0

@@ -10,6 +10,7 @@ from mnemic.model.erasure import ErasedPlace, ErasureReceipt, ErasureTarget
 from mnemic.model.scope import PartitionKey
 from mnemic.store import erasing_destruction, erasing_hiding, erasing_records
 from mnemic.store.database import Database
+from mnemic.store.erasing_holds import refuse_held
 from mnemic.store.erasing_preview import preview
 from mnemic.store.erasure_interface import (
     CleanedFiles,
@@ -46,6 +47,7 @@ class SqlErasures(ErasureStore):
                 found = erasing_records.find_by(connection, caller=new.caller, request_id=new.request_id)
                 if found is not None:
                     return found
+            refuse_held(connection, new.tenant, new.target)
             erasing_records.insert_erasure(connection, new)
             begun = erasing_records.find_by(connection, erasure_id=new.erasure_id)
             assert begun is not None  # noqa: S101 (it was inserted in this transaction)

@@ -13,6 +13,7 @@ from mnemic.store.erasure_interface import StoredErasure, Swept
 from mnemic.store.erasure_tables import derivations, erasures
 from mnemic.store.outbox import rebind_payload
 from mnemic.store.places import partition_keys
+from mnemic.store.retaining_tables import archived_memories, recalls
 from mnemic.store.rows import chunks, decode_texts, encode_texts
 from mnemic.store.sealing import sealer_of
 from mnemic.store.tables import (
@@ -72,9 +73,11 @@ _DOOMED = (
 _BESIDE = (
     ("vectors", delete(embeddings).where(embeddings.c.version_id.in_(_IDS))),
     ("missing_vectors", delete(pending_vectors).where(pending_vectors.c.version_id.in_(_IDS))),
+    ("archive", delete(archived_memories).where(archived_memories.c.version_id.in_(_IDS))),
     ("supersessions", delete(supersessions).where(supersessions.c.version_id.in_(_IDS))),
 )
 _DROP_DERIVATIONS = delete(derivations).where(derivations.c.version_id.in_(_IDS))
+_DROP_RECALLS = delete(recalls).where(recalls.c.memory_id.in_(_IDS))
 _DROP_VERSIONS = delete(memory_versions).where(_VERSION.id.in_(_IDS))
 _EMPTY_SCOPES = select(scopes.c.id, scopes.c.key_id).where(
     scopes.c.tenant == bindparam("tenant"), ~select(_VERSION.id).where(_VERSION.scope_id == scopes.c.id).exists()
@@ -156,6 +159,9 @@ def destroy(connection: Connection, row_id: int, limit: int) -> bool:
             told.append(ErasedPlace(place=place, found=count, destroyed=count))
         connection.execute(_DROP_DERIVATIONS, {"ids": ids})
         connection.execute(_DROP_VERSIONS, {"ids": ids})
+    for memory_ids in chunks(list(dict.fromkeys(row.memory_id for row in rows))):
+        count = connection.execute(_DROP_RECALLS, {"ids": memory_ids}).rowcount
+        told.append(ErasedPlace(place="recalls", found=count, destroyed=count))
     firsts = sum(row.version == 1 for row in rows)
     told.append(ErasedPlace(place="memories", destroyed=firsts))
     told.append(ErasedPlace(place="history", destroyed=len(rows) - firsts))
