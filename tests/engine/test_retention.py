@@ -12,7 +12,7 @@ from mnemic.engine.retaining_schedule import Schedule
 from mnemic.engine.settings import RetentionSettings, load_settings
 from mnemic.model.context import ComposeRequest
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.model.memory import MemoryInput
+from mnemic.model.memory import MemoryInput, MemoryKind
 from mnemic.model.operations import OperationState
 from mnemic.model.retention import LegalHold, RetentionCause, RetentionPolicy
 from mnemic.model.scope import Scope, ScopeMatch
@@ -188,3 +188,23 @@ def test_the_schedule_begins_what_is_due_and_nothing_twice(engine):
     # A clock that was set back does not stop it.
     schedule.look(run.start_time_micros - hour)
     assert begun == ["t", "t", "t"]
+
+
+def test_what_rested_long_enough_is_erased_and_what_was_drawn_from_it_stays(engine):
+    (message,) = fill(engine, 1, event_time_micros=LONG_AGO)
+    fact = MemoryInput(body="she moved to Porto", kind=MemoryKind.FACT, source_ids=(message,))
+    (drawn,) = engine.add("t", ANN, [fact]).memories
+    messages = RetentionPolicy(
+        policy_id="p", kinds=(MemoryKind.MESSAGE,), max_memories_per_scope=1, archive_period_micros=0
+    )
+    fill(engine, 1)
+    engine.retention.set_policy("t", messages)
+    assert engine.retention.preview("t").report.archive_erased_count == 1
+    run = finished(engine, engine.retention.run("t").run.run_id)
+    assert (run.report.removed_count, run.report.archive_erased_count) == (1, 1)
+    assert engine.history("t", drawn.memory_id)
+    with pytest.raises(MnemicError) as gone:
+        engine.history("t", message)
+    assert gone.value.reason is Reason.MEMORY_NOT_FOUND
+    assert engine.retention.archived("t", Scope(), ScopeMatch.TENANT).memories == ()
+    assert engine.check() == []

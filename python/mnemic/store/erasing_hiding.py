@@ -219,7 +219,16 @@ class _Hiding:
     _orphaned: dict[str, None] = field(default_factory=dict)
 
     def hide_with_derived(self, memory_ids: Sequence[str]) -> None:
-        """Hides memories, then what has its words from them, then what has its words from that."""
+        """Hides memories, then what has its words from them, then what has its words from that.
+
+        Of what leaves the archive only itself: nobody asked to forget what was said, only to keep it no longer word for
+        word. The facts drawn from it stay, pinned ones too, and name it by its id alone.
+        """
+        if self.erasure.kind is TargetKind.MEMORIES:
+            for ids in chunks(memory_ids):
+                self._hide(ids)
+                self._unlink(ids)
+            return
         frontier = list(memory_ids)
         while frontier:
             following: list[str] = []
