@@ -24,8 +24,8 @@ from mnemic.store.interface import Store
 
 _log = structlog.get_logger("mnemic.erasure")
 # Memories that one transaction hides, and versions that one removes: others wait that long for the database.
-_HIDDEN_AT_ONCE = 2000
-_DESTROYED_AT_ONCE = 200
+_HIDDEN_AT_ONCE = 500
+_DESTROYED_AT_ONCE = 150
 # How much of the time an erasure works while others write; the rest is for them.
 _SHARE = 0.5
 # What retention destroys shares the cleaning of the files with what it destroys within this time.
