@@ -8,6 +8,7 @@ costs.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 import uuid
@@ -101,6 +102,7 @@ def report_work(report: Report, what: str, size: int, measured: Beside, goal_sec
 def bench_beside(report: Report, directory: Path, users: int) -> None:
     """Erasure, backup and retention of one store, while others search."""
     size = users * PER_USER
+    os.environ["MNEMIC_BACKUP__DIRECTORY"] = str(directory / "backups")
     vectors = fill(directory, users)
     with running_server(directory, "--embedding", "static") as (address, _), grpc.insecure_channel(address) as channel:
         other = "user 1"
