@@ -168,8 +168,8 @@ class _Run:
         """Does all that is left of it, unless the process ends first."""
         while self._progress.cursor.stage in {Stage.LIMITS, Stage.BUDGETS}:
             begin = time.monotonic()
-            self._remove(self._store.retention.frame(self._selection, self._progress.cursor))
-            if self._rest(begin):
+            frame = self._store.retention.frame(self._selection, self._progress.cursor)
+            if self._rest(begin) or self._remove(frame):
                 return
         if self._destroy is not None and not self._empty_archive(self._destroy):
             return
@@ -186,20 +186,22 @@ class _Run:
             erased=self._progress.archive_erased,
         )
 
-    def _remove(self, frame: Frame) -> None:
+    def _remove(self, frame: Frame) -> bool:
+        """Archives what a frame found, and goes on behind it; whether the process ends."""
         candidates = frame.candidates
         if not candidates:
             self._progress.finish(frame)
             if time.monotonic() - self._saved > _SAVE_SECONDS:
                 self._save()
-            return
+            return False
         for start in range(0, len(candidates), _ARCHIVED_AT_ONCE):
             batch = candidates[start : start + _ARCHIVED_AT_ONCE]
             is_last = start + len(batch) == len(candidates)
             begin = time.monotonic()
             self._archive(batch, frame if is_last else None)
-            if not is_last and self._rest(begin):
-                return
+            if self._rest(begin):
+                return True
+        return False
 
     def _archive(self, batch: Sequence[Candidate], finished: Frame | None) -> None:
         later: list[tuple[Progress, RunRecord]] = []
