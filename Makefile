@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CARGO_PROFILE := --release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-rust test-python test-loom test-sanitizers test-neon lint format generate lock clean
+.PHONY: help setup build demo test test-rust test-python chaos test-loom test-sanitizers test-neon lint format generate lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ test-rust: ## Run the Rust tests
 test-python: ## Run the Python tests (after `make setup`)
 	$(BIN)/pytest -q
 
+chaos: setup ## Kill a server under mixed load again and again, and check that it kept its word (KILLS=1000, about 40 minutes)
+	$(BIN)/python tests/end_to_end/chaos.py --kills $(or $(KILLS),1000)
+
 # Its own target directory: other flags would build everything anew each time.
 test-loom: ## Try the interleavings of the publish protocol (loom)
 	RUSTFLAGS='--cfg loom' CARGO_TARGET_DIR=target/loom cargo test --package mnemic-retrieval --lib --locked --quiet interleavings
@@ -104,8 +107,11 @@ generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
 
-bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right
-	$(BIN)/python -m bench.ingest
+bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right (PRECISIONMEMBENCH=fixtures)
+	$(BIN)/python -m bench.ingest $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH))
+
+bench-lifecycle: setup ## Measure erasure, retention, backup and encryption, and what they cost others (QUICK=1)
+	$(BIN)/python -m bench.lifecycle $(if $(QUICK),--quick)
 
 bench-quality: setup $(VENV)/.quality-peers ## Measure whether searches find the evidence (LOCOMO=locomo10.json, BEAM=chats/100K, LONGMEMEVAL=…, PRECISIONMEMBENCH=fixtures, QUICK=1)
 	$(BIN)/python -m bench.quality $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) \
@@ -115,6 +121,9 @@ bench-quality: setup $(VENV)/.quality-peers ## Measure whether searches find the
 bench-contexts: setup ## Measure how much of the evidence is in contexts of a budget, and counts of tokens (LOCOMO=locomo10.json, BEAM=chats/100K, QUICK=1)
 	$(BIN)/python -m bench.quality.contexts $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) $(if $(QUICK),--quick)
 	$(BIN)/python -m bench.quality.token_counts $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM)) $(if $(QUICK),--quick)
+
+bench-encryption: setup ## Measure what encryption at rest costs
+	$(BIN)/python -m bench.encryption
 
 bench-embedding: setup ## Measure the local embedding models
 	$(BIN)/python -m bench.embedding

@@ -23,6 +23,8 @@ from bench.harness import Goal, Report, carried_texts, console, measure
 from bench.ingest import told_otherwise
 from bench.ingest.stories import KINDS, Story, stories
 from bench.ingest.story_files import judge_written, read_stories
+from bench.quality import precision
+from bench.quality.opening import opened as memory_opened
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 from mnemic.model.memory import Memory, MemoryInput, MemoryKind, to_micros
@@ -33,6 +35,8 @@ from mnemic.model.search import SearchRequest
 TENANT = "default"
 THREADS = 64
 SHARED_FACTS = 50
+# The best mean precision of a general memory system in PrecisionMemBench's published table.
+BEST_GENERAL_SYSTEM = 0.43
 Teller = Callable[[Engine, Scope, Story], None]
 
 
@@ -168,6 +172,31 @@ def time_to_searchable(report: Report, adds: int) -> None:
     )
 
 
+def beliefs_as_messages(report: Report, directory: Path) -> None:
+    """PrecisionMemBench's beliefs, said as messages: with and without facts drawn from them."""
+    fixtures = precision.load(directory)
+    for mode in (AddMode.VERBATIM, AddMode.LOCAL):
+        with (
+            tempfile.TemporaryDirectory(prefix="mnemic-bench-") as scratch,
+            memory_opened(Path(scratch), "minilm") as memory,
+        ):
+            outcomes, drawn = precision.measure_as_messages(memory, fixtures, mode)
+        goal = precision.goal_of(outcomes)
+        plain = outcomes[0]
+        what = f"{precision.NAME}, beliefs as messages, {mode.name}"
+        report.row(what=what, precision=plain.precision, recall=plain.recall, facts=drawn)
+        met = goal.value is not None and goal.value >= BEST_GENERAL_SYSTEM
+        report.goals.append(
+            Goal(
+                f"{what}, mean precision",
+                goal.value,
+                f">= {BEST_GENERAL_SYSTEM}",
+                met,
+                f"{goal.note}; {drawn} facts found",
+            )
+        )
+
+
 def same_facts_from_many_threads(report: Report) -> None:
     with opened("static") as engine:
         scope = Scope(user_id="shared")
@@ -199,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=600, help="how many stories of each set are told")
     parser.add_argument("--stories", type=Path, help="judge the stories of this file and nothing else")
+    parser.add_argument("--precisionmembench", type=Path, help="the directory of its fixtures")
     parser.add_argument("--adds", type=int, default=200)
     parser.add_argument("--show", type=int, default=0, help="print so many stories that came out wrong")
     arguments = parser.parse_args()
@@ -217,6 +247,8 @@ def main() -> None:
         with opened("static") as engine:
             report_stories(report, label, judge(engine, tell, told(arguments.count), arguments.show), goal)
     same_facts_from_many_threads(report)
+    if arguments.precisionmembench is not None:
+        beliefs_as_messages(report, arguments.precisionmembench)
     report.finish()
 
 

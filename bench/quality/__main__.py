@@ -194,7 +194,9 @@ def _require_equal(run: Run, one: Sequence[Answer], other: Sequence[Answer]) -> 
 def _columns(summary: Summary) -> dict[str, object]:
     low, high = summary.by_conversation["recall@10"]
     shown = {f"R@{cut}": summary.means[f"recall@{cut}"] for cut in CUTS}
-    shown |= {"± R@10": (high - low) / 2} | {name: summary.means[name] for name in ("all@10", "mrr", "ndcg@10")}
+    shown |= {"± R@10": (high - low) / 2} | {
+        name: summary.means[name] for name in ("most@10", "all@10", "mrr", "ndcg@10")
+    }
     return {
         "questions": f"{summary.corpus}, {summary.kind}",
         "mode": summary.mode if summary.model == DEFAULT_MODEL else f"{summary.mode}, {summary.model}",

@@ -22,6 +22,7 @@ METRICS = (
     *(f"hit@{cut}" for cut in CUTS),
     "mrr",
     f"ndcg@{GAIN_CUT}",
+    f"most@{GAIN_CUT}",
 )
 
 
@@ -39,6 +40,7 @@ def measures(ranks: Sequence[int], wanted: int) -> dict[str, float]:
     """The metrics of one question from the ranks of what was found of its `wanted` pieces of evidence.
 
     * recall@k: the share of the evidence among the first k hits; all@k: whether it is all there; hit@k: whether any is.
+    * most@10: the largest recall@10 that any ranking can have, if a hit brings one piece of evidence.
     * mrr: 1 / rank of the first; 0 if none was found.
     * ndcg@10: gain 1 for a hit that brings evidence which no hit before it brought, discounted by log2(rank + 1), over
       the gain of a ranking with all evidence first (Järvelin and Kekäläinen, 2002).
@@ -51,6 +53,7 @@ def measures(ranks: Sequence[int], wanted: int) -> dict[str, float]:
         | {f"all@{cut}": float(count == wanted) for cut, count in within.items()}
         | {f"hit@{cut}": float(count > 0) for cut, count in within.items()}
         | {"mrr": 1 / ranks[0] if ranks else 0.0, f"ndcg@{GAIN_CUT}": gain / ideal}
+        | {f"most@{GAIN_CUT}": min(GAIN_CUT, wanted) / wanted}
     )
 
 

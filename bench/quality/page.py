@@ -13,7 +13,7 @@ from bench.quality.running import ALL, Pace, Summary
 from bench.quality.thresholds import Threshold
 from bench.quality.typos import Typos
 
-COLUMNS = (*(f"recall@{cut}" for cut in CUTS), "all@10", "hit@10", "mrr", "ndcg@10")
+COLUMNS = (*(f"recall@{cut}" for cut in CUTS), "most@10", "all@10", "hit@10", "mrr", "ndcg@10")
 
 
 def write_page(

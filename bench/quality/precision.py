@@ -20,7 +20,9 @@ from typing import Any
 from bench.harness import Goal
 from bench.quality.remembering import Backend
 from mnemic.model.filters import Comparison, Operator
-from mnemic.model.memory import MemoryInput, MemoryKind
+from mnemic.model.memory import MemoryInput, MemoryKind, Role
+from mnemic.model.requests import AddMode, WaitFor
+from mnemic.model.search import SearchHit
 
 NAME = "PrecisionMemBench"
 GOAL_PRECISION, GOAL_RECALL = 0.6, 0.85
@@ -103,12 +105,24 @@ class Fixtures:
 
 @dataclass
 class Believing:
-    """The beliefs in a memory, under users of random names, and what the benchmark itself knows of them."""
+    """The beliefs in a memory, under users of random names, and what the benchmark itself knows of them.
+
+    Attributes:
+        backend: The memory.
+        mode: None adds a belief as a fact. With a mode it is said as a message, its scope being the app's (facts that
+            are drawn from it have the app, but not its metadata), and what is found is the message or facts of it.
+        beliefs: By their ids.
+        users: The names of their users.
+        memory_ids: The belief of each memory that was added.
+        drawn: The facts that were found, by their ids.
+    """
 
     backend: Backend
+    mode: AddMode | None = None
     beliefs: dict[str, Belief] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)
     memory_ids: dict[str, str] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
 
     def add(self, belief: Belief) -> None:
         user = self.users.setdefault(belief.user, str(uuid.uuid4()))
@@ -118,7 +132,12 @@ class Believing:
             entities=belief.aliases,
             metadata={"scope": belief.scopes[0]},
         )
-        (memory_id,) = self.backend.add([item], user_id=user).memory_ids
+        if self.mode is None:
+            (memory_id,) = self.backend.add([item], user_id=user).memory_ids
+        else:
+            said = replace(item, kind=MemoryKind.MESSAGE, role=Role.USER)
+            app, wait = belief.scopes[0], WaitFor.EXTRACTED
+            (memory_id,) = self.backend.add([said], user_id=user, app_id=app, mode=self.mode, wait_for=wait).memory_ids
         self.beliefs[belief.belief_id] = belief
         self.memory_ids[memory_id] = belief.belief_id
 
@@ -151,14 +170,27 @@ class Believing:
     def _search(self, case: Case, min_score: float) -> list[str]:
         if not case.query.strip() or case.budget < 1:
             return []
+        user = self.users.get(case.user, str(uuid.uuid4()))
+        if self.mode is None:
+            found = self.backend.search(
+                case.query,
+                user_id=user,
+                top_k=case.budget,
+                filters=Comparison("metadata.scope", Operator.EQUAL, (case.scopes[0],)),
+                min_score=min_score,
+            )
+            return [self.memory_ids[hit.memory_id] for hit in found]
         found = self.backend.search(
-            case.query,
-            user_id=self.users.get(case.user, str(uuid.uuid4())),
-            top_k=case.budget,
-            filters=Comparison("metadata.scope", Operator.EQUAL, (case.scopes[0],)),
-            min_score=min_score,
+            case.query, user_id=user, app_id=case.scopes[0], match="exact", top_k=case.budget, min_score=min_score
         )
-        return [self.memory_ids[hit.memory_id] for hit in found]
+        return list(dict.fromkeys(name for hit in found for name in self._of(hit)))
+
+    def _of(self, hit: SearchHit) -> list[str]:
+        """The beliefs that a hit tells: those of its message, or of the messages that it was drawn from."""
+        if hit.memory_id in self.memory_ids:
+            return [self.memory_ids[hit.memory_id]]
+        self.drawn.add(hit.memory_id)
+        return [self.memory_ids[source] for source in hit.memory.source_ids if source in self.memory_ids]
 
     def _participants(self, case: Case, found: Sequence[str], pinned: Sequence[str]) -> list[str]:
         """The benchmark's own step: what a relation is between comes with it."""
@@ -207,8 +239,8 @@ def _turn(name: str, raw: Mapping[str, Any]) -> Case:
     )
 
 
-def seeded(backend: Backend, fixtures: Fixtures) -> Believing:
-    believing = Believing(backend)
+def seeded(backend: Backend, fixtures: Fixtures, mode: AddMode | None = None) -> Believing:
+    believing = Believing(backend, mode)
     for belief in fixtures.beliefs:
         believing.add(belief)
     return believing
@@ -298,6 +330,17 @@ def measure(backend: Backend, fixtures: Fixtures, min_scores: Sequence[float] = 
         ]
         outcomes.append(Precision(min_score, tuple(verdicts), tuple(turns)))
     return outcomes
+
+
+def measure_as_messages(
+    backend: Backend, fixtures: Fixtures, mode: AddMode, min_scores: Sequence[float] = MIN_SCORES
+) -> tuple[list[Precision], int]:
+    """Every case with each threshold, the beliefs being said as messages; and how many facts of them were found."""
+    believing = seeded(backend, fixtures, mode)
+    outcomes = [
+        Precision(least, tuple(judge(believing, case, least) for case in fixtures.cases), ()) for least in min_scores
+    ]
+    return outcomes, len(believing.drawn)
 
 
 def _session(backend: Backend, fixtures: Fixtures, turns: Sequence[Case], min_score: float) -> list[Verdict]:

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from mnemic.client.memory import Memory
     from mnemic.client.results import AddResult, History, IngestResult, MemoryPage, SearchResult, memory_to_dict
     from mnemic.client.retention_requests import retention_policy
+    from mnemic.client.watching import AsyncWatch, Watch
     from mnemic.engine.settings import Settings
     from mnemic.model.context import ComposedContext
+    from mnemic.model.erasure import ErasedPlace, Erasure, ErasureReceipt, ErasureResult
     from mnemic.model.errors import Code, FieldViolation, MnemicError, Reason
     from mnemic.model.memory import MemoryInput, MemoryKind, MemoryRevision, Role, TimePrecision, TrustLevel
     from mnemic.model.requests import DeleteResult, ScopePage, UpdateResult
     from mnemic.model.retention import LegalHold, RetentionPolicy, RetentionScoreWeights
     from mnemic.model.scope import Scope, ScopeMatch
     from mnemic.model.search import SearchHit, SearchRequest, SignalScore, SignalWeights
+    from mnemic.model.watching import WatchedChanges
 
     __version__: str
 
@@ -38,12 +41,17 @@ _MODULES = {
     "AddResult": "mnemic.client.results",
     "AsyncMemory": "mnemic.client.async_memory",
     "AsyncMnemicClient": "mnemic.client.async_grpc_client",
+    "AsyncWatch": "mnemic.client.watching",
     "Code": "mnemic.model.errors",
     "ComposedContext": "mnemic.model.context",
     "DeleteResult": "mnemic.model.requests",
     "FieldViolation": "mnemic.model.errors",
     "History": "mnemic.client.results",
     "IngestResult": "mnemic.client.results",
+    "ErasedPlace": "mnemic.model.erasure",
+    "Erasure": "mnemic.model.erasure",
+    "ErasureReceipt": "mnemic.model.erasure",
+    "ErasureResult": "mnemic.model.erasure",
     "LegalHold": "mnemic.model.retention",
     "Memory": "mnemic.client.memory",
     "MemoryInput": "mnemic.model.memory",
@@ -68,6 +76,8 @@ _MODULES = {
     "TimePrecision": "mnemic.model.memory",
     "TrustLevel": "mnemic.model.memory",
     "UpdateResult": "mnemic.model.requests",
+    "Watch": "mnemic.client.watching",
+    "WatchedChanges": "mnemic.model.watching",
     "memory_to_dict": "mnemic.client.results",
     "retention_policy": "mnemic.client.retention_requests",
 }
@@ -76,9 +86,14 @@ __all__ = [
     "AddResult",
     "AsyncMemory",
     "AsyncMnemicClient",
+    "AsyncWatch",
     "Code",
     "ComposedContext",
     "DeleteResult",
+    "ErasedPlace",
+    "Erasure",
+    "ErasureReceipt",
+    "ErasureResult",
     "FieldViolation",
     "History",
     "IngestResult",
@@ -106,6 +121,8 @@ __all__ = [
     "TimePrecision",
     "TrustLevel",
     "UpdateResult",
+    "Watch",
+    "WatchedChanges",
     "__version__",
     "memory_to_dict",
     "retention_policy",

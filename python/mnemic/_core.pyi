@@ -139,6 +139,16 @@ class Filter:
         """Whether a memory fulfils it: the definition that searches and listings share."""
 
 @final
+class UnderstoodQuery:
+    """What a query means in some partitions: spelt as their memories spell it, and without the names that more than a
+    tenth of these share.
+    """
+
+    @property
+    def text(self) -> str:
+        """What is to be embedded."""
+
+@final
 class Weights:
     """How much each signal counts, 0 to 1; not all 0."""
 
@@ -543,13 +553,20 @@ class Index:
     def take_used(self, key: PartitionKey) -> bool:
         """Whether the front used the partition since the last call."""
 
+    def count_recalls(self, *, is_on: bool) -> None:
+        """Says whether it is noted which memories were given to callers."""
+
+    def note_recalls(self, memory_ids: Sequence[str]) -> None:
+        """Notes memories that were given; what is no id is passed over."""
+
+    def take_recalls(self) -> tuple[list[tuple[str, int]], int]:
+        """How often each memory was given since the last call, also by the front; how many recalls found no room."""
+
     def versions(self, key: PartitionKey) -> list[tuple[str, int, bool, bool]]:
         """What the partition holds, for checks against the store: (memory id, version, ended, has a vector)."""
 
-    def text_to_embed(self, partitions: Sequence[PartitionKey], query: str) -> str:
-        """What of a query is embedded for a search of these partitions: names that more than a tenth of their memories
-        share are left out. Partitions that are not in memory count as empty.
-        """
+    def understand(self, partitions: Sequence[PartitionKey], query: str) -> UnderstoodQuery:
+        """What a query means in a search of these partitions. Those that are not in memory count as empty."""
 
     def search(
         self,
@@ -558,6 +575,7 @@ class Index:
         match: int,
         *,
         text: str,
+        understood: UnderstoodQuery | None = None,
         vector: bytes | None,
         filter: Filter | None,
         now_micros: int,
@@ -583,7 +601,8 @@ class Index:
             scope: The ids asked for.
             match: A number of `ScopeMatch`.
             text: The query in words; empty leaves out the signals that go by them.
-            vector: The embedding of what `text_to_embed` gives; None leaves the vector signal out.
+            understood: What `understand` has made of `text` in these partitions, if it was asked: it is not done again.
+            vector: The embedding of what `understand` gives; None leaves the vector signal out.
             filter: Narrows further.
             now_micros: The time against which expiry, ends and recency are judged.
             reference_micros: What "now" and "today" in the query are; `now_micros` unless said.

@@ -5,7 +5,12 @@ import json
 import pytest
 
 from mnemic.cli.transfer import detected_format
+from mnemic.engine.engine import Engine
+from mnemic.engine.settings import ServerSettings, load_settings
+from mnemic.model.access import AccessRole, ApiKey
+from mnemic.model.scope import Scope
 from mnemic.model.transfer import TransferFormat
+from mnemic.server.server import MnemicServer
 
 
 def fill(mnemic):
@@ -120,3 +125,18 @@ def test_nothing_is_imported_of_a_file_with_a_bad_item_unless_asked(mnemic, tmp_
 )
 def test_a_file_is_known_by_how_it_begins(head, form):
     assert detected_format(head) is form
+
+
+def test_a_tenants_administrator_takes_its_memories_away(run, tmp_path, monkeypatch):
+    settings = load_settings(
+        data_directory=tmp_path / "guarded", embedding={"provider": "static"}, authentication={"mode": "keys"}
+    )
+    serving = ServerSettings(address="127.0.0.1:0", log_level="error")
+    with Engine.open(settings) as engine, MnemicServer(engine, serving) as server:
+        key = engine.authority.create_key(
+            ApiKey(key_id="", tenant="default", role=AccessRole.ADMIN, scope=Scope()), caller="default"
+        )
+        monkeypatch.setenv("MNEMIC_ADDRESS", server.address)
+        monkeypatch.setenv("MNEMIC_API_KEY", key.secret)
+        fill(run)
+        assert run("export", str(tmp_path / "all.jsonl")).out.startswith("exported 4 memories")

@@ -44,6 +44,10 @@ def test_a_plain_directory_is_encrypted_and_works_on(run, key_file, tmp_path, mo
     assert (status["state"], status["encrypted_versions"], status["plain_versions"]) == ("on", 1, 0)
     assert "the otter sleeps" in run("search", "otter", "--user", "ann").out
     assert run("doctor", "--json").document["ok"]
+    monkeypatch.delenv("MNEMIC_ENCRYPTION__KEY_FILE")
+    ill = run("doctor", "--json").document
+    assert not ill["ok"]
+    assert [check for check in ill["checks"] if "the settings name no master key" in check["found"]]
 
 
 def test_a_rotation_leaves_only_the_new_key(run, key_file, tmp_path, monkeypatch):

@@ -2,8 +2,10 @@
 
 import access_scenarios  # noqa: F401 (registers its scenarios, as those below do)
 import admin_scenarios  # noqa: F401
+import audit_scenarios  # noqa: F401
 import backup_scenarios  # noqa: F401
 import composing_scenarios  # noqa: F401
+import erasure_scenarios  # noqa: F401
 import extraction_scenarios  # noqa: F401
 import fact_scenarios  # noqa: F401
 import memory_scenarios  # noqa: F401

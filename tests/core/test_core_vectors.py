@@ -66,8 +66,8 @@ def test_it_equals_numpy(simd, make, rows, dimension):
 
 
 @pytest.mark.parametrize("make", [random_vectors, clustered])
-def test_it_equals_numpy_at_ten_thousand_rows(make):
-    vectors = make(5, 10_000, 384)
+def test_it_equals_numpy_just_below_the_bound_of_the_one_bit_codes(make):
+    vectors = make(5, 8_000, 384)
     index = loaded(vectors)
     for query in [*random_vectors(6, 10, 384), *vectors[::2500]]:
         assert_top(index, vectors, query, 10)

@@ -59,7 +59,7 @@ def bm25(query: str, memories: list[Memory]) -> dict[str, float]:
 def assert_scores(index: _core.Index, query: str, memories: list[Memory], partitions: list[PartitionKey]) -> None:
     outcome = search(index, partitions=partitions, weights=WORDS_ONLY, text=query, top_k=1000, explain=True)
     # Names that many memories share are no words of the query.
-    expected = bm25(index.text_to_embed(partitions, query), memories)
+    expected = bm25(index.understand(partitions, query).text, memories)
     assert {hit.memory_id: hit.parts["lexical"].raw for hit in outcome.hits} == pytest.approx(
         expected, rel=1e-4, abs=1e-4
     )

@@ -27,7 +27,7 @@ PROGRAM = textwrap.dedent(
     """
     import os, signal, sys
     from pathlib import Path
-    from mnemic.engine import erasing
+    from mnemic.engine import erasing_work
     from mnemic.engine.engine import Engine
     from mnemic.engine.settings import load_settings
     from mnemic.model.erasure import ErasureRequest, ErasureTarget
@@ -52,7 +52,7 @@ PROGRAM = textwrap.dedent(
 
     setattr(owner, step, watched)
     # Small steps, so that there are many.
-    erasing._HIDDEN_AT_ONCE, erasing._DESTROYED_AT_ONCE = 40, 50
+    erasing_work._HIDDEN_AT_ONCE, erasing_work._DESTROYED_AT_ONCE = 40, 50
     settings = load_settings(data_directory=Path(directory), embedding={"provider": "static"})
     with Engine.open(settings) as engine:
         engine.erasure.erase("default", ErasureRequest(target=ErasureTarget(scope=Scope(user_id=user))))

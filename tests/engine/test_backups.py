@@ -253,11 +253,16 @@ def test_a_log_that_was_left_is_no_part_of_what_is_restored(settings, kept, tmp_
 def test_what_was_erased_since_does_not_come_back_unsaid(engine, kept, settings):
     add(engine, "text one")
     backup = made(engine, name="x")
-    engine.erasure.erase("t", ErasureRequest(target=ErasureTarget(scope=USER)), deadline=Deadline.after(30))
+    request = ErasureRequest(target=ErasureTarget(scope=USER))
+    engine.erasure.erase("t", request, deadline=Deadline.after(30.0))
     engine.close()
     with pytest.raises(MnemicError, match="1 erasures happened after"):
         put_back(kept / "x", settings.data_directory, replace=True)
+    with Engine.open(settings) as again:
+        assert texts(again) == []
     assert put_back(kept / "x", settings.data_directory, replace=True, despite_erasures=True) == backup
+    with Engine.open(settings) as again:
+        assert texts(again) == ["text one"]
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(engine, monkeypatch, kept, tmp_path):

@@ -265,6 +265,35 @@ def test_a_correction_replaces_what_never_held(quiet):
     assert [fact.body for fact in facts(quiet, as_of_micros=JANUARY)] == ["No, Anna lives in Lisbon"]
 
 
+def test_a_correction_that_tells_a_later_time_leaves_no_gap(quiet):
+    def tell(body, value, when, **more):
+        (message,) = add(quiet, said(body, when), wait=WaitFor.INDEXED).memories
+        quiet.step(Scripted(drawn(body, sources=[message.memory_id], slot="anna.home", slot_value=value, **more)))
+
+    tell("Anna lives in Porto", "Porto", JANUARY)
+    tell("No, since March Anna lives in Lisbon", "Lisbon", MARCH, is_correction=True, event_time_micros=MARCH)
+    assert [fact.body for fact in facts(quiet, as_of_micros=JANUARY)] == ["No, since March Anna lives in Lisbon"]
+
+
+def test_of_several_values_the_one_that_is_replaced_ends(quiet):
+    def tell(body, value, when, **more):
+        (message,) = add(quiet, said(body, when), wait=WaitFor.INDEXED).memories
+        result = drawn(
+            body, sources=[message.memory_id], slot="anna.learning", slot_value=value, is_additive=True, **more
+        )
+        quiet.step(Scripted(result))
+
+    tell("Anna learns Danish", "Danish", JANUARY)
+    tell("Anna learns Norwegian", "Norwegian", JANUARY)
+    tell("Anna learns Swedish", "Swedish", MARCH, replaces=("Norwegian",), is_correction=True)
+    assert {fact.body for fact in facts(quiet)} == {"Anna learns Danish", "Anna learns Swedish"}
+    assert {fact.body for fact in facts(quiet, as_of_micros=JANUARY)} == {"Anna learns Danish", "Anna learns Swedish"}
+    tell("Anna learns Finnish", "Finnish", MARCH, replaces=("danish",))
+    assert {fact.body for fact in facts(quiet)} == {"Anna learns Swedish", "Anna learns Finnish"}
+    assert {fact.body for fact in facts(quiet, as_of_micros=JANUARY)} == {"Anna learns Danish", "Anna learns Swedish"}
+    assert quiet.check() == []
+
+
 def test_what_is_told_of_the_future_holds_from_when_it_is_told(quiet):
     def tell(body, value, said_at, happens):
         (message,) = add(quiet, said(body, said_at), wait=WaitFor.INDEXED).memories

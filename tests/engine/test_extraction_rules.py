@@ -177,13 +177,15 @@ class TestBudget:
     def test_beyond_it_the_model_is_not_asked_and_nothing_is_lost(self, quiet):
         results = [add(quiet, text) for text in ("one", "two", "three")]
         assert len(step(quiet, spent(1500))) == 1
-        assert [step(quiet), step(quiet), step(quiet)] == [[], [], None]
+        # All that wait alike are held with the first of them.
+        assert [step(quiet), step(quiet)] == [[], None]
         stats = quiet.stats("t").extraction
         assert (stats.pending, stats.held, stats.monthly_budget_micros) == (2, 2, 1000)
         assert stats.oldest_create_time_micros is None
         held = quiet.operation("t", results[1].operation_id)
         assert (held.state, held.attempts) == (OperationState.PENDING, 0)
         assert "monthly_budget" in held.last_error
+        assert quiet.operation("t", results[2].operation_id).last_error == held.last_error
         assert held.next_attempt_time_micros == end_of_month(month_of(last_said(quiet)))
 
     def test_a_larger_budget_ends_the_wait(self, quiet):
@@ -194,6 +196,30 @@ class TestBudget:
         change(quiet, monthly_budget_micros=2000)
         assert quiet.stats("t").extraction.held == 0
         assert [len(request.messages) for request in step(quiet, spent(10))] == [1]
+
+    def test_what_is_wanted_otherwise_is_held_by_itself(self, quiet):
+        add(quiet, "one")
+        step(quiet, spent(1500))
+        add(quiet, "two")
+        add(quiet, "three", instructions="Only homes.")
+        assert [step(quiet), step(quiet), step(quiet)] == [[], [], None]
+        assert quiet.stats("t").extraction.held == 2
+
+    def test_a_budget_that_is_raised_while_a_batch_is_being_held_lets_it_go_on(self, quiet, monkeypatch):
+        add(quiet, "one")
+        step(quiet, spent(1500))
+        add(quiet, "two")
+        held_until = quiet._extraction._spending.held_until
+
+        def raised_meanwhile(tenant, rules):
+            held = held_until(tenant, rules)
+            change(quiet, monthly_budget_micros=5000)
+            return held
+
+        monkeypatch.setattr(quiet._extraction._spending, "held_until", raised_meanwhile)
+        assert step(quiet) == []
+        monkeypatch.undo()
+        assert len(step(quiet)) == 1
 
     def test_no_budget_ends_the_wait_also_while_no_server_runs(self, quiet):
         add(quiet, "one")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import load_settings
 from mnemic.engine.transfer.lines import decode_line, encode_line
+from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import ChangeKind, Memory, MemoryInput, MemoryKind, Role, TimePrecision, TrustLevel
@@ -447,3 +448,18 @@ def test_without_pyarrow_parquet_names_the_extra(engine, monkeypatch):
     with pytest.raises(MnemicError, match=r"mnemic\[parquet\]") as refused:
         exported(engine, replace(WHOLE, format=TransferFormat.PARQUET))
     assert refused.value.reason is Reason.NOT_IMPLEMENTED
+
+
+def test_what_is_erased_meanwhile_is_in_no_later_page(engine, monkeypatch):
+    from mnemic.model.erasure import ErasureRequest, ErasureTarget
+
+    monkeypatch.setattr("mnemic.engine.transfer.exporting._PAGE", 5)
+    add(engine, *(f"text {number}" for number in range(10)), scope=Scope(user_id="v"))
+    a_life(engine)
+    request = replace(WHOLE, include_history=True)
+    pieces = engine.transfer.export_memories("t", request)
+    next(pieces)
+    engine.erasure.erase("t", ErasureRequest(target=ErasureTarget(scope=USER)), deadline=Deadline.after(30.0))
+    rest = b"".join(piece.data for piece in pieces)
+    assert b'"userId":"u"' not in rest
+    assert rest.count(b'"userId":"v"') == 6

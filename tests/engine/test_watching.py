@@ -10,6 +10,7 @@ from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import ChangeKind, MemoryInput
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.watching import WatchRequest
+from mnemic.store.changes import ChangePosition
 
 ANNA, BEN = Scope(user_id="anna"), Scope(user_id="ben")
 TENANT = "default"
@@ -197,3 +198,57 @@ def test_what_is_closed_is_forgotten(engine, watch):
     assert engine.watching._index.announcer._subscriptions
     opened.close()
     assert not engine.watching._index.announcer._subscriptions
+
+
+def test_whoever_catches_up_is_told_when_it_has(engine, watch, monkeypatch):
+    monkeypatch.setattr("mnemic.store.following._MOST_LOOKED_AT", 5)
+    for number in range(20):
+        last = add(engine, f"m {number}").revision
+    nothing = Comparison("metadata.topic", Operator.EQUAL, ("none",))
+    told = watch(from_start=True, filter=nothing).run(lambda: True)
+    # The first answer comes at once, however far it has come by then; the next one long before the heartbeat.
+    assert next(told).revision < last
+    assert next(told).revision == last
+
+
+def test_nothing_is_missed_or_told_twice_while_many_write(engine, watch):
+    users = [Scope(user_id=f"user {number}") for number in range(3)]
+    everywhere = watch(Scope(), match=ScopeMatch.TENANT, heartbeat_seconds=1.0)
+    opened = [*(watch(scope, heartbeat_seconds=1.0) for scope in users), everywhere]
+    found, told = [[] for _ in opened], [0 for _ in opened]
+    ended = threading.Event()
+
+    def write(writer: int) -> None:
+        for number in range(30):
+            scope = users[(writer + number) % 3]
+            memory_id = add(engine, f"{writer} {number}", scope=scope).memories[0].memory_id
+            if number % 3 == 0:
+                engine.delete(TENANT, memory_id)
+
+    def read(position: int) -> None:
+        for changes in opened[position].run(lambda: not (ended.is_set() and told[position] == last)):
+            told[position] = changes.revision
+            found[position] += [(entry.revision, entry.change, entry.memory.memory_id) for entry in changes]
+
+    last = -1
+    readers = [threading.Thread(target=read, args=(position,)) for position in range(len(opened))]
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for thread in readers + writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    last = engine.revision()
+    ended.set()
+    for one in opened:
+        one.wake()
+    for thread in readers:
+        thread.join(30)
+        assert not thread.is_alive()
+    page = engine._store.changes(TENANT, None, ChangePosition(0), until_revision=last, limit=10_000)
+    assert len(page.changes) == 4 * (30 + 10)
+    for position, scope in enumerate([*users, None]):
+        assert found[position] == [
+            (entry.revision, entry.change, entry.memory.memory_id)
+            for entry in page.changes
+            if scope is None or entry.memory.scope == scope
+        ]

@@ -33,7 +33,8 @@ def test_everything_at_the_top_is_perfect():
 
 
 def test_nothing_found_is_nothing():
-    assert set(measures([], 3).values()) == {0.0}
+    got = measures([], 3)
+    assert {value for name, value in got.items() if name != "most@10"} == {0.0}
 
 
 def test_one_hit_that_brings_two_pieces_gains_once():
@@ -43,6 +44,12 @@ def test_one_hit_that_brings_two_pieces_gains_once():
 
 def test_more_evidence_than_the_cut_can_still_be_perfect():
     assert measures(list(range(1, 13)), 12)["ndcg@10"] == pytest.approx(1.0)
+
+
+def test_more_evidence_than_hits_cannot_all_be_recalled() -> None:
+    got = measures(list(range(1, 13)), 12)
+    assert got["recall@10"] == got["most@10"] == pytest.approx(10 / 12)
+    assert measures([], 10)["most@10"] == 1.0
 
 
 def test_the_interval_of_equal_values_is_that_value():

@@ -221,6 +221,20 @@ def test_another_tenant_finds_nothing(both):
     assert len(both.of_native(request, principal("two")).hits) == 0
 
 
+def test_what_is_given_natively_is_counted_as_recalled(both):
+    (added,) = both.engine.add("default", Scope(user_id="u"), [MemoryInput(body="a banana")]).memories
+    request = pb.SearchMemoriesRequest(scope={"user_id": "u"}, query="banana")
+    both.of_python(request)
+    recalls = both.engine.retention.recalls
+    recalls.take()
+    before = recalls.figures.counted
+    for _ in range(3):
+        assert len(both.of_native(request).hits) == 1
+    recalls.take()
+    assert recalls.figures.counted == before + 3
+    assert both.engine._store.retention.recalls([added.memory_id])[added.memory_id][0] >= 4
+
+
 def test_a_revision_that_is_not_reached_is_relayed(both):
     added = both.engine.add("default", Scope(user_id="u"), [MemoryInput(body="a banana")])
     request = pb.SearchMemoriesRequest(scope={"user_id": "u"}, query="banana", min_revision=added.revision)

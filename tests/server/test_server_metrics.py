@@ -2,9 +2,11 @@
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.engine.settings import ServerSettings
 from mnemic.model.errors import MnemicError
+from mnemic.model.retention import RetentionPolicy
 from mnemic.server.metrics import Distribution, FrontFigures, Metrics
 from mnemic.v1 import memory_service_pb2, resources_pb2
 
@@ -30,6 +32,21 @@ def test_calls_are_counted_by_method_and_code(server, memories, metrics_page):
     assert seen["mnemic_calls_total", ("code", "INVALID_ARGUMENT"), ("method", SEARCH)] == 1
     assert seen["mnemic_call_seconds_count", ("method", SEARCH)] == 2
     assert seen["mnemic_call_seconds_bucket", ("le", "+Inf"), ("method", SEARCH)] == 2
+
+
+def test_what_was_forgotten_and_recalled_is_counted(server, engine, memories, metrics_page):
+    old = memory_service_pb2.MemoryInput(body="one", event_time=Timestamp(seconds=1))
+    memories.AddMemories(memory_service_pb2.AddMemoriesRequest(scope=SCOPE, memories=[old]))
+    memories.SearchMemories(memory_service_pb2.SearchMemoriesRequest(scope=SCOPE, query="one"))
+    engine.retention.recalls.take()
+    engine.retention.set_policy("default", RetentionPolicy(policy_id="p", max_age_micros=1))
+    run = engine.retention.run("default").run
+    engine.retention.find_run("default", run.run_id, wait_seconds=20)
+    seen = metrics_page(server.metrics.address)
+    assert seen[("mnemic_recalls_total",)] == 1
+    assert seen[("mnemic_recalls_dropped_total",)] == 0
+    assert seen["mnemic_retention_runs_total", ("outcome", "done")] == 1
+    assert seen["mnemic_retention_archived_total", ("cause", "age")] == 1
 
 
 def test_the_index_is_described(server, memories, metrics_page):

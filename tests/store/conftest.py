@@ -13,6 +13,7 @@ ALSO_ENCRYPTED = {
     "test_store_changes",
     "test_store_following",
     "test_store_model",
+    "test_store_retaining",
     "test_store_work",
     "test_store_writing",
 }

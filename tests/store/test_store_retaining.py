@@ -15,7 +15,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from retaining_support import Known, Reference
-from store_support import add, change, memory_of, restore
+from store_support import ENCRYPTION, add, change, memory_of, restore
 
 from mnemic.model.filters import Comparison, Operator
 from mnemic.model.memory import Memory, MemoryKind
@@ -346,3 +346,18 @@ def test_who_has_work(store):
     )
     assert store.retention.tenants_at_work(NOW - 1) == ["with a policy"]
     assert store.retention.tenants_at_work(NOW) == ["expiring", "with a policy"]
+
+
+def test_of_an_encrypted_store_labels_and_sizes_are_known_too(tmp_path):
+    with closing(open_sqlite(tmp_path / "data", encryption=ENCRYPTION)) as store:
+        kept = memory_of("ääää", categories=("b",), now=NOW)
+        others = [memory_of("ä" * size, categories=("a", "b"), now=NOW) for size in (1, 2, 3)]
+        add(store, kept, *others, tenant=TENANT, now=NOW)
+        wanted = policy(categories=("a",), max_bytes_per_scope=10)
+        frames = previewed(store, selection_of([wanted]))
+        (candidate,) = [item for frame in frames for item in frame.candidates]
+        assert (candidate.memory_id, candidate.body_bytes) == (others[0].memory_id, 2)
+        carry_out(store, selection_of([wanted]), run_of(store, [wanted]), 10)
+        ((_, archived),) = store.retention.archived(TENANT, Scope(), ScopeMatch.TENANT, limit=10)
+        assert archived.memory.body == "ä"
+        assert store.check() == []

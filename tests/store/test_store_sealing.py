@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy import select
 from store_support import (
     DIMENSION,
     ENCRYPTION,
@@ -29,11 +30,13 @@ from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import MemoryKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.interface import RequestRecord, VersionWrite, WriteBatch
+from mnemic.store.sealing import Content
 from mnemic.store.sealing_masters import new_master_key
 from mnemic.store.sealing_settings import EncryptionSettings
-from mnemic.store.sealing_state import KEYS_FILE_NAME, destroy_keys
+from mnemic.store.sealing_state import KEYS_FILE_NAME
 from mnemic.store.sqlite import DATABASE_FILE_NAME, open_sqlite
 from mnemic.store.standing import Standing
+from mnemic.store.tables import metadata, scopes
 from mnemic.store.work import OutboxKind, OutboxWrite
 
 OTHER_USER = Scope(user_id="bob")
@@ -145,6 +148,25 @@ def test_the_files_hold_nothing_that_was_said(directory):
         assert kept.fingerprint == "0123456789abcdef" * 4
         assert store.dead_letters("t", None, limit=1)[0].last_error == "the service said borborygmus"
         assert store.check() == []
+
+
+def test_a_column_that_holds_words_is_sealed():
+    """A new column of text is sealed (`Content`, or `Sealer.seal_text`), or is put here because it tells nothing."""
+    tells_nothing = {
+        "memory_versions": {"memory_id", "tenant", "source_ids", "superseded_by", "content_hash", "fact_key"},
+        "supersessions": {"superseded_by"},
+        "outbox": {"tenant", "kind", "memory_ids", "state", "operation_id", "made_ids"},
+        "requests": {"tenant", "method", "request_id", "response"},
+    }
+    sealed = {
+        "memory_versions": {*Content._fields, "sealed"},
+        "supersessions": {"reason"},
+        "outbox": {"payload", "last_error"},
+        "requests": {"fingerprint"},
+    }
+    for table, columns in tells_nothing.items():
+        held = {column.name for column in metadata.tables[table].columns if column.type.python_type in {str, bytes}}
+        assert held == columns | sealed[table], table
 
 
 def test_the_search_of_the_files_would_find_it(directory):
@@ -274,6 +296,11 @@ def test_without_its_keys_a_store_is_not_opened(directory, tmp_path):
     with opened(directory) as store:
         add(store, memory_of("mine"))
     (directory / KEYS_FILE_NAME).rename(tmp_path / "kept")
+    with pytest.raises(MnemicError, match=r"put its keys\.db into"):
+        open_sqlite(directory, encryption=ENCRYPTION)
+    assert not (directory / KEYS_FILE_NAME).exists()
+    with opened(tmp_path / "other"):
+        (tmp_path / "other" / KEYS_FILE_NAME).rename(directory / KEYS_FILE_NAME)
     with pytest.raises(MnemicError, match="is not that of this store"):
         open_sqlite(directory, encryption=ENCRYPTION)
     (tmp_path / "kept").rename(directory / KEYS_FILE_NAME)
@@ -317,7 +344,8 @@ class TestDestroyedKeys:
     @staticmethod
     def destroy(store):
         with store._database.reading() as connection:
-            return destroy_keys(connection, [1])
+            key_id = connection.execute(select(scopes.c.key_id).where(scopes.c.id == 1)).scalar_one()
+        return store._sealer.keyring.destroy([key_id])
 
     def test_reading_it_says_so(self, lost):
         store, gone, stays = lost

@@ -62,6 +62,22 @@ keyring.rotate(new)
 print("done", flush=True)
 """
 
+ADDING = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from store_support import add, memory_of
+from mnemic.model.scope import Scope
+from mnemic.store.sealing_settings import EncryptionSettings
+from mnemic.store.sqlite import open_sqlite
+store = open_sqlite(Path(sys.argv[1]), encryption=EncryptionSettings(key=SecretStr(sys.argv[2])))
+print("begun", flush=True)
+for number in range(int(sys.argv[3]), 100_000):
+    memory = memory_of("said", Scope(session_id=f"s{number}"), memory_id=f"{number:08}")
+    add(store, memory)
+    print(memory.memory_id, flush=True)
+"""
+
 
 @pytest.fixture
 def plain(tmp_path):
@@ -116,7 +132,7 @@ def holds_words(directory):
 
 
 def killed(script, *arguments, after):
-    """Runs a script and kills it so many seconds after it has begun; whether it was done before."""
+    """Runs a script and kills it so many seconds after it has begun; what it said."""
     paths = (Path(mnemic.__file__).parents[1], Path(__file__).parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(path) for path in paths)}
     process = subprocess.Popen(
@@ -129,7 +145,7 @@ def killed(script, *arguments, after):
     process.stdout.close()
     process.wait()
     assert lines[0] == "begun"
-    return "done" in lines
+    return lines[1:]
 
 
 def test_everything_is_as_before_and_nothing_plain_is_left(plain):
@@ -163,7 +179,7 @@ def test_killed_at_any_moment_it_goes_on(plain):
         before = told(store)
     moments = random.Random(7)
     kills = 0
-    while kills < 8 and not killed(SEALING, str(plain), KEY, after=moments.uniform(0, 0.12)):
+    while kills < 8 and "done" not in killed(SEALING, str(plain), KEY, after=moments.uniform(0, 0.12)):
         kills += 1
         with pytest.raises(MnemicError, match="run `mnemic encryption enable` again"):
             open_sqlite(plain, encryption=ENCRYPTION)
@@ -176,6 +192,20 @@ def test_killed_at_any_moment_it_goes_on(plain):
     with closing(open_sqlite(plain, encryption=ENCRYPTION)) as store:
         assert store.check() == []
         assert told(store) == before
+
+
+def test_a_key_is_durable_before_what_is_sealed_under_it(tmp_path):
+    """Each memory is of a session of its own; what was acknowledged before a kill opens after it."""
+    moments = random.Random(3)
+    said: list[str] = []
+    for _ in range(4):
+        said += killed(ADDING, str(tmp_path), KEY, str(len(said) + 1000), after=moments.uniform(0.05, 0.4))
+        with closing(open_sqlite(tmp_path, encryption=ENCRYPTION)) as store:
+            assert store.check() == []
+            kept = [memory_id for memory_id in said if memory_id.isdigit() and len(memory_id) == 8]
+            assert len(store.get("t", kept)) == len(kept) > 0
+            said = [memory.memory_id for memory in store.list_memories(
+                "t", Scope(), ScopeMatch.TENANT, limit=100_000, now_micros=9000)]  # fmt: skip
 
 
 def test_encrypting_again_changes_nothing(plain):
@@ -220,7 +250,9 @@ class TestRotation:
             before = self.sealed(keyring, keys)
         moments = random.Random(5)
         kills = 0
-        while kills < 8 and not killed(ROTATING, str(path), self.OLD, self.NEW, after=moments.uniform(0, 0.05)):
+        while kills < 8 and "done" not in killed(
+            ROTATING, str(path), self.OLD, self.NEW, after=moments.uniform(0, 0.05)
+        ):
             kills += 1
             try:
                 keyring = Keyring(path, parse_master_key(self.NEW, "key"))

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from mnemic.cli.audit import audit_application
 from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
 from mnemic.cli.doctor import doctor
 from mnemic.cli.encryption import encryption_application
+from mnemic.cli.erasing import erase, erasures, verify_receipt
 from mnemic.cli.failures import CommandGroup
 from mnemic.cli.importing import import_memories
 from mnemic.cli.keys import keys_application
@@ -46,6 +48,9 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("watch", watch, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
     ("export", export_memories, _EVERY_DAY),
+    ("erase", erase, _EVERY_DAY),
+    ("erasures", erasures, _EVERY_DAY),
+    ("verify-receipt", verify_receipt, _EVERY_DAY),
     ("operation", operation, _EVERY_DAY),
     ("serve", serve, _RUNNING),
     ("dead-letters", dead_letters, _RUNNING),
@@ -93,6 +98,7 @@ application.add_typer(retention_application, name="retention", rich_help_panel=_
 application.add_typer(encryption_application, name="encryption", rich_help_panel=_RUNNING)
 application.add_typer(tenants_application, name="tenants", rich_help_panel=_RUNNING)
 application.add_typer(backup_application, name="backup", rich_help_panel=_RUNNING)
+application.add_typer(audit_application, name="audit", rich_help_panel=_RUNNING)
 
 
 def main() -> None:

@@ -225,7 +225,7 @@ def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Ite
         yield Check("vectors", Level.WARN, f"{counted(missing, 'version')} without an embedding", hint)
     else:
         yield Check("vectors", Level.OK, f"every version has one of {provider.identity}")
-    snapshots = open_snapshots(store, provider.identity, settings)
+    snapshots = open_snapshots(store, provider.identity, settings.limits)
     index = LiveIndex(store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots)
     partitions = store.all_partitions()
     compared = index.compare(partitions)

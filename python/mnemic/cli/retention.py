@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mnemic.cli.backend import connection_of, directory_settings, quiet_logs
 from mnemic.cli.documents import memory_document, print_json, scope_document, time_text
 from mnemic.cli.failures import bad_input
+from mnemic.cli.memories import open_memory
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions, with_option_groups
 from mnemic.cli.retention_reports import (
     archive_text,
@@ -35,10 +33,6 @@ from mnemic.cli.terminal import (
     scope_text,
 )
 from mnemic.model.retention import LegalHold, RetentionPolicy
-
-if TYPE_CHECKING:
-    from mnemic.client.grpc_client import MnemicClient
-    from mnemic.client.memory import Memory
 
 retention_application = typer.Typer(help="What is forgotten on purpose: policies, runs, the archive, legal holds.")
 
@@ -117,24 +111,6 @@ def _weight(text: str) -> tuple[str, float]:
         raise bad_input(f"--weight: {text!r} is no weight", hint="give a part and a number, such as use=0.5") from None
 
 
-@contextmanager
-def _opened(target: TargetOptions) -> Iterator[MnemicClient | Memory]:
-    """What the options name: a server or a data directory; both have the same methods."""
-    address = target.address()
-    if address is not None:
-        from mnemic.client.grpc_client import MnemicClient  # noqa: PLC0415 (start-up time: loads grpc)
-
-        connection = connection_of(target)
-        with MnemicClient(address, api_key=connection.api_key, credentials=connection.credentials()) as client:
-            yield client
-        return
-    from mnemic.client.memory import Memory  # noqa: PLC0415 (start-up time: loads the engine)
-
-    quiet_logs()
-    with Memory(settings=directory_settings(target)) as memory:
-        yield memory
-
-
 def _ids(scope: ScopeOptions) -> dict[str, Any]:
     return scope_document(scope.scope())
 
@@ -153,7 +129,7 @@ def policies(*, target: TargetOptions, as_json: JsonOption = False) -> None:
     """
     found: list[RetentionPolicy] = []
     token = ""
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         while True:
             page = memory.list_retention_policies(page_token=token)
             found.extend(page.policies)
@@ -188,7 +164,7 @@ def set_policy(
     Example: mnemic retention set chat-90-days --kind message --max-age 90d
     """
     policy = limits.policy(policy_id, scope, description=description, disabled=disabled)
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         stored = memory.set_retention_policy(policy).policy
     if as_json:
         print_json(policy_document(stored))
@@ -201,7 +177,7 @@ def remove_policy(policy_id: PolicyArgument, *, target: TargetOptions) -> None:
 
     Example: mnemic retention remove chat-90-days
     """
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         memory.delete_retention_policy(policy_id)
     print_remark(f"removed the policy {policy_id}")
 
@@ -224,7 +200,7 @@ def preview(
     Example: mnemic retention preview --max-memories 1000
     """
     trials = [limits.policy("trial", ScopeOptions())] if limits.is_given else []
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         found = memory.preview_retention(policy_ids=policy_ids or (), trial_policies=trials, **_ids(scope))
     if as_json:
         print_json({"report": report_document(found.report), "revision": found.revision})
@@ -246,7 +222,7 @@ def run(
     """
     if background and target.address() is None:
         raise bad_input("--background is for a server; on a directory the run ends with the command")
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         found = memory.run_retention(policy_ids=policy_ids or (), **_ids(scope)).run
         while not background and not found.has_ended:
             found = memory.retention_run(found.run_id, wait=_WAIT_SECONDS)
@@ -263,7 +239,7 @@ def status(
 
     Example: mnemic retention status 0199…
     """
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         found = memory.retention_run(run_id)
     print_run(found, as_json=as_json)
 
@@ -280,7 +256,7 @@ def archive(
 
     Example: mnemic retention archive --user u1
     """
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         page = memory.list_archived(page_size=page_size, page_token=page_token, **_ids(scope))
     if as_json:
         documents = [
@@ -325,7 +301,7 @@ def holds(
     """
     found: list[LegalHold] = []
     token = ""
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         while True:
             page = memory.list_legal_holds(include_released=released, page_token=token)
             found.extend(page.holds)
@@ -362,7 +338,7 @@ def hold(
 
     Example: mnemic retention hold --user u1 --reason "case 4711"
     """
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         made = memory.create_legal_hold(reason, **_ids(scope)).hold
     if as_json:
         print_json(hold_document(made))
@@ -380,7 +356,7 @@ def release(
 
     Example: mnemic retention release 0199…
     """
-    with _opened(target) as memory:
+    with open_memory(target) as memory:
         made = memory.release_legal_hold(hold_id).hold
     if as_json:
         print_json(hold_document(made))

@@ -8,6 +8,7 @@ import typer
 
 from mnemic.cli.accounts_backend import open_accounts
 from mnemic.cli.documents import Document, print_json, time_text
+from mnemic.cli.erasing import delete_tenant
 from mnemic.cli.extraction_options import ExtractionOptions, rules_document, rules_text
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import JsonOption, TargetOptions, with_option_groups
@@ -118,7 +119,13 @@ def update(
     _print([tenant], as_json=as_json)
 
 
-for _name, _command in (("create", create), ("list", list_tenants), ("show", show), ("update", update)):
+for _name, _command in (
+    ("create", create),
+    ("list", list_tenants),
+    ("show", show),
+    ("update", update),
+    ("delete", delete_tenant),
+):
     tenants_application.command(_name)(with_option_groups(_command))
 
 

@@ -17,6 +17,7 @@ from mnemic.cli.documents import print_json
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import bytes_text, clean, counted, print_line, print_remark, progress_bar
+from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.transfer import (
     ExportRequest,
@@ -149,7 +150,7 @@ def _write_file(backend: Backend, request: ExportRequest, file: Path, *, resume:
 def _write(
     backend: Backend, request: ExportRequest, output: IO[bytes], unfinished: _Unfinished | None = None
 ) -> ExportSummary:
-    whole = backend.stats().store.memories
+    whole = _known_count(backend)
     with progress_bar("Exporting", "memories") as update:
         for piece in backend.export_memories(request):
             output.write(piece.data)
@@ -160,6 +161,16 @@ def _write(
             if piece.summary is not None:
                 return piece.summary
     raise bad_input("the export broke off", hint="go on with --resume")
+
+
+def _known_count(backend: Backend) -> int:
+    """How many memories there are, for the progress; 0 for who may not ask."""
+    try:
+        return backend.stats().store.memories
+    except MnemicError as error:
+        if error.reason is not Reason.PERMISSION_DENIED:
+            raise
+        return 0
 
 
 def detected_format(head: bytes) -> TransferFormat | None:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from mnemic.client import decoding
+from mnemic.client.audit import AdminAudit
 from mnemic.client.backups import AdminBackups
 from mnemic.client.channel import (
     DEFAULT_ADDRESS,
@@ -46,7 +47,7 @@ class CreatedKey:
     secret: str
 
 
-class MnemicAdminClient(AdminBackups):
+class MnemicAdminClient(AdminBackups, AdminAudit):
     """A server's tenants and keys. Safe to use from many threads; every method raises `MnemicError`.
 
     What takes `tenant` is about the credential's own unless it is given; another one takes an operator's credential.
@@ -105,6 +106,16 @@ class MnemicAdminClient(AdminBackups):
         )
         request.update_mask.paths.extend(fields)
         return tenant_from_proto(self._call(self._stub.UpdateTenant, request).tenant)
+
+    def delete_tenant(self, tenant: str, *, expected_version: int = 0) -> str:
+        """Starts to erase a tenant with its keys and settings; the id of the erasure, which `MnemicClient.erasure`
+        follows. Nobody of the tenant comes in any more.
+        """
+        with encodable():
+            request = pb.DeleteTenantRequest(
+                tenant_id=tenant, expected_version=expected_version, request_id=str(uuid.uuid4())
+            )
+        return str(self._call(self._stub.DeleteTenant, request).erasure_id)
 
     def stats(self, tenant: str = "") -> NodeStats:
         """What the server holds of one tenant; the embedding model is not told."""

@@ -236,6 +236,16 @@ class Authority:
 
         return self._once(caller, "UpdateTenant", request_id, fingerprint, until_won, _tenant_of)
 
+    def close_tenant(self, tenant_id: str) -> None:
+        """Lets nobody of a tenant in any more; the store has revoked its keys."""
+        with self._lock:
+            self.authenticator.remove_tenant(tenant_id)
+            after = ""
+            while found := self._store.keys(tenant_id, good_at_micros=None, limit=_ALL_PAGE, after=after):
+                for key in found:
+                    self.authenticator.remove_key(key.key_id)
+                after = found[-1].key_id
+
     def create_key(self, key: ApiKey, *, caller: str, request_id: str = "") -> Made[ApiKey]:
         """Makes an API key; of `key` what the caller chooses counts, and its tenant must be there."""
         fingerprint = self._fingerprint(request_id, "create_key", key)

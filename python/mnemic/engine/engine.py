@@ -13,6 +13,7 @@ from mnemic import _core
 from mnemic.embedding.factory import native_embedder, tokenizer_file
 from mnemic.embedding.provider import EmbeddingProvider
 from mnemic.engine.abstention import calibration
+from mnemic.engine.auditing import Audit
 from mnemic.engine.authority import Authority
 from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
@@ -34,6 +35,8 @@ from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
 from mnemic.engine.tokens import Tokenizers
+from mnemic.engine.transfer.exporting import Exporter
+from mnemic.engine.transfer.importing import Importer
 from mnemic.engine.transfer.transfer import Transfer
 from mnemic.engine.upkeep import Upkeep
 from mnemic.engine.watching import Watching
@@ -78,6 +81,7 @@ class Engine:
         erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         backups: Copies of everything.
+        audit: Who did what.
         watching: Opens watches.
     """
 
@@ -94,7 +98,7 @@ class Engine:
         self._provider = provider
         require_model(store, provider)
         embedder = Embedder(provider, settings.limits.embedding_queue)
-        snapshots = open_snapshots(store, provider.identity, settings)
+        snapshots = open_snapshots(store, provider.identity, settings.limits)
         self._index = LiveIndex(
             store, provider.dimension, budget_bytes=settings.limits.index_budget(), snapshots=snapshots
         )
@@ -118,14 +122,16 @@ class Engine:
         self._composer = Composer(
             store, self._searcher, self._tokenizers, settings.limits, dimension=provider.dimension
         )
+        self.audit = Audit(store, settings.audit, is_guarded=settings.authentication.mode != "none")
         self.backups = Backups(store, settings.backup, self._index.commit)
-        self.transfer = Transfer(store, self._index, embedder, settings)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
         self.authority.when_rules_change = self._extraction.wake
+        importer = Importer(store, self._index, embedder, self.authority.rules, settings, self._extraction.wake)
+        self.transfer = Transfer(Exporter(store), importer)
         self._operations = Operations(store, self._extraction)
-        self.retention = Retention(store, self._index, settings.retention)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
+        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
         self._is_closed = False
         self._catch_up.start()
         self._extraction.start()
@@ -240,7 +246,9 @@ class Engine:
         deadline: Deadline = NO_DEADLINE,
     ) -> SearchResult:
         """Finds what matters to a query within a scope, best first."""
-        return self._searcher.search(tenant, request, deadline, within=within)
+        result = self._searcher.search(tenant, request, deadline, within=within)
+        self.retention.recalls.note_hits(result)
+        return result
 
     def batch_search(
         self,
@@ -264,6 +272,7 @@ class Engine:
             # What failed a moment ago is not waited for a hundred times.
             skip_rerank = skip_rerank or result.rerank_skipped
             results.append(result)
+        self.retention.recalls.note_hits(*results)
         return results
 
     def compose(
@@ -275,7 +284,9 @@ class Engine:
         deadline: Deadline = NO_DEADLINE,
     ) -> ComposedContext:
         """What a search finds, as a block of prompt within a budget of tokens."""
-        return self._composer.compose(tenant, request, deadline, within=within)
+        composed = self._composer.compose(tenant, request, deadline, within=within)
+        self.retention.recalls.note(composed.memory_ids)
+        return composed
 
     def get(
         self,
@@ -442,12 +453,14 @@ class Engine:
             return
         self._is_closed = True
         self._housekeeping.stop()
-        self.retention.stop()
+        # Retention waits for what it has erased, which ends waiting when it stops.
         self.erasure.stop()
+        self.retention.stop()
         self._catch_up.stop()
         self._extraction.stop()
         self._upkeep.stop()
         self.authority.stop()
+        self.audit.stop()
         self._reranking.close()
         self._store.close()
         self._provider.close()

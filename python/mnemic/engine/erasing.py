@@ -1,10 +1,9 @@
-"""Erasure: what must never come back. The state is the store's (`mnemic.store.erasure_interface`); this drives it."""
+"""Erasure: what callers ask and are told; `mnemic.engine.erasing_work` carries it out."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,50 +11,40 @@ from dataclasses import replace
 
 import structlog
 
-from mnemic.embedding.factory import forget_cached
 from mnemic.embedding.provider import EmbeddingProvider
-from mnemic.engine.erasure_receipt import document_of, receipt_of
-from mnemic.engine.extracting import rederivation
-from mnemic.engine.live_index import LiveIndex, PartitionChange
+from mnemic.engine.authority import Authority
+from mnemic.engine.erasing_work import ErasureWork
+from mnemic.engine.erasure_receipt import receipt_of
+from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.pages import decode_page_token, encode_page_token, malformed_page_token, request_digest
-from mnemic.engine.receipts import Signer, canonical_json, key_id, target_hash
+from mnemic.engine.receipts import canonical_json, target_hash
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.validation import check_memory_id, check_request_id, check_scope, check_text, page_size
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.erasure import (
     MAX_REASON_BYTES,
     MAX_REQUESTED_BY_BYTES,
-    ErasedPlace,
     Erasure,
     ErasurePage,
-    ErasureReceipt,
     ErasureRequest,
     ErasureResult,
     ErasureTarget,
 )
 from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_found
 from mnemic.model.operations import OperationState
-from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
-from mnemic.store.erasure_interface import ErasureStep, HidingPlace, NewErasure, StoredErasure
+from mnemic.model.scope import DEFAULT_TENANT, Scope, ScopeMatch
+from mnemic.store.erasure_interface import ErasureStep, NewErasure, StoredErasure
 from mnemic.store.interface import Store
 
 _log = structlog.get_logger("mnemic.erasure")
 LONGEST_WAIT_SECONDS = 60.0
 _DEFAULT_PAGE = 100
 _SALT_BYTES = 32
-# Memories that one transaction hides, and versions that one removes: others wait that long for the database.
-_HIDDEN_AT_ONCE = 5000
-_DESTROYED_AT_ONCE = 250
-# How much of the time an erasure works; the rest is for those who write.
-_SHARE = 0.7
-_FIRST_DELAY_SECONDS = 1.0
-_LONGEST_DELAY_SECONDS = 60.0
-_STOPPING_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 1.0
 
 
 class Erasures:
-    """Carries out erasures, one after another, in a thread of its own; goes on with those that a process left.
+    """Begins erasures, waits for them, and tells of them.
 
     Args:
         store: What is destroyed.
@@ -69,26 +58,15 @@ class Erasures:
     ) -> None:
         self._store = store
         self._erasing = store.erasing
-        self._index = index
-        self._provider = provider
-        self._wake_extraction = wake_extraction
-        self._signer: Signer | None = None
-        self._changed = threading.Condition()
-        self._generation = 0
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="mnemic-erasure", daemon=True)
+        self._work = ErasureWork(store, index, provider, wake_extraction)
 
     def start(self) -> None:
-        """Begins in the background, with what a process that ended had begun."""
-        self._thread.start()
+        """See `ErasureWork.start`."""
+        self._work.start()
 
     def stop(self) -> None:
-        """Ends after the step in hand; the next start goes on."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_STOPPING_SECONDS)
+        """See `ErasureWork.stop`."""
+        self._work.stop()
 
     def erase(
         self,
@@ -155,8 +133,76 @@ class Erasures:
                 f"request_id: {request.request_id} was used before with other contents; make a new one for each call",
                 metadata={"request_id": request.request_id},
             )
-        self._wake()
+        self._work.wake()
         return begun, begun.erasure_id != new.erasure_id
+
+    def delete_tenant(
+        self,
+        tenant_id: str,
+        authority: Authority,
+        *,
+        caller: str,
+        expected_version: int = 0,
+        requested_by: str = "",
+        request_id: str = "",
+    ) -> tuple[str, bool]:
+        """Starts to erase a tenant with all that is its own; nobody of it comes in any more. See
+        `mnemic.v1.AdminService.DeleteTenant`.
+
+        Returns:
+            The id of the erasure, and whether an earlier call with the `request_id` started it.
+        """
+        if tenant_id == DEFAULT_TENANT:
+            raise invalid_field("tenant_id", "is `default`, which stays; erase the whole tenant to empty it")
+        if expected_version < 0:
+            raise invalid_field("expected_version", "is negative; give a version that was read, or 0 for any")
+        check_request_id(request_id)
+        if not request_id or self._erasing.find_request(caller, request_id) is None:
+            version = authority.tenant(tenant_id).version
+            if expected_version not in {0, version}:
+                raise MnemicError(
+                    Reason.VERSION_CONFLICT,
+                    f"expected_version: the tenant is at version {version}, not {expected_version}; read it again",
+                    metadata={"current_version": str(version), "expected_version": str(expected_version)},
+                )
+        request = ErasureRequest(
+            target=ErasureTarget(whole_tenant=True),
+            reason="the tenant is deleted",
+            requested_by=requested_by,
+            request_id=request_id,
+        )
+        begun, is_replayed = self.begin(tenant_id, request, caller=caller, drops_tenant=True)
+        authority.close_tenant(tenant_id)
+        return begun.erasure_id, is_replayed
+
+    def destroy_archived(self, tenant: str, memory_ids: Sequence[str]) -> int:
+        """Destroys memories whose time in the archive has passed; how many there were. It returns when their rows are
+        gone; the files are cleaned behind it, once for many.
+        """
+        target = ErasureTarget(memory_ids=tuple(memory_ids))
+        salt = os.urandom(_SALT_BYTES)
+        begun = self._erasing.begin(
+            NewErasure(
+                erasure_id=str(uuid.uuid4()),
+                caller=tenant,
+                tenant=tenant,
+                target=target,
+                salt=salt,
+                target_hash=target_hash(salt, tenant, target),
+                reason="the time in the archive has passed",
+                requested_by="retention",
+                now_micros=_now(),
+            )
+        )
+        self._work.wake()
+        while not self._work.is_stopping:
+            generation = self._work.generation
+            found = self._erasing.find(tenant, begun.erasure_id)
+            if found is None or found.step in {ErasureStep.CLEAN, ErasureStep.DONE}:
+                places = () if found is None else found.places
+                return next((place.destroyed for place in places if place.place == "memories"), 0)
+            self._work.wait_for_change(generation, _LOOK_AGAIN_SECONDS)
+        return 0
 
     def preview(self, tenant: str, request: ErasureRequest, *, within: Scope = NO_RESTRICTION) -> Erasure:
         """What an erasure would find; nothing is changed."""
@@ -180,7 +226,7 @@ class Erasures:
             raise invalid_field("erasure", "needs exactly one of erasure_id and request_id")
         until = time.monotonic() + min(wait_seconds, LONGEST_WAIT_SECONDS)
         while True:
-            generation = self._generation
+            generation = self._work.generation
             found = self._find(tenant, erasure_id, request_id)
             seconds = until - time.monotonic()
             remaining = deadline.remaining()
@@ -188,7 +234,7 @@ class Erasures:
                 seconds = min(seconds, remaining)
             if found.end_time_micros is not None or seconds <= 0:
                 return result_of(found)
-            self._wait_for_change(generation, seconds)
+            self._work.wait_for_change(generation, seconds)
 
     def _find(self, tenant: str, erasure_id: str, request_id: str) -> StoredErasure:
         erasing = self._erasing
@@ -214,7 +260,7 @@ class Erasures:
 
     def public_key(self) -> bytes:
         """The key by which receipts of this store verify."""
-        return self._signing().public_key
+        return self._work.public_key
 
     def _checked(self, tenant: str, request: ErasureRequest, within: Scope) -> ErasureTarget:
         target = request.target
@@ -242,163 +288,19 @@ class Erasures:
 
     def _await(self, begun: StoredErasure, deadline: Deadline) -> ErasureResult:
         while True:
-            generation = self._generation
+            generation = self._work.generation
             found = self._erasing.find(begun.caller, begun.erasure_id)
             if found is not None and found.end_time_micros is not None:
                 return result_of(found)
             remaining = deadline.remaining()
-            if self._stopping or (remaining is not None and remaining <= 0):
+            if self._work.is_stopping or (remaining is not None and remaining <= 0):
                 raise MnemicError(
-                    Reason.SHUTTING_DOWN if self._stopping else Reason.DEADLINE_EXCEEDED,
+                    Reason.SHUTTING_DOWN if self._work.is_stopping else Reason.DEADLINE_EXCEEDED,
                     f"erasure {begun.erasure_id} is under way and goes on by itself; ask for it again, by its id or by "
                     "the same request_id",
                     metadata={"erasure_id": begun.erasure_id},
                 )
-            self._wait_for_change(generation, _LOOK_AGAIN_SECONDS if remaining is None else remaining)
-
-    def _wait_for_change(self, generation: int, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._generation != generation or self._stopping, timeout=min(seconds, _LOOK_AGAIN_SECONDS)
-            )
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._generation += 1
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        delay = _FIRST_DELAY_SECONDS
-        while not self._stopping:
-            generation = self._generation
-            waits: float | None = None
-            try:
-                if self.work_once():
-                    delay = _FIRST_DELAY_SECONDS
-            except Exception as error:  # noqa: BLE001 (whatever it was, the erasure goes on)
-                _log.warning("erasure_waits", error=str(error), exc_info=not isinstance(error, MnemicError))
-                waits, delay = delay, min(delay * 2, _LONGEST_DELAY_SECONDS)
-            self._rest(generation, waits)
-
-    def _rest(self, generation: int, seconds: float | None) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._generation != generation, timeout=seconds)
-
-    def work_once(self) -> bool:
-        """Does what is there to do; whether there was anything."""
-        unfinished = self._erasing.unfinished()
-        failures: list[Exception] = []
-        for erasure in unfinished:
-            try:
-                self._advance(erasure)
-            except Exception as error:  # noqa: BLE001 (the others need not wait for it)
-                self._note(erasure, error)
-                failures.append(error)
-        ready = [erasure for erasure in self._erasing.unfinished() if erasure.step is ErasureStep.CLEAN]
-        if ready and not self._stopping:
-            try:
-                self._finish(ready)
-            except Exception as error:
-                for erasure in ready:
-                    self._note(erasure, error)
-                raise
-        if failures:
-            raise failures[0]
-        return bool(unfinished)
-
-    def _note(self, erasure: StoredErasure, error: Exception) -> None:
-        words = str(error) if isinstance(error, MnemicError) else f"defect: {type(error).__name__}"
-        try:
-            self._erasing.note_error(erasure.row_id, words)
-        except MnemicError as also:
-            _log.warning("erasure_error_not_noted", error=str(also))
-
-    def _advance(self, erasure: StoredErasure) -> None:
-        """Takes an erasure up to the cleaning of files, which serves several at once."""
-        row, step = erasure.row_id, erasure.step
-        if step is ErasureStep.HIDE and not self._stopping:
-            self._hide(row)
-            step = ErasureStep.STRIKE
-        if step is ErasureStep.STRIKE and not self._stopping:
-            self._erasing.strike(row)
-            self._erasing.set_step(row, step := ErasureStep.DESTROY)
-        if step is ErasureStep.DESTROY and not self._stopping:
-            if not self._in_turns(lambda: self._erasing.destroy(row, limit=_DESTROYED_AT_ONCE)):
-                return
-            self._erasing.set_step(row, step := ErasureStep.SWEEP)
-        if step is ErasureStep.SWEEP and not self._stopping:
-            self._erasing.sweep_scopes(row)
-            self._index.commit_with(lambda: self._sweep(row))
-            self._erasing.set_step(row, ErasureStep.CLEAN)
-
-    def _hide(self, row: int) -> None:
-        place: HidingPlace | None = HidingPlace()
-
-        def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
-            nonlocal place
-            hidden = self._erasing.hide(
-                row, place or HidingPlace(), limit=_HIDDEN_AT_ONCE, rederive=rederivation, now_micros=_now()
-            )
-            place = hidden.resume
-            return hidden.revision, _rebuilt(hidden.partitions)
-
-        def step() -> bool:
-            self._index.commit_with(write)
-            return place is not None
-
-        # Hiding is not interrupted by a stop: what is asked for is hidden before the process ends.
-        while self._rested(step):
-            pass
-        self._wake_extraction()
-        touched = self._erasing.touched_partitions(row)
-        files = self._index.forget_snapshots(touched)
-        cached = forget_cached(self._provider)
-        found = [
-            _gone("index_partitions", len(touched)),
-            _gone("snapshots", files),
-            _gone("cached_vectors", cached),
-        ]
-        self._erasing.set_step(row, ErasureStep.STRIKE, found)
-
-    def _sweep(self, row: int) -> tuple[int, dict[PartitionKey, PartitionChange]]:
-        swept = self._erasing.sweep_partitions(row)
-        return swept.revision, _rebuilt(swept.partitions)
-
-    def _in_turns(self, step: Callable[[], bool]) -> bool:
-        """Repeats a step until nothing is left; False when the process ends first."""
-        while not self._stopping:
-            if not self._rested(step):
-                return True
-        return False
-
-    def _rested(self, step: Callable[[], bool]) -> bool:
-        begin = time.perf_counter()
-        is_more = step()
-        if is_more:
-            time.sleep((time.perf_counter() - begin) * (1.0 / _SHARE - 1.0))
-        return is_more
-
-    def _finish(self, ready: Sequence[StoredErasure]) -> None:
-        files = self._erasing.clean_files(share=_SHARE)
-        cleaned = (_gone("database_pages", files.pages), _gone("write_ahead_log_bytes", files.log_bytes))
-        signer = self._signing()
-        for erasure in ready:
-            now = _now()
-            document = document_of(erasure, cleaned, store_id=self._store.instance_id(), end_micros=now)
-            proof = ErasureReceipt(
-                document=document,
-                signature=signer.sign(document),
-                public_key=signer.public_key,
-                key_id=key_id(signer.public_key),
-            )
-            self._erasing.finish(erasure.row_id, proof, cleaned, now)
-            _log.info("erased", erasure_id=erasure.erasure_id, kind=erasure.kind.value)
-        self._wake()
-
-    def _signing(self) -> Signer:
-        if self._signer is None:
-            self._signer = Signer(self._store.directory)
-        return self._signer
+            self._work.wait_for_change(generation, _LOOK_AGAIN_SECONDS if remaining is None else remaining)
 
 
 def erasure_of(stored: StoredErasure) -> Erasure:
@@ -418,14 +320,6 @@ def erasure_of(stored: StoredErasure) -> Erasure:
 def result_of(stored: StoredErasure) -> ErasureResult:
     """What callers are told of an erasure, with its receipt if it is done."""
     return ErasureResult(erasure_of(stored), receipt_of(stored))
-
-
-def _rebuilt(partitions: frozenset[PartitionKey]) -> dict[PartitionKey, PartitionChange]:
-    return {key: PartitionChange(rebuilds=True) for key in partitions}
-
-
-def _gone(place: str, count: int) -> ErasedPlace:
-    return ErasedPlace(place=place, found=count, destroyed=count)
 
 
 def _outside(field: str, tenant: str) -> MnemicError:

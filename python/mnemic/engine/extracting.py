@@ -253,8 +253,7 @@ class Extraction:
         held = self._spending.held_until(item.tenant, rules) if method == LLM else None
         if held is not None:
             reason, until = held
-            self._store.hold_work(item.item_id, reason=reason, until_micros=until)
-            self._counts["held"] += 1
+            self._store.hold_work(item.item_id, rules, reason=reason, now_micros=_now(), until_micros=until)
             return
         drawn = [self._extract(worker, item, request) for request in self._requests(item, rules)]
         identity = drawn[0][0] if drawn else ""

@@ -226,19 +226,21 @@ class LiveIndex:
             if all(self._loaded.get(key) is residence for key, residence in residences.items()):
                 return outcome, loading
 
-    def text_to_embed(self, keys: Sequence[PartitionKey], query: str, deadline: Deadline) -> tuple[str, int]:
-        """What of a query is embedded for a search of partitions, which are brought into memory: how often a name
-        occurs there decides whether it is left out.
+    def understand(
+        self, keys: Sequence[PartitionKey], query: str, deadline: Deadline
+    ) -> tuple[_core.UnderstoodQuery, int]:
+        """What a query means in a search of partitions, which are brought into memory: they tell how it is spelt, and
+        how often a name occurs there decides whether it is left out.
 
         Returns:
-            The text, and the nanoseconds that loading took.
+            That, and the nanoseconds that loading took.
         """
         begin = time.perf_counter_ns()
         self.ensure_loaded(keys, deadline)
         loaded = time.perf_counter_ns()
         deadline.check()
         # A partition that leaves memory in between counts as empty: its names stay in, as in one that has few memories.
-        return self.core.text_to_embed(keys, query), loaded - begin
+        return self.core.understand(keys, query), loaded - begin
 
     def ensure_loaded(self, keys: Iterable[PartitionKey], deadline: Deadline) -> dict[PartitionKey, Residence]:
         """Brings partitions into memory; those that hold anything, with their present stay."""

@@ -31,13 +31,13 @@ class Profile:
 # They were measured on conversations (docs/retrieval.md): what was said around a message counts more than the message
 # alone, a date that the query names more than who spoke, and names hardly more than a tie. Recency is off unless a
 # caller asks for it.
-_BALANCED = SignalWeights(vector=0.2, lexical=0.1, entity=0.02, time=0.3, actor=0.15, recency=0.0, context=0.4)
+_BALANCED = SignalWeights(vector=0.2, lexical=0.1, entity=0.02, time=0.3, actor=0.2, recency=0.0, context=0.5)
 _NONE = SignalWeights(**dict.fromkeys(SIGNALS, 0.0))
 
 PROFILES: dict[str, Profile] = {
     BALANCED: Profile(_BALANCED),
     # Found with the static model's vectors, which say less of a message.
-    FAST: Profile(SignalWeights(vector=0.1, lexical=0.1, entity=0.03, time=0.2, actor=0.2, recency=0.0, context=0.35)),
+    FAST: Profile(SignalWeights(vector=0.1, lexical=0.2, entity=0.06, time=0.4, actor=0.3, recency=0.0, context=0.4)),
     "precise": Profile(_BALANCED, candidates=80),
     "semantic": Profile(replace(_NONE, vector=1.0)),
     "lexical": Profile(replace(_NONE, lexical=1.0)),

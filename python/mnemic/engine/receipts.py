@@ -78,7 +78,7 @@ class Signer:
 
     def __init__(self, directory: Path | None) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(
-            os.urandom(_SEED_BYTES) if directory is None else _seed_of(directory / DIRECTORY_NAME)
+            os.urandom(_SEED_BYTES) if directory is None else secret_of(directory / DIRECTORY_NAME / KEY_FILE_NAME)
         )
 
     @property
@@ -122,34 +122,63 @@ def verify(receipt: ErasureReceipt, public_key: bytes | None = None) -> dict[str
     return dict(document)
 
 
+def receipt_to_json(receipt: ErasureReceipt) -> str:
+    """A receipt as the text of a file; the document is in it as one text, byte for byte."""
+    values = {
+        "document": receipt.document.decode(),
+        "signature": receipt.signature.hex(),
+        "public_key": receipt.public_key.hex(),
+        "key_id": receipt.key_id,
+    }
+    return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+
+
+def receipt_from_json(text: str) -> ErasureReceipt:
+    """The receipt of such a text.
+
+    Raises:
+        MnemicError: INVALID_FIELD when it is none.
+    """
+    try:
+        values = json.loads(text)
+        return ErasureReceipt(
+            document=values["document"].encode(),
+            signature=bytes.fromhex(values["signature"]),
+            public_key=bytes.fromhex(values["public_key"]),
+            key_id=str(values["key_id"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _not_genuine("the file is no receipt of an erasure") from error
+
+
 def _not_genuine(why: str) -> MnemicError:
     return MnemicError(Reason.INVALID_FIELD, f"the receipt does not verify: {why}", metadata={"field": "receipt"})
 
 
-def _seed_of(directory: Path) -> bytes:
-    directory.mkdir(mode=0o700, exist_ok=True)
-    path = directory / KEY_FILE_NAME
+def secret_of(path: Path) -> bytes:
+    """The 32 random bytes of a file, which is made (mode 0600) when it is not there."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     try:
-        seed = path.read_bytes()
+        secret = path.read_bytes()
     except FileNotFoundError:
-        seed = _new_seed(path)
-    if len(seed) != _SEED_BYTES:
+        secret = _new_secret(path)
+    if len(secret) != _SEED_BYTES:
         raise MnemicError(
             Reason.CORRUPT_DATA,
-            f"{path} holds no signing key ({len(seed)} bytes instead of {_SEED_BYTES}); put the key back from a copy, "
-            "or remove the file for a new one, which does not change receipts that were given",
+            f"{path} holds no key ({len(secret)} bytes instead of {_SEED_BYTES}); put the key back from a copy, or "
+            "remove the file for a new one, which does not change receipts that were given",
             metadata={"path": str(path)},
         )
-    return seed
+    return secret
 
 
-def _new_seed(path: Path) -> bytes:
+def _new_secret(path: Path) -> bytes:
     """Makes a key, whole or not at all."""
-    seed = os.urandom(_SEED_BYTES)
+    secret = os.urandom(_SEED_BYTES)
     temporary = path.with_suffix(".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, seed)
+        os.write(descriptor, secret)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -159,4 +188,4 @@ def _new_seed(path: Path) -> bytes:
         os.fsync(directory)
     finally:
         os.close(directory)
-    return seed
+    return secret

@@ -22,7 +22,8 @@ from mnemic.engine.retaining_checks import (
     not_there,
 )
 from mnemic.engine.retaining_progress import Progress
-from mnemic.engine.retaining_runs import Destroy, Runner
+from mnemic.engine.retaining_recalls import RecallCounting
+from mnemic.engine.retaining_runs import Destroy, RetentionFigures, Runner
 from mnemic.engine.retaining_schedule import Schedule
 from mnemic.engine.retaining_selection import archive_periods, asked_text, filters_of
 from mnemic.engine.settings import RetentionSettings
@@ -65,6 +66,9 @@ class Retention:
         index: Kept equal to it.
         settings: When runs begin by themselves.
         destroy: What becomes of archived memories whose time has passed; None while nothing can do it.
+
+    Attributes:
+        recalls: Keeps count of what searches give.
     """
 
     def __init__(
@@ -73,9 +77,15 @@ class Retention:
         self._store = store
         self._retention = store.retention
         self._identifiers = IdentifierSource()
+        self.recalls = RecallCounting(store, index, is_on=settings.count_recalls)
         self._runner = Runner(store, index, destroy)
         self._schedule = Schedule(store, settings, self._begin_scheduled)
         self._runner.start()
+
+    @property
+    def figures(self) -> RetentionFigures:
+        """What was done since the start."""
+        return self._runner.figures
 
     def start_schedule(self) -> None:
         """Begins to start runs by itself, as the settings say. A second call does nothing."""
@@ -85,6 +95,7 @@ class Retention:
         """Ends the background work; a run that is under way is resumed by the next process."""
         self._schedule.stop()
         self._runner.stop()
+        self.recalls.stop()
 
     def set_policy(
         self,
@@ -179,6 +190,7 @@ class Retention:
         trial_policies: Sequence[RetentionPolicy] = (),
         sample_size: int | None = None,
         reference_micros: int | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> RetentionPreview:
         """What a run would remove, and why; changes nothing."""
         scope = scope or Scope()
@@ -203,6 +215,7 @@ class Retention:
         at_once = {policy_id for policy_id, micros in archive_periods(policies).items() if micros == 0}
 
         def count(frame: Frame) -> None:
+            deadline.check()
             progress.note(frame.candidates)
             progress.archive_erased += sum(candidate.policy_id in at_once for candidate in frame.candidates)
             progress.finish(frame)

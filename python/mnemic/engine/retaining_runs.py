@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -15,19 +16,31 @@ from mnemic.engine.retaining_progress import Progress
 from mnemic.engine.retaining_selection import archive_periods, selection_of
 from mnemic.model.errors import MnemicError
 from mnemic.model.operations import OperationState
+from mnemic.model.retention import RetentionCause
 from mnemic.model.scope import PartitionKey
 from mnemic.store.interface import Store
 from mnemic.store.retaining import Archiving, Candidate, Frame, RunRecord, Stage
 
 _log = structlog.get_logger("mnemic.retention")
 # One commit takes so many: other writers wait for it.
-_ARCHIVED_AT_ONCE = 250
-_DESTROYED_AT_ONCE = 100
-# After each step others have the machine for so many times as long as it took.
+_ARCHIVED_AT_ONCE = 100
+_DESTROYED_AT_ONCE = 1000
+# After each step others have the machine for so many times as long as it took: longer where they write, too.
 _REST = 0.5
+_REST_AMONG_WRITERS = 3.0
 _SHORTEST_REST_SECONDS = 0.002
 _SAVE_SECONDS = 5.0
 _JOIN_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class RetentionFigures:
+    """What was done since the start: runs, archived memories by cause, and what of the archive was erased."""
+
+    runs_done: int = 0
+    runs_failed: int = 0
+    archived: Counter[RetentionCause] = field(default_factory=Counter)
+    erased: int = 0
 
 
 class Destroy(Protocol):
@@ -44,9 +57,13 @@ class Runner:
         store: The truth.
         index: Kept equal to it.
         destroy: What becomes of archived memories whose time has passed; None while nothing can do it.
+
+    Attributes:
+        figures: What was done since the start.
     """
 
     def __init__(self, store: Store, index: LiveIndex, destroy: Destroy | None = None) -> None:
+        self.figures = RetentionFigures()
         self._store = store
         self._index = index
         self._destroy = destroy
@@ -100,7 +117,8 @@ class Runner:
 
     def _carry_out(self, record: RunRecord) -> None:
         try:
-            _Run(self._store, self._index, self._destroy, record, self._stopping, self._tell).carry_out()
+            run = _Run(self._store, self._index, self._destroy, record, self._stopping, self._tell, self.figures)
+            run.carry_out()
         except Exception as error:  # noqa: BLE001 (the thread must outlive whatever it was)
             if self._stopping.is_set():
                 return
@@ -109,6 +127,7 @@ class Runner:
         self._tell()
 
     def _fail(self, record: RunRecord, error: Exception) -> None:
+        self.figures.runs_failed += 1
         words = error.message if isinstance(error, MnemicError) else f"internal error: {type(error).__name__}"
         try:
             kept = self._store.retention.find_run(record.tenant, record.run_id) or record
@@ -130,7 +149,9 @@ class _Run:
         record: RunRecord,
         stopping: threading.Event,
         tell: Callable[[], None],
+        figures: RetentionFigures,
     ) -> None:
+        self._figures = figures
         self._store = store
         self._index = index
         self._destroy = destroy
@@ -140,13 +161,15 @@ class _Run:
         self._record = replace(record, state=OperationState.RUNNING)
         self._selection = selection_of(record)
         self._saved = time.monotonic()
+        self._last_revision = index.revision
+        self._are_others_writing = False
 
     def carry_out(self) -> None:
         """Does all that is left of it, unless the process ends first."""
         while self._progress.cursor.stage in {Stage.LIMITS, Stage.BUDGETS}:
             begin = time.monotonic()
-            self._remove(self._store.retention.frame(self._selection, self._progress.cursor))
-            if self._rest(begin):
+            frame = self._store.retention.frame(self._selection, self._progress.cursor)
+            if self._rest(begin) or self._remove(frame):
                 return
         if self._destroy is not None and not self._empty_archive(self._destroy):
             return
@@ -154,6 +177,7 @@ class _Run:
             self._record, state=OperationState.DONE, end_micros=_now(), progress=self._progress.to_json()
         )
         self._store.retention.save_run(self._record)
+        self._figures.runs_done += 1
         _log.info(
             "retention_run_done",
             run=self._record.run_id,
@@ -162,20 +186,22 @@ class _Run:
             erased=self._progress.archive_erased,
         )
 
-    def _remove(self, frame: Frame) -> None:
+    def _remove(self, frame: Frame) -> bool:
+        """Archives what a frame found, and goes on behind it; whether the process ends."""
         candidates = frame.candidates
         if not candidates:
             self._progress.finish(frame)
             if time.monotonic() - self._saved > _SAVE_SECONDS:
                 self._save()
-            return
+            return False
         for start in range(0, len(candidates), _ARCHIVED_AT_ONCE):
             batch = candidates[start : start + _ARCHIVED_AT_ONCE]
             is_last = start + len(batch) == len(candidates)
             begin = time.monotonic()
             self._archive(batch, frame if is_last else None)
-            if not is_last and self._rest(begin):
-                return
+            if self._rest(begin):
+                return True
+        return False
 
     def _archive(self, batch: Sequence[Candidate], finished: Frame | None) -> None:
         later: list[tuple[Progress, RunRecord]] = []
@@ -193,7 +219,9 @@ class _Run:
             went.extend(gone)
             return committed.revision, changes_of(committed)
 
-        revision = self._index.commit_with(write)
+        self._are_others_writing = self._index.revision != self._last_revision
+        revision = self._last_revision = self._index.commit_with(write)
+        self._figures.archived.update(candidate.cause for candidate in went)
         self._progress, kept = later[-1]
         self._record = replace(kept, revision=revision if went else kept.revision)
         self._saved = time.monotonic()
@@ -204,7 +232,9 @@ class _Run:
         tenant, scope = self._record.tenant, self._selection.scope
         while due := self._store.retention.due_archived(tenant, scope, _now(), limit=_DESTROYED_AT_ONCE):
             begin = time.monotonic()
-            self._progress.archive_erased += destroy(tenant, due)
+            erased = destroy(tenant, due)
+            self._progress.archive_erased += erased
+            self._figures.erased += erased
             self._save()
             if self._rest(begin):
                 return False
@@ -217,7 +247,8 @@ class _Run:
 
     def _rest(self, begin: float) -> bool:
         """Lets others have the machine; whether the process ends."""
-        return self._stopping.wait(max((time.monotonic() - begin) * _REST, _SHORTEST_REST_SECONDS))
+        share = _REST_AMONG_WRITERS if self._are_others_writing else _REST
+        return self._stopping.wait(max((time.monotonic() - begin) * share, _SHORTEST_REST_SECONDS))
 
 
 def _now() -> int:

@@ -80,10 +80,10 @@ class Searcher:
         if scope is None:
             return _nothing(self._index.revision, (prepared - begin) // 1000)
         partitions = self.partitions(tenant, scope, request.match)
-        vector_skipped, loading = False, 0
+        understood, vector_skipped, loading = None, False, 0
         if vector is None and request.query.strip() and weighing.wants_vector:
-            text, loading = self._index.text_to_embed(partitions, request.query, deadline)
-            vector = self._embed_query(text, deadline)
+            understood, loading = self._index.understand(partitions, request.query, deadline)
+            vector = self._embed_query(understood.text, deadline)
             vector_skipped = vector is None
         embedded = time.perf_counter_ns()
         embedding = embedded - prepared - loading
@@ -96,6 +96,7 @@ class Searcher:
                 scope,
                 int(request.match),
                 text=request.query,
+                understood=understood,
                 vector=vector,
                 filter=compiled,
                 now_micros=time.time_ns() // 1000,

@@ -113,6 +113,9 @@ class RetentionSettings(_Section):
     interval_hours: float = Field(
         24.0, ge=0, le=24 * 365, description="how often a server runs retention by itself, 0 for never"
     )
+    count_recalls: bool = Field(
+        default=True, description="keep count of what searches give: what `max_inactivity` and the retention score ask"
+    )
 
 
 class ServerSettings(_Section):
@@ -234,6 +237,17 @@ class BackupSettings(_Section):
     )
 
 
+class AuditSettings(_Section):
+    """What the audit log has."""
+
+    writes: bool | None = Field(
+        None, description="enter writes, erasures and administration; unset: where callers are asked who they are"
+    )
+    reads: bool = Field(
+        default=False, description="enter reads, too; then the front answers none of them itself, which is slower"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -252,6 +266,7 @@ class Settings(BaseSettings):
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)
     backup: BackupSettings = Field(default_factory=BackupSettings)
+    audit: AuditSettings = Field(default_factory=AuditSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
 
     @classmethod

@@ -13,17 +13,22 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from mnemic import _core
-from mnemic.engine.settings import Settings
+from mnemic.engine.settings import Limits
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import PartitionKey
 from mnemic.store.interface import Store
+
+if TYPE_CHECKING:
+    # Only a store that is encrypted loads the cryptography.
+    from mnemic.store.sealing_files import FileSealer
 
 _log = structlog.get_logger("mnemic.snapshots")
 DIRECTORY_NAME = "snapshots"
@@ -70,12 +75,23 @@ class SnapshotFiles:
         store_id: Whose files they are; those of another store have other names.
         model: The identity of the embedding model.
         limit_bytes: What all files may take. The longest unused are removed first.
+        sealer: Of an encrypted store: seals the files.
         newest_revision: Where the store is. Newer files are removed at once: the database is an older one than
             theirs (a backup), and what it comes to be at their revision is not what they hold.
     """
 
-    def __init__(self, directory: Path, *, store_id: str, model: str, limit_bytes: int, newest_revision: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        store_id: str,
+        model: str,
+        limit_bytes: int,
+        newest_revision: int,
+        sealer: FileSealer | None = None,
+    ) -> None:
         self._directory = directory
+        self._sealer = sealer
         self._store_id = store_id
         self._model = model
         self._limit_bytes = limit_bytes
@@ -137,7 +153,8 @@ class SnapshotFiles:
             return None
         path = self._path(name, file.revision)
         try:
-            revision = core.open(key, str(path), model=self._model)
+            with self._readable(path) as readable:
+                revision = core.open(key, str(readable), model=self._model)
         except Exception as error:  # noqa: BLE001 (whatever is wrong with a derived file, the store has the truth)
             core.drop(key)
             if self._holds(name, file):
@@ -153,6 +170,10 @@ class SnapshotFiles:
         with suppress(OSError):  # Only which file was used last is lost.
             os.utime(path)
         return revision
+
+    def _readable(self, path: Path) -> AbstractContextManager[Path]:
+        """Where the file can be read as it was written."""
+        return nullcontext(path) if self._sealer is None else self._sealer.opened(path, path.name)
 
     def refuse(self, key: PartitionKey, reason: str) -> None:
         """Removes a file that cannot be used."""
@@ -175,7 +196,7 @@ class SnapshotFiles:
         written = 0
         try:
             written = self._write(self._path(name, revision), frozen, revision, expected_bytes)
-        except (OSError, _core.CoreError) as error:
+        except (OSError, _core.CoreError, MnemicError) as error:
             self._note_failure(error)
         finally:
             with self._changed:
@@ -196,7 +217,16 @@ class SnapshotFiles:
         free = shutil.disk_usage(self._directory).free
         if expected_bytes > free * _SHARE_OF_FREE:
             raise OSError(f"about {expected_bytes} bytes are needed and {free} are free")
-        written = frozen.write(str(path), revision=revision, model=self._model)
+        if self._sealer is None:
+            written = frozen.write(str(path), revision=revision, model=self._model)
+        else:
+            with self._sealer.scratch() as scratch:
+                # Both forms of it are in memory for a moment; what is not there is not written.
+                if expected_bytes > shutil.disk_usage(scratch).free * _SHARE_OF_FREE:
+                    raise OSError(f"about {expected_bytes} bytes are needed in {scratch.parent}, which has less")
+                plain = scratch / path.name
+                frozen.write(str(plain), revision=revision, model=self._model)
+                written = self._sealer.seal(plain, path, path.name)
         if self._retry_at is not None:
             self._retry_at = None
             _log.info("snapshots_written_again", directory=str(self._directory))
@@ -304,6 +334,8 @@ class SnapshotFiles:
 
     def _unlink(self, path: Path) -> None:
         try:
+            if self._sealer is not None:
+                self._sealer.forget(path)
             path.unlink(missing_ok=True)
         except OSError as error:
             _log.warning("snapshot_not_removed", file=path.name, error=str(error))
@@ -318,18 +350,22 @@ class SnapshotFiles:
         ]
 
 
-def open_snapshots(store: Store, model: str, settings: Settings) -> SnapshotFiles | None:
+def open_snapshots(store: Store, model: str, limits: Limits) -> SnapshotFiles | None:
     """The snapshots beside a store; None when it has no place for them or none are wanted."""
     if store.directory is None:
         return None
-    # They hold texts and vectors as they lie in memory: an encrypted store has none.
-    limit_bytes = 0 if settings.encryption.is_on else settings.limits.snapshot_budget(store.directory)
+    sealer = store.file_sealer
+    limit_bytes = limits.snapshot_budget(store.directory)
+    if sealer is not None and not sealer.can_open:
+        # What a snapshot holds must not lie on a disk as it is.
+        limit_bytes = 0
     files = SnapshotFiles(
         store.directory / DIRECTORY_NAME,
         store_id=store.instance_id(),
         model=model,
         limit_bytes=limit_bytes,
         newest_revision=store.revision(),
+        sealer=sealer,
     )
     if limit_bytes:
         return files

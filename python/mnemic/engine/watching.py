@@ -68,6 +68,9 @@ class Watch:
     """One watch; for one thread at a time, but `wake` is for any. Use it as a context manager.
 
     It keeps its position and a page at most: whoever reads slowly is told the rest from the store.
+
+    Attributes:
+        revision: Everything up to it was taken.
     """
 
     def __init__(
@@ -91,13 +94,9 @@ class Watch:
         self._subscription = index.announcer.subscribe(tenant, self._partitions)
         is_from_now = not request.after_revision and not request.from_start
         self._position = ChangePosition(index.revision if is_from_now else request.after_revision)
+        self.revision = self._position.revision
         self._is_behind = not is_from_now
         self._pieces: deque[WatchedChanges] = deque()
-
-    @property
-    def revision(self) -> int:
-        """Everything up to it has been told."""
-        return self._position.revision
 
     def wake(self) -> None:
         """Ends a wait at once, so that its `check` is asked."""
@@ -113,10 +112,13 @@ class Watch:
         beat = time.monotonic()
         while check():
             deadline.check()
+            was_behind = self._is_behind
             wait = min(max(beat - time.monotonic(), 0.0), _CHECK_SECONDS)
             remaining = deadline.remaining()
             changes = self.take(wait if remaining is None else min(wait, remaining))
-            if changes is None and time.monotonic() < beat:
+            # Whoever catches up is told when it has, also where the last of it did not concern it.
+            has_caught_up = was_behind and not self._is_behind
+            if changes is None and not has_caught_up and time.monotonic() < beat:
                 continue
             if not check():
                 # It may have ended while this was waited for.
@@ -128,7 +130,9 @@ class Watch:
         """The next changes; None if there are none within so long, or it was woken, or looked at enough for once."""
         if not self._pieces:
             self._read(seconds)
-        return self._pieces.popleft() if self._pieces else None
+        changes = self._pieces.popleft() if self._pieces else None
+        self.revision = self._position.revision if changes is None else changes.revision
+        return changes
 
     def _read(self, seconds: float) -> None:
         if not self._is_behind:

@@ -18,6 +18,7 @@ class TargetKind(StrEnum):
 
     SCOPE = "scope"
     MEMORY = "memory"
+    MEMORIES = "memories"
     TENANT = "tenant"
 
 
@@ -28,11 +29,13 @@ class ErasureTarget:
     Attributes:
         scope: Every memory that carries these ids.
         memory_id: One memory.
+        memory_ids: Several, whose time in the archive has passed; no caller asks so.
         whole_tenant: Everything of the tenant.
     """
 
     scope: Scope | None = None
     memory_id: str = ""
+    memory_ids: tuple[str, ...] = ()
     whole_tenant: bool = False
 
     @property
@@ -40,10 +43,14 @@ class ErasureTarget:
         """What it destroys."""
         if self.scope is not None:
             return TargetKind.SCOPE
+        if self.memory_ids:
+            return TargetKind.MEMORIES
         return TargetKind.MEMORY if self.memory_id else TargetKind.TENANT
 
     def ids(self) -> dict[str, str]:
         """The ids that it names, by field."""
+        if self.memory_ids:
+            return {"memory_ids": " ".join(self.memory_ids)}
         if self.scope is None:
             return {"memory_id": self.memory_id} if self.memory_id else {}
         named = {
@@ -62,6 +69,8 @@ class ErasureTarget:
                 return cls(scope=Scope(**ids))
             case TargetKind.MEMORY:
                 return cls(memory_id=ids["memory_id"])
+            case TargetKind.MEMORIES:
+                return cls(memory_ids=tuple(ids["memory_ids"].split(" ")))
             case TargetKind.TENANT:
                 return cls(whole_tenant=True)
 

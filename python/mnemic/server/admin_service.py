@@ -1,4 +1,4 @@
-"""AdminService: what the contract says of it, over the engine. DeleteTenant comes with erasure."""
+"""AdminService: what the contract says of it, over the engine."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mnemic.model.access import AccessRole
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.stats import NodeStats
 from mnemic.server import accounts, to_proto
+from mnemic.server.audit_calls import AuditCalls
 from mnemic.server.backup_calls import BackupCalls
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
@@ -42,7 +43,7 @@ class ServerFigures(Protocol):
         """What the front holds or dropped: name, value and what bounds it."""
 
 
-class AdminService(BackupCalls):
+class AdminService(BackupCalls, AuditCalls):
     """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others.
 
     Args:
@@ -87,6 +88,20 @@ class AdminService(BackupCalls):
             asked=(request.tenant.SerializeToString(deterministic=True), tuple(request.update_mask.paths)),
         )
         return pb.UpdateTenantResponse(tenant=tenant_to_proto(made.thing), replayed=made.replayed)
+
+    def delete_tenant(self, request: pb.DeleteTenantRequest, call: Call) -> pb.DeleteTenantResponse:
+        """Starts to erase a tenant."""
+        if not request.tenant_id:
+            raise invalid_field("tenant_id", "is empty; give the id of a tenant")
+        erasure_id, replayed = self._engine.erasure.delete_tenant(
+            request.tenant_id,
+            self._authority,
+            caller=call.tenant,
+            expected_version=request.expected_version,
+            requested_by=call.caller.subject,
+            request_id=request.request_id,
+        )
+        return pb.DeleteTenantResponse(erasure_id=erasure_id, replayed=replayed)
 
     def create_api_key(self, request: pb.CreateApiKeyRequest, call: Call) -> pb.CreateApiKeyResponse:
         """Creates an API key."""

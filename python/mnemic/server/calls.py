@@ -28,10 +28,12 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from mnemic.model.audit import CURRENT_NOTE, AuditNote
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import Scope
 from mnemic.server.activity import Activity
+from mnemic.server.auditing import AuditTrail, note_answer, note_request
 from mnemic.server.authentication import Caller, Gate
 from mnemic.server.status import grpc_status
 from mnemic.server.tracing import Tracing
@@ -61,6 +63,7 @@ class Call:
         draining: Set once the server is shutting down.
         stop_waiting: Gives whom to tell, while a context lasts, that the caller is gone or the server drains.
         is_wanted: Whether the caller still waits.
+        note: What is entered of it in the audit log; None if nothing is.
     """
 
     method: str
@@ -70,6 +73,7 @@ class Call:
     draining: threading.Event
     stop_waiting: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda _interrupt: nullcontext()
     is_wanted: Callable[[], bool] = lambda: True
+    note: AuditNote | None = None
 
     @property
     def tenant(self) -> str:
@@ -92,6 +96,7 @@ class CallLimits:
         watches: The same of those that last (`lasting`).
         watchers: The threads of those.
         count: Told of each call that ended: its path, its code and how many seconds it took.
+        audit: Has calls entered in the audit log.
         tracing: Makes spans, if anything does.
         activity: The calls in flight.
     """
@@ -101,6 +106,7 @@ class CallLimits:
     watches: threading.Semaphore
     watchers: ThreadPoolExecutor
     count: Callable[[str, str, float], None]
+    audit: AuditTrail
     tracing: Tracing | None = None
     activity: Activity = field(default_factory=Activity)
 
@@ -204,14 +210,19 @@ def _handler(
 
     def answer(received: bytes, context: grpc.ServicerContext) -> Message:
         with _surrounded(path, context, limits) as call:
-            response: Message = behaviour(read(received), call)
+            request = read(received)
+            note_request(call.note, request)
+            response: Message = behaviour(request, call)
+            note_answer(call.note, response)
         return response
 
     is_lasting = getattr(behaviour, "is_lasting", False)
 
     def answer_stream(received: bytes, context: grpc.ServicerContext) -> Iterator[Message]:
         with _surrounded(path, context, limits) as call, _stream_permit(limits, is_lasting=is_lasting):
-            yield from behaviour(read(received), call)
+            request = read(received)
+            note_request(call.note, request)
+            yield from behaviour(request, call)
 
     def converse(received: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Message]:
         with _surrounded(path, context, limits) as call, _stream_permit(limits, is_lasting=False):
@@ -267,10 +278,13 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
     context.set_trailing_metadata(((REQUEST_ID_HEADER, call_id),))
     end_span = limits.tracing.begin(path, metadata) if limits.tracing is not None else None
     code, subject = "OK", ""
+    note: AuditNote | None = None
     try:
         with limits.activity.call():
             caller = limits.gate.enter(path, metadata)
             subject = caller.subject
+            note = limits.audit.begin(path, call_id, caller)
+            CURRENT_NOTE.set(note)
             call = Call(
                 path,
                 call_id,
@@ -279,9 +293,12 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
                 limits.activity.draining,
                 _interruptions(context, limits.activity),
                 context.is_active,
+                note,
             )
             call.deadline.check()
             yield call
+            if note is not None:
+                limits.audit.end(note, code)
     except MnemicError as error:
         code = error.code.value
         _abort(context, error, call_id)
@@ -297,6 +314,9 @@ def _surrounded(path: str, context: grpc.ServicerContext, limits: CallLimits) ->
         _log.exception("unexpected error", method=path, call_id=call_id)
         _abort(context, _internal(call_id), call_id, cause=error)
     finally:
+        CURRENT_NOTE.set(None)
+        if note is not None and code != "OK":
+            limits.audit.end(note, code)
         seconds = time.perf_counter() - started
         limits.count(path, code, seconds)
         if end_span is not None:

@@ -14,9 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from mnemic.engine.engine import Engine
+from mnemic.engine.retaining import Retention
 from mnemic.model.errors import invalid_field
 from mnemic.model.extraction_rules import ExtractionStats, ModelUsage
 from mnemic.model.operations import ExtractionFigures
+from mnemic.model.retention import RetentionCause
 
 # Of calls that the Python server handles: a health check takes half a millisecond, an add with embedding some.
 _CALL_BUCKETS = (0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -197,6 +199,7 @@ class _EngineCollector(Collector):
         for name, (meaning, value) in gauges.items():
             yield GaugeMetricFamily(name, meaning, value=value)
         yield from _extraction(self._engine.extraction_figures())
+        yield from _retention(self._engine.retention)
         yield from _queue(self._engine.extraction_stats())
         opened = "Partitions that were loaded from a snapshot."
         yield CounterMetricFamily("mnemic_snapshots_opened", opened, value=index.snapshots_opened)
@@ -255,6 +258,23 @@ def _queue(stats: ExtractionStats) -> Iterable[Metric]:
         ("mnemic_extraction_queue_age_seconds", "How old the oldest of the others is.", age),
     )
     return [GaugeMetricFamily(name, meaning, value=value) for name, meaning, value in gauges]
+
+
+def _retention(retention: Retention) -> Iterable[Metric]:
+    """What was forgotten on purpose, and what recalls were counted for it."""
+    figures, recalls = retention.figures, retention.recalls.figures
+    runs = CounterMetricFamily("mnemic_retention_runs", "Runs, by what became of them.", labels=["outcome"])
+    runs.add_metric(["done"], figures.runs_done)
+    runs.add_metric(["failed"], figures.runs_failed)
+    archived = CounterMetricFamily("mnemic_retention_archived", "Memories archived, by limit.", labels=["cause"])
+    for cause in RetentionCause:
+        archived.add_metric([cause.name.lower()], figures.archived[cause])
+    erased = CounterMetricFamily("mnemic_retention_erased", "Archived memories erased.", value=figures.erased)
+    counted = CounterMetricFamily("mnemic_recalls", "Memories that searches gave and that were counted.")
+    counted.add_metric([], recalls.counted)
+    dropped = CounterMetricFamily("mnemic_recalls_dropped", "Those that found no room to be counted.")
+    dropped.add_metric([], recalls.dropped)
+    return [runs, archived, erased, counted, dropped]
 
 
 class _FrontCollector(Collector):

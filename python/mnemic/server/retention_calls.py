@@ -90,6 +90,7 @@ class RetentionCalls:
             ],
             sample_size=request.sample_size if request.HasField("sample_size") else None,
             reference_micros=micros(request.reference_time, "reference_time") if has_time else None,
+            deadline=call.deadline,
         )
         return pb.PreviewRetentionResponse(report=_report(preview.report), revision=preview.revision)
 

@@ -26,6 +26,7 @@ from mnemic.engine.models import Progress
 from mnemic.engine.settings import ServerSettings, Settings
 from mnemic.model.errors import invalid_field
 from mnemic.server.admin_service import AdminService
+from mnemic.server.auditing import AuditTrail
 from mnemic.server.authentication import Gate
 from mnemic.server.calls import Call, CallLimits, bind_service, parse, refuse_other_methods
 from mnemic.server.front import FRONT_METADATA_BYTES, Front, relayed_calls
@@ -80,6 +81,7 @@ class MnemicServer:
             threading.Semaphore(watches),
             self._watchers,
             self.metrics.count,
+            AuditTrail(engine.audit),
             self.tracing,
         )
         self._server = grpc.server(
@@ -169,7 +171,8 @@ class MnemicServer:
             self._settings,
             self.gate.front_secret,
             self._authority.authenticator,
-            self._engine.open_native(),
+            # What it answers itself, nobody enters.
+            None if self._engine.audit.reads else self._engine.open_native(),
             python_socket=python_socket,
             local_socket=local,
         )

@@ -27,9 +27,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
 from mnemic.model.errors import MnemicError, Reason, invalid_field
-from mnemic.model.extraction_rules import NO_RULES, ExtractionRules
+from mnemic.model.extraction_rules import NO_RULES
 from mnemic.model.scope import Scope
-from mnemic.store.extraction_usage import release_held
+from mnemic.store.extraction_usage import release_held, rules_of
 from mnemic.store.interface import Mutation
 from mnemic.store.reading import read_revision
 from mnemic.store.requests import keep_request, refuse_replay
@@ -289,7 +289,7 @@ def _tenant_of(row: Row[*tuple[Any, ...]]) -> Tenant:
         # A tenant that came with its first write has not been changed since.
         update_time_micros=row.update_time_micros or row.create_time_micros,
         version=row.version,
-        extraction=NO_RULES if row.extraction is None else ExtractionRules.from_values(json.loads(row.extraction)),
+        extraction=rules_of(row.extraction),
     )
 
 

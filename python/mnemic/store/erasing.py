@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import select, update
 
 from mnemic.model.erasure import ErasedPlace, ErasureReceipt, ErasureTarget
-from mnemic.model.scope import PartitionKey
+from mnemic.model.scope import PartitionKey, Scope
 from mnemic.store import erasing_destruction, erasing_hiding, erasing_records
 from mnemic.store.database import Database
+from mnemic.store.erasing_destruction import revoke_keys
+from mnemic.store.erasing_holds import refuse_held
 from mnemic.store.erasing_preview import preview
 from mnemic.store.erasure_interface import (
     CleanedFiles,
@@ -24,7 +26,10 @@ from mnemic.store.erasure_interface import (
 )
 from mnemic.store.erasure_tables import erasures
 from mnemic.store.places import partition_keys
-from mnemic.store.tables import partitions
+from mnemic.store.rows import SCOPE_COLUMNS, chunks, scope_of_row
+from mnemic.store.tables import memory_versions, partitions
+
+_ROWS = 1000
 
 
 class SqlErasures(ErasureStore):
@@ -46,6 +51,11 @@ class SqlErasures(ErasureStore):
                 found = erasing_records.find_by(connection, caller=new.caller, request_id=new.request_id)
                 if found is not None:
                     return found
+            if not new.is_repeated:
+                refuse_held(connection, new.tenant, new.target)
+            if new.drops_tenant:
+                # From here on nobody comes in, not after a crash either.
+                revoke_keys(connection, new.tenant, new.now_micros)
             erasing_records.insert_erasure(connection, new)
             begun = erasing_records.find_by(connection, erasure_id=new.erasure_id)
             assert begun is not None  # noqa: S101 (it was inserted in this transaction)
@@ -70,6 +80,33 @@ class SqlErasures(ErasureStore):
         """See `ErasureStore.unfinished`."""
         with self._database.reading() as connection:
             return erasing_records.list_unfinished(connection)
+
+    def unknown(self, erasure_ids: Sequence[str]) -> list[str]:
+        """See `ErasureStore.unknown`."""
+        with self._database.reading() as connection:
+            known = {
+                erasure_id
+                for ids in chunks(erasure_ids)
+                for erasure_id in connection.execute(
+                    select(erasures.c.erasure_id).where(erasures.c.erasure_id.in_(ids))
+                ).scalars()
+            }
+        return [erasure_id for erasure_id in erasure_ids if erasure_id not in known]
+
+    def all_scopes(self) -> Iterator[tuple[str, Scope]]:
+        """See `ErasureStore.all_scopes`."""
+        with self._database.reading() as connection:
+            statement = select(*SCOPE_COLUMNS).execution_options(yield_per=_ROWS)
+            for row in connection.execute(statement):
+                yield row.tenant, scope_of_row(row)
+
+    def all_memories(self) -> Iterator[tuple[str, str]]:
+        """See `ErasureStore.all_memories`."""
+        version = memory_versions.c
+        statement = select(version.tenant, version.memory_id).where(version.version == 1)
+        with self._database.reading() as connection:
+            for row in connection.execute(statement.execution_options(yield_per=_ROWS)):
+                yield row.tenant, row.memory_id
 
     def preview(self, tenant: str, target: ErasureTarget) -> tuple[ErasedPlace, ...]:
         """See `ErasureStore.preview`."""

@@ -13,11 +13,14 @@ from mnemic.store.erasure_interface import StoredErasure, Swept
 from mnemic.store.erasure_tables import derivations, erasures
 from mnemic.store.outbox import rebind_payload
 from mnemic.store.places import partition_keys
+from mnemic.store.retaining_tables import archived_memories, recalls
 from mnemic.store.rows import chunks, decode_texts, encode_texts
 from mnemic.store.sealing import sealer_of
 from mnemic.store.tables import (
+    api_keys,
     embeddings,
     memory_versions,
+    metadata,
     outbox,
     partitions,
     pending_vectors,
@@ -25,6 +28,7 @@ from mnemic.store.tables import (
     scopes,
     store_state,
     supersessions,
+    tenants,
 )
 from mnemic.store.work import OutboxState
 from mnemic.store.writing import advance
@@ -72,14 +76,16 @@ _DOOMED = (
 _BESIDE = (
     ("vectors", delete(embeddings).where(embeddings.c.version_id.in_(_IDS))),
     ("missing_vectors", delete(pending_vectors).where(pending_vectors.c.version_id.in_(_IDS))),
+    ("archive", delete(archived_memories).where(archived_memories.c.version_id.in_(_IDS))),
     ("supersessions", delete(supersessions).where(supersessions.c.version_id.in_(_IDS))),
 )
 _DROP_DERIVATIONS = delete(derivations).where(derivations.c.version_id.in_(_IDS))
+_DROP_RECALLS = delete(recalls).where(recalls.c.memory_id.in_(_IDS))
 _DROP_VERSIONS = delete(memory_versions).where(_VERSION.id.in_(_IDS))
 _EMPTY_SCOPES = select(scopes.c.id, scopes.c.key_id).where(
     scopes.c.tenant == bindparam("tenant"), ~select(_VERSION.id).where(_VERSION.scope_id == scopes.c.id).exists()
 )
-_EMPTY_PARTITIONS = select(partitions.c.id, partitions.c.key_id).where(
+_EMPTY_PARTITIONS = select(partitions.c.id).where(
     partitions.c.tenant == bindparam("tenant"),
     ~select(scopes.c.id).where(scopes.c.partition_id == partitions.c.id).exists(),
     ~select(_VERSION.id).where(_VERSION.partition_id == partitions.c.id).exists(),
@@ -156,6 +162,9 @@ def destroy(connection: Connection, row_id: int, limit: int) -> bool:
             told.append(ErasedPlace(place=place, found=count, destroyed=count))
         connection.execute(_DROP_DERIVATIONS, {"ids": ids})
         connection.execute(_DROP_VERSIONS, {"ids": ids})
+    for memory_ids in chunks(list(dict.fromkeys(row.memory_id for row in rows))):
+        count = connection.execute(_DROP_RECALLS, {"ids": memory_ids}).rowcount
+        told.append(ErasedPlace(place="recalls", found=count, destroyed=count))
     firsts = sum(row.version == 1 for row in rows)
     told.append(ErasedPlace(place="memories", destroyed=firsts))
     told.append(ErasedPlace(place="history", destroyed=len(rows) - firsts))
@@ -189,17 +198,33 @@ def sweep_partitions(connection: Connection, row_id: int) -> Swept:
     """See `ErasureStore.sweep_partitions`."""
     erasure = require(connection, row_id)
     revision, _ = advance(connection)
-    rows = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).all()
-    found = [row.id for row in rows]
-    _destroy_keys(connection, [row.key_id for row in rows])
+    found = connection.execute(_EMPTY_PARTITIONS, {"tenant": erasure.tenant}).scalars().all()
     keys = frozenset(partition_keys(connection, found).values())
     for ids in chunks(found):
         connection.execute(delete(partitions).where(partitions.c.id.in_(ids)))
+    if erasure.drops_tenant:
+        count = _drop_tenant(connection, erasure.tenant)
+        tell(connection, row_id, [ErasedPlace(place="tenant", found=count, destroyed=count)])
     connection.execute(_NOTE_REMOVAL, {"commit": revision})
     connection.execute(_FORGET_TARGET, {"row": row_id})
     note_revision(connection, row_id, revision)
     tell(connection, row_id, [ErasedPlace(place="partitions", found=len(found), destroyed=len(found))])
     return Swept(revision, keys)
+
+
+def revoke_keys(connection: Connection, tenant: str, now_micros: int) -> None:
+    """Makes all keys of a tenant worthless."""
+    statement = update(api_keys).where(api_keys.c.tenant == tenant, api_keys.c.revoke_time_micros.is_(None))
+    connection.execute(statement, {"revoke_time_micros": now_micros})
+
+
+def _drop_tenant(connection: Connection, tenant: str) -> int:
+    """Removes a tenant whose memories are gone, with its keys, policies and settings; how many rows."""
+    count = 0
+    for table in reversed(metadata.sorted_tables):
+        if any(key.column is tenants.c.tenant for key in table.foreign_keys):
+            count += connection.execute(delete(table).where(table.c.tenant == tenant)).rowcount
+    return count + connection.execute(delete(tenants).where(tenants.c.tenant == tenant)).rowcount
 
 
 def _destroy_keys(connection: Connection, key_ids: Sequence[bytes | None]) -> int:

@@ -13,6 +13,7 @@ from mnemic.model.access import Quota
 from mnemic.model.erasure import ErasedPlace, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.erasing_holds import held_of
 from mnemic.store.erasing_records import note_revision, tell
 from mnemic.store.erasure_interface import Hidden, HidingPlace, Rederivation, StoredErasure
 from mnemic.store.erasure_tables import derivations
@@ -29,6 +30,7 @@ from mnemic.store.writing import advance, require_rebuild, touch_partitions
 # How a fact of extraction begins to say where it came from (`mnemic.engine.extracting`).
 DRAWN = "drawn from its sources"
 WITHOUT_WINNER = "superseded by a memory that was erased"
+HELD_FACTS = "their words come from other sources alone, or a legal hold keeps them; only those sources are named now"
 KEPT_FACTS = "their words come from other sources alone; only those are named now"
 
 _VERSION = memory_versions.c
@@ -64,11 +66,12 @@ _HIDE = (
     )
 )
 _DROP_PENDING = delete(pending_vectors).where(pending_vectors.c.version_id.in_(_IDS))
-_DERIVED = (
+# In two queries: one that joins them is planned as a walk through the tenant.
+_DERIVED_ROWS = select(derivations.c.version_id).distinct().where(derivations.c.source_id.in_(_IDS))
+_MEMORIES_OF = (
     select(_VERSION.memory_id)
     .distinct()
-    .select_from(derivations.join(memory_versions, _VERSION.id == derivations.c.version_id))
-    .where(derivations.c.source_id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
+    .where(_VERSION.id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
 )
 _HISTORY = (
     select(
@@ -167,6 +170,11 @@ def _next_memories(
         return [], None
     if erasure.kind is TargetKind.MEMORY:
         return [erasure.target.memory_id], None
+    if erasure.kind is TargetKind.MEMORIES:
+        later = sorted(memory_id for memory_id in erasure.target.memory_ids if memory_id > place.memory_id)[:limit]
+        held = held_of(connection, later)
+        left = [memory_id for memory_id in later if memory_id not in held]
+        return left, HidingPlace(0, later[-1]) if len(later) == limit else None
     found: list[str] = []
     after = place.memory_id
     for scope_row in connection.execute(select_scopes(erasure, place.scope_row)).scalars().all():
@@ -211,7 +219,16 @@ class _Hiding:
     _orphaned: dict[str, None] = field(default_factory=dict)
 
     def hide_with_derived(self, memory_ids: Sequence[str]) -> None:
-        """Hides memories, then what has its words from them, then what has its words from that."""
+        """Hides memories, then what has its words from them, then what has its words from that.
+
+        Of what leaves the archive only itself: nobody asked to forget what was said, only to keep it no longer word for
+        word. The facts drawn from it stay, pinned ones too, and name it by its id alone.
+        """
+        if self.erasure.kind is TargetKind.MEMORIES:
+            for ids in chunks(memory_ids):
+                self._hide(ids)
+                self._unlink(ids)
+            return
         frontier = list(memory_ids)
         while frontier:
             following: list[str] = []
@@ -234,7 +251,7 @@ class _Hiding:
                 found=self.told_of["derived"] + kept,
                 destroyed=self.told_of["derived"],
                 kept=kept,
-                kept_reason=KEPT_FACTS if kept else "",
+                kept_reason=(HELD_FACTS if self.told_of["held"] else KEPT_FACTS) if kept else "",
             ),
             ErasedPlace(place="links", found=links, destroyed=links),
             ErasedPlace(place="missing_vectors", found=work, destroyed=work),
@@ -265,14 +282,18 @@ class _Hiding:
 
     def _derived(self, memory_ids: Sequence[str]) -> list[str]:
         """What has its words from these memories; the rest of what names them names them no longer."""
-        found = self.connection.execute(_DERIVED, {"ids": memory_ids, "tenant": self.erasure.tenant}).scalars().all()
+        found = derived_from(self.connection, self.erasure.tenant, memory_ids)
         doomed: list[str] = []
         for ids in chunks(found):
             histories = histories_of(self.connection, ids)
             sources = {source for history in histories.values() for version in history for source in version.sources}
             hidden = set(self._hidden_of(sorted(sources)))
+            held = held_of(self.connection, list(histories))
             for memory_id, history in histories.items():
-                if has_words_of(history, hidden):
+                if memory_id in held:
+                    self.told_of["held"] += 1
+                    self._strike(history, hidden)
+                elif has_words_of(history, hidden):
                     doomed.append(memory_id)
                     if history[0].reason.startswith(DRAWN):
                         self._orphaned.update(dict.fromkeys(history[-1].sources))
@@ -294,8 +315,10 @@ class _Hiding:
             if not hidden.intersection(version.sources):
                 clean[version.body] = version
                 continue
+            # What a legal hold keeps may have its words from what is hidden: then it stays as it is.
+            before = clean.get(version.body, version)
             left = [source for source in version.sources if source not in hidden]
-            changes.append(self._struck(version, left, clean[version.body]))
+            changes.append(self._struck(version, left, before))
         self.connection.execute(_STRIKE, changes)
         self.partitions.update(version.partition_id for version in history)
         self.told_of["kept"] += 1
@@ -324,6 +347,15 @@ class _Hiding:
         self.partitions.update(self.connection.execute(_SUPERSEDED_BY, values).scalars())
         self.told_of["links"] += self.connection.execute(_UNLINK, values).rowcount
         self.connection.execute(_UNLINK_RECORDS, values)
+
+
+def derived_from(connection: Connection, tenant: str, memory_ids: Sequence[str]) -> list[str]:
+    """The memories that name any of these as a source, in any of their versions."""
+    rows = connection.execute(_DERIVED_ROWS, {"ids": memory_ids}).scalars().all()
+    found: dict[str, None] = {}
+    for ids in chunks(rows):
+        found.update(dict.fromkeys(connection.execute(_MEMORIES_OF, {"ids": ids, "tenant": tenant}).scalars()))
+    return list(found)
 
 
 def histories_of(connection: Connection, memory_ids: Sequence[str]) -> dict[str, list[PastVersion]]:

@@ -8,8 +8,8 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, func, selec
 
 from mnemic.model.erasure import ErasedPlace, ErasureTarget, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
-from mnemic.store.erasing_hiding import KEPT_FACTS, has_words_of, histories_of
-from mnemic.store.erasure_tables import derivations
+from mnemic.store.erasing_hiding import KEPT_FACTS, derived_from, has_words_of, histories_of
+from mnemic.store.erasing_holds import refuse_held
 from mnemic.store.listing import scope_conditions
 from mnemic.store.rows import chunks, decode_texts
 from mnemic.store.tables import embeddings, memory_versions, outbox, pending_vectors, scopes, supersessions
@@ -17,12 +17,6 @@ from mnemic.store.work import OutboxState
 
 _VERSION = memory_versions.c
 _IDS: BindParameter[list[int | str]] = bindparam("ids", expanding=True)
-_DERIVED = (
-    select(_VERSION.memory_id)
-    .distinct()
-    .select_from(derivations.join(memory_versions, _VERSION.id == derivations.c.version_id))
-    .where(derivations.c.source_id.in_(_IDS), _VERSION.erasure_id.is_(None), _VERSION.tenant == bindparam("tenant"))
-)
 _ROWS = select(_VERSION.id).where(_VERSION.memory_id.in_(_IDS))
 _COUNTED: tuple[tuple[str, Select[int]], ...] = (
     ("history", select(func.count()).where(_VERSION.memory_id.in_(_IDS), _VERSION.version > 1)),
@@ -36,6 +30,7 @@ _WORK_PLACES = {OutboxState.FAILED.value: "dead_letters", OutboxState.DONE.value
 
 def preview(connection: Connection, tenant: str, target: ErasureTarget) -> tuple[ErasedPlace, ...]:
     """See `ErasureStore.preview`."""
+    refuse_held(connection, tenant, target)
     found = dict.fromkeys(_meant(connection, tenant, target))
     derived, kept = _with_derived(connection, tenant, found)
     counts = {"memories": len(found), "derived_facts": derived + kept}
@@ -76,7 +71,7 @@ def _with_derived(connection: Connection, tenant: str, found: dict[str, None]) -
     while frontier:
         following: list[str] = []
         for ids in chunks(frontier):
-            derived = connection.execute(_DERIVED, {"ids": ids, "tenant": tenant}).scalars().all()
+            derived = derived_from(connection, tenant, ids)
             for memory_id, history in histories_of(connection, [one for one in derived if one not in found]).items():
                 if has_words_of(history, found.keys()):
                     found[memory_id] = None

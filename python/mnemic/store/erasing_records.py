@@ -21,6 +21,7 @@ _STATE = select(store_state.c.revision, store_state.c.last_version_id)
 _PLACES = select(_ERASURE.places).where(_ERASURE.id == bindparam("row"))
 _SET_PLACES = update(erasures).where(_ERASURE.id == bindparam("row")).values(places=bindparam("told"))
 _SET_REVISION = update(erasures).where(_ERASURE.id == bindparam("row")).values(revision=bindparam("commit"))
+_LARGEST = (1 << 63) - 1
 _STEPS = list(ErasureStep)
 
 
@@ -43,7 +44,8 @@ def insert_erasure(connection: Connection, new: NewErasure) -> None:
             "request_id": new.request_id or None,
             "fingerprint": new.fingerprint,
             "step": ErasureStep.HIDE.value,
-            "last_version_id": last_version_id,
+            # Of a tenant that goes nothing stays, whenever it was written.
+            "last_version_id": _LARGEST if new.drops_tenant else last_version_id,
             "first_revision": revision,
             "revision": 0,
             "places": "{}",

@@ -16,12 +16,12 @@ erasure goes on after a crash where it was. The steps of one erasure are, in the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mnemic.model.erasure import ErasedPlace, ErasureReceipt, ErasureTarget, TargetKind
-from mnemic.model.scope import PartitionKey
+from mnemic.model.scope import PartitionKey, Scope
 from mnemic.store.work import OutboxWrite
 
 # What extraction is asked to do again with messages whose fact lost the words that it had from an erased one.
@@ -56,6 +56,7 @@ class NewErasure:
         request_id: The caller's, or empty.
         fingerprint: SHA-256 of the salt and what was asked.
         now_micros: The time.
+        is_repeated: Whether it was carried out before, on a newer database: then no legal hold stops it.
     """
 
     erasure_id: str
@@ -63,6 +64,7 @@ class NewErasure:
     tenant: str
     target: ErasureTarget
     drops_tenant: bool = False
+    is_repeated: bool = False
     salt: bytes
     target_hash: bytes
     reason: str = ""
@@ -188,6 +190,18 @@ class ErasureStore(ABC):
     @abstractmethod
     def unfinished(self) -> list[StoredErasure]:
         """The erasures of all tenants that are not done, in the order in which they were asked for."""
+
+    @abstractmethod
+    def unknown(self, erasure_ids: Sequence[str]) -> list[str]:
+        """Those of the ids that no erasure of the store has, in order."""
+
+    @abstractmethod
+    def all_scopes(self) -> Iterator[tuple[str, Scope]]:
+        """Every scope of every tenant."""
+
+    @abstractmethod
+    def all_memories(self) -> Iterator[tuple[str, str]]:
+        """The id of every memory, with its tenant."""
 
     @abstractmethod
     def preview(self, tenant: str, target: ErasureTarget) -> tuple[ErasedPlace, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from dataclasses import asdict, fields
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from mnemic.model.extraction_rules import ExtractionStats, ModelUsage
-from mnemic.store.tables import extraction_usage, outbox
+from mnemic.model.extraction_rules import NO_RULES, ExtractionRules, ExtractionStats, ModelUsage
+from mnemic.store.tables import extraction_usage, outbox, tenants
 from mnemic.store.work import OutboxKind, OutboxState
 
 _USAGE = extraction_usage.c
@@ -31,12 +32,28 @@ _HOLD = (
     .where(outbox.c.id == bindparam("item"), outbox.c.state == OutboxState.RUNNING.value)
     .values(
         state=OutboxState.PENDING.value,
-        is_held=True,
+        is_held=bindparam("held"),
         # That it was looked at was no try.
         attempts=outbox.c.attempts - 1,
         due_micros=bindparam("until"),
         last_error=bindparam("error"),
     )
+)
+_CLAIMED = (
+    select(outbox.c.tenant, outbox.c.payload, tenants.c.extraction)
+    .select_from(outbox.join(tenants, tenants.c.tenant == outbox.c.tenant))
+    .where(outbox.c.id == bindparam("item"))
+)
+_HOLD_ALIKE = (
+    update(outbox)
+    .where(
+        outbox.c.kind == OutboxKind.EXTRACT.value,
+        outbox.c.tenant == bindparam("whose"),
+        outbox.c.state == OutboxState.PENDING.value,
+        outbox.c.due_micros <= bindparam("now"),
+        outbox.c.payload == bindparam("alike"),
+    )
+    .values(is_held=True, due_micros=bindparam("until"), last_error=bindparam("error"))
 )
 _RELEASE = (
     update(outbox)
@@ -61,8 +78,13 @@ class ExtractionStore(ABC):
         """The queue and what was counted in a month, of one tenant or of all; without budgets."""
 
     @abstractmethod
-    def hold_work(self, item_id: int, *, reason: str, until_micros: int) -> None:
-        """Puts a claimed piece of extraction back until a moment, or until its tenant's rules change: no try."""
+    def hold_work(
+        self, item_id: int, rules: ExtractionRules, *, reason: str, now_micros: int, until_micros: int
+    ) -> None:
+        """Puts a claimed piece of extraction back until a moment, or until its tenant's rules change: no try. So it
+        does with all of the tenant's that are due and done alike, which would otherwise be claimed one by one. If the
+        rules are no longer those for which it is held, it is due at once.
+        """
 
 
 def add_usage(connection: Connection, tenant: str, month: int, usage: ModelUsage) -> None:
@@ -94,9 +116,30 @@ def stats_of(connection: Connection, tenant: str | None, month: int) -> Extracti
     )
 
 
-def hold(connection: Connection, item_id: int, *, reason: str, until_micros: int) -> None:
+def hold(
+    connection: Connection,
+    item_id: int,
+    rules: ExtractionRules,
+    *,
+    reason: str,
+    now_micros: int,
+    until_micros: int,
+) -> None:
     """See `ExtractionStore.hold_work`."""
-    connection.execute(_HOLD, {"item": item_id, "until": until_micros, "error": reason})
+    claimed = connection.execute(_CLAIMED, {"item": item_id}).one_or_none()
+    if claimed is None:
+        return
+    if rules_of(claimed.extraction) != rules:
+        connection.execute(_HOLD, {"item": item_id, "held": False, "until": now_micros, "error": ""})
+        return
+    held = {"until": until_micros, "error": reason}
+    connection.execute(_HOLD, held | {"item": item_id, "held": True})
+    connection.execute(_HOLD_ALIKE, held | {"whose": claimed.tenant, "alike": claimed.payload, "now": now_micros})
+
+
+def rules_of(extraction: str | None) -> ExtractionRules:
+    """The rules of their column."""
+    return NO_RULES if extraction is None else ExtractionRules.from_values(json.loads(extraction))
 
 
 def release_held(connection: Connection, tenant: str, now_micros: int) -> None:

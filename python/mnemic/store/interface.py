@@ -6,11 +6,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnemic.model.access import ApiKey, Quota, Tenant
 from mnemic.model.memory import ChangeKind, Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
+from mnemic.store.audit import AuditStore
 from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
 from mnemic.store.erasure_interface import ErasureStore
@@ -19,6 +21,10 @@ from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
 from mnemic.store.work import FinishedWork, OutboxWrite, WorkStore
+
+if TYPE_CHECKING:
+    # Only a store that is encrypted loads the cryptography.
+    from mnemic.store.sealing_files import FileSealer
 
 # A version of a memory and its vector: little-endian float32, or None.
 PartitionRow = tuple[Memory, bytes | None]
@@ -207,7 +213,7 @@ class StoredModel:
     active: bool
 
 
-class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore, BackupStore):
+class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
@@ -225,6 +231,11 @@ class Store(WorkStore, ChangeStore, ExtractionStore, TransferStore, BackupStore)
         """A directory that this process has for itself, where files derived from the store may lie; None if there is
         none.
         """
+
+    @property
+    def file_sealer(self) -> FileSealer | None:
+        """What seals files that are derived from the store; None when the store is not encrypted."""
+        return None
 
     @property
     @abstractmethod

@@ -76,7 +76,8 @@ class PageFile:
             if share < 1.0:
                 time.sleep((time.perf_counter() - begin) * (1.0 / share - 1.0))
         zero = bytes(layout.page_bytes)
-        found.extend(page for page in self._free_pages(layout) if self._read(layout, page) != zero)
+        free = self._free_pages(layout)
+        found.extend(page for page, start in free if self._read(layout, page)[start:] != zero[start:])
         return found
 
     def zero_leftovers(self, pages: Collection[int]) -> int:
@@ -86,14 +87,17 @@ class PageFile:
             How many pages were changed.
         """
         layout = self._layout()
-        free = set(self._free_pages(layout))
+        free = dict(self._free_pages(layout))
         zero = bytes(layout.page_bytes)
         changed = 0
         for number in pages:
             if number > layout.pages:
                 continue
             page = self._read(layout, number)
-            spans = [(0, layout.page_bytes)] if number in free else unused_spans(page, number, layout.usable_bytes)
+            if number in free:
+                spans = [(free[number], layout.page_bytes)]
+            else:
+                spans = unused_spans(page, number, layout.usable_bytes)
             dirty = [(start, end) for start, end in spans if page[start:end] != zero[: end - start]]
             for start, end in dirty:
                 os.pwrite(self._descriptor, zero[: end - start], (number - 1) * layout.page_bytes + start)
@@ -116,16 +120,19 @@ class PageFile:
     def _read(self, layout: _Layout, number: int) -> bytes:
         return os.pread(self._descriptor, layout.page_bytes, (number - 1) * layout.page_bytes)
 
-    def _free_pages(self, layout: _Layout) -> Iterator[int]:
-        """The pages of the free list that hold nothing: its leaves. Its trunks hold only the numbers of those."""
+    def _free_pages(self, layout: _Layout) -> Iterator[tuple[int, int]]:
+        """The pages of the free list, each with the byte from which on it holds nothing: its trunks hold the numbers of
+        its leaves, and those hold nothing at all.
+        """
         trunk, seen = layout.first_trunk, 0
         while 0 < trunk <= layout.pages and seen <= layout.pages:
             page = self._read(layout, trunk)
             count = min(int.from_bytes(page[4:8]), layout.usable_bytes // 4 - 2)
+            yield trunk, 8 + 4 * count
             for place in range(8, 8 + 4 * count, 4):
                 leaf = int.from_bytes(page[place : place + 4])
                 if 0 < leaf <= layout.pages:
-                    yield leaf
+                    yield leaf, 0
             trunk, seen = int.from_bytes(page[:4]), seen + 1
 
 

@@ -85,7 +85,7 @@ def _require_replaceable(target: Path, backup: Backup, *, replace: bool, despite
         raise MnemicError(
             Reason.STORE_UNAVAILABLE,
             f"{erased} erasures happened after the backup was made: what they destroyed would be there again. Restore "
-            "with --despite-erasures, and erase it again before anything is served",
+            "with --despite-erasures: the next start erases it again before anything is served",
             metadata={"path": str(target), "erasures": str(erased)},
         )
 

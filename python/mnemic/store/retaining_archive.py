@@ -129,7 +129,7 @@ def list_archived(
     statement = (
         select(*place, _ARCHIVED.policy_id, _ARCHIVED.cause, _ARCHIVED.erase_time_micros)
         .select_from(_with_scopes())
-        .where(_ARCHIVED.tenant == tenant, _ARCHIVED.restore_time_micros.is_(None))
+        .where(_ARCHIVED.tenant == tenant, _ARCHIVED.restore_time_micros.is_(None), _VERSION.erasure_id.is_(None))
         .where(*scope_conditions(tenant, scope, match))
         .order_by(*(column.desc() for column in place))
         .limit(limit)
@@ -198,6 +198,9 @@ def _is_due(tenant: str, scope: Scope, now_micros: int) -> list[ColumnElement[bo
         _ARCHIVED.tenant == tenant,
         _ARCHIVED.restore_time_micros.is_(None),
         _ARCHIVED.erase_time_micros <= now_micros,
+        # What an erasure hides is on its way out already.
+        _VERSION.erasure_id.is_(None),
+        ~is_held(),
         *carries(scope),
         ~is_held(),
     ]

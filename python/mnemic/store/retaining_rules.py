@@ -100,8 +100,10 @@ def carries(scope: Scope) -> list[ColumnElement[bool]]:
 
 
 def base_conditions(selection: Selection) -> list[ColumnElement[bool]]:
-    """What a run looks at: the latest versions of the memories of its scope."""
-    conditions = [_VERSION.tenant == selection.tenant, is_latest(), *carries(selection.scope)]
+    """What a run looks at: the latest versions of the memories of its scope. Whose they are the frame says, by pages of
+    the tenant or by its scopes: one of them is then the index that is walked.
+    """
+    conditions = [is_latest(), *carries(selection.scope)]
     if selection.last_version_id is not None:
         conditions.append(_VERSION.id <= selection.last_version_id)
     return conditions

@@ -40,7 +40,7 @@ def begin_run(
     else:
         last = connection.execute(select(store_state.c.last_version_id)).scalar_one()
         record = replace(record, last_version_id=last)
-        connection.execute(insert(retention_runs), _values(record) | {"run_id": record.run_id})
+        connection.execute(insert(retention_runs), _begun(record) | _reached(record))
     if mutation.request is not None:
         keep_request(
             connection,
@@ -73,7 +73,7 @@ def last_start(connection: Connection, tenant: str, selection: str) -> int | Non
 
 def save_run(connection: Connection, record: RunRecord, *, revision: int) -> None:
     """Keeps how far a run is, and the revision of its last write."""
-    connection.execute(_SAVE, _values(replace(record, revision=revision)) | {"wanted": record.run_id})
+    connection.execute(_SAVE, _reached(replace(record, revision=revision)) | {"wanted": record.run_id})
 
 
 def forget_runs(connection: Connection, before_micros: int) -> int:
@@ -81,17 +81,25 @@ def forget_runs(connection: Connection, before_micros: int) -> int:
     return connection.execute(delete(retention_runs).where(_RUN.end_time_micros < before_micros)).rowcount
 
 
-def _values(record: RunRecord) -> dict[str, object]:
+def _begun(record: RunRecord) -> dict[str, object]:
+    """What does not change while a run is carried out."""
     return {
+        "run_id": record.run_id,
         "tenant": record.tenant,
-        "state": int(record.state),
         "selection": record.selection,
         "policies": json.dumps([policy_to_json(policy) for policy in record.policies]),
         "takes_expired": record.takes_expired,
         "reference_time_micros": record.reference_micros,
         "last_version_id": record.last_version_id,
-        "progress": record.progress,
         "start_time_micros": record.start_micros,
+    }
+
+
+def _reached(record: RunRecord) -> dict[str, object]:
+    """How far it is."""
+    return {
+        "state": int(record.state),
+        "progress": record.progress,
         "end_time_micros": record.end_micros,
         "revision": record.revision,
         "last_error": record.last_error,

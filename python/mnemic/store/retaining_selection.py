@@ -82,6 +82,7 @@ class SelectionPlan:
         self._budgets = [policy for policy in selection.policies if policy.has_budget]
         rule = rule_number(self._rules).label("rule")
         self._protected = or_(_VERSION.is_pinned, is_held())
+        in_page = _in_page(selection.tenant)
         self._page = joined(
             _VERSION.id,
             _VERSION.memory_id,
@@ -91,8 +92,8 @@ class SelectionPlan:
             _VERSION.is_pinned,
             is_held().label("is_held"),
             recalls.c.last_recall_micros,
-        ).where(*self._base, *_in_page(), rule.is_not(None))
-        self._examined = joined(func.count()).where(*self._base, *_in_page())
+        ).where(*self._base, *in_page, rule.is_not(None))
+        self._examined = joined(func.count()).where(*self._base, *in_page)
         self._excesses = [(policy, self._excess(policy)) for policy in self._budgets]
 
     def frame(self, connection: Connection, cursor: Cursor) -> Frame:
@@ -116,7 +117,7 @@ class SelectionPlan:
         examined = connection.execute(self._examined, values).scalar_one()
         found = _Found({}, set(), set())
         if self._rules and examined:
-            values |= self._parameters(connection, _in_page(), values)
+            values |= self._parameters(connection, _in_page(self.selection.tenant), values)
             for row in connection.execute(self._page, values):
                 rule = self._rules[row.rule]
                 found.note(row, _candidate(row, rule.policy_id, rule.cause))
@@ -293,8 +294,12 @@ def preview(connection: Connection, selection: Selection, consume: Callable[[Fra
         cursor = frame.following
 
 
-def _in_page() -> list[ColumnElement[bool]]:
-    return [_VERSION.memory_id > bindparam("after"), _VERSION.memory_id <= bindparam("last")]
+def _in_page(tenant: str) -> list[ColumnElement[bool]]:
+    return [
+        _VERSION.tenant == tenant,
+        _VERSION.memory_id > bindparam("after"),
+        _VERSION.memory_id <= bindparam("last"),
+    ]
 
 
 def _in_scopes() -> list[ColumnElement[bool]]:

@@ -250,6 +250,16 @@ class Keyring:
                 self._clean_file()
             return sum(counts)
 
+    def remove(self, key_ids: Iterable[bytes]) -> None:
+        """As `destroy`, for keys of derived files: nobody need be told later that they were there."""
+        ids = list(key_ids)
+        with self._lock:
+            with self._writing():
+                self._connection.executemany("DELETE FROM data_keys WHERE id = ?", [(key_id,) for key_id in ids])
+            for key_id in ids:
+                self._kept.pop(key_id, None)
+            self._clean_file()
+
     def _clean_file(self) -> None:
         """Zeroes the copies of wrapped keys that SQLite leaves on pages that were split (`PageFile`)."""
         with _one_kind_of_error(self._path):

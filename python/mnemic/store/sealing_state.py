@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import OperationalError
 
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.store.rows import chunks
-from mnemic.store.sealing import DestroyedKeyError, Sealer, SealingState, sealer_of
+from mnemic.store.sealing import DestroyedKeyError, Sealer, SealingState
 from mnemic.store.sealing_settings import EncryptionSettings
-from mnemic.store.tables import memory_versions, outbox, partitions, requests, scopes, store_state
+from mnemic.store.tables import memory_versions, outbox, requests, store_state
 
 KEYS_FILE_NAME = "keys.db"
 
 _STATE = select(store_state.c.sealing, store_state.c.key_id)
 
 
-def open_sealer(directory: Path, settings: EncryptionSettings) -> Sealer:
+def open_sealer(database: Path, settings: EncryptionSettings) -> Sealer:
     """The sealer of a data directory, with its keys open when the settings name a master key.
 
+    Args:
+        database: The database file; the keys lie beside it.
+        settings: Where the master key comes from.
+
     Raises:
-        MnemicError: STORE_UNAVAILABLE when the master key is another one or does not answer.
+        MnemicError: STORE_UNAVAILABLE when the master key is another one or does not answer, or the keys of an
+            encrypted store are not there.
     """
     if not settings.is_on:
         return Sealer()
+    keys = database.with_name(KEYS_FILE_NAME)
+    if not keys.exists() and _is_sealed(database):
+        raise MnemicError(
+            Reason.STORE_UNAVAILABLE,
+            f"the store is encrypted and its keys are not there: put its {KEYS_FILE_NAME} into {database.parent}, such "
+            "as from the directory that a backup was made of (nothing was opened or changed)",
+        )
     # A store that is not encrypted needs no cryptography, and none of the time that loading it takes.
     from mnemic.store.sealing_keys import Keyring  # noqa: PLC0415 (the reason above)
     from mnemic.store.sealing_masters import master_key_of  # noqa: PLC0415 (the same)
 
     master = master_key_of(settings)
-    return Sealer() if master is None else Sealer(Keyring(directory / KEYS_FILE_NAME, master))
+    return Sealer() if master is None else Sealer(Keyring(keys, master))
+
+
+def _is_sealed(database: Path) -> bool:
+    """Whether a database says that it is encrypted, in whatever state it is otherwise."""
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT sealing FROM store_state").fetchone()
+    except sqlite3.Error:
+        return False  # It is empty, older than encryption, or damaged, which its opening tells.
+    return row is not None and row[0] != SealingState.NONE.value
 
 
 def refuse_without_key(connection: Connection, sealer: Sealer) -> None:
@@ -90,30 +112,6 @@ def take_state(connection: Connection, sealer: Sealer, *, enabling: bool) -> Non
                 "encrypting the store was interrupted; run `mnemic encryption enable` again to finish it",
             )
     sealer.state, sealer.store_key = state, key_id
-
-
-def destroy_keys(connection: Connection, scope_ids: Iterable[int], partition_ids: Iterable[int] = ()) -> int:
-    """Destroys the data keys of scopes, and those of partitions' snapshots. When this returns, nothing that was sealed
-    under them can be read again, in the database or in a backup. No rollback brings them back: an erasure calls it when
-    it has been decided durably. Again, or in a store that is not encrypted: no change.
-
-    Args:
-        connection: Of the store; it is only read.
-        scope_ids: Row ids of `scopes`.
-        partition_ids: Row ids of `partitions`.
-
-    Returns:
-        How many keys were there.
-    """
-    sealer = sealer_of(connection)
-    if not sealer.can_seal:
-        return 0
-    key_ids: list[bytes] = []
-    for table, row_ids in ((scopes, scope_ids), (partitions, partition_ids)):
-        for ids in chunks(list(row_ids)):
-            found = connection.execute(select(table.c.key_id).where(table.c.id.in_(ids), table.c.key_id.is_not(None)))
-            key_ids.extend(found.scalars())
-    return sealer.keyring.destroy(key_ids)
 
 
 def finish_sealing(connection: Connection, sealer: Sealer) -> None:

@@ -65,7 +65,8 @@ class Entry:
         write: What to insert.
         scope_id: The row id of its scope.
         partition_id: And of its partition.
-        slot: The slot of its memory as SQL compares it: in an encrypted store a keyed hash.
+        content_hash: That of the write as SQL compares it: in an encrypted store a keyed hash of it.
+        slot: The slot of its memory, the same.
         takes_slot: See `Standing.takes_slot`; of a later version, what the one before had.
         fact_key: See `mnemic.store.tables`.
     """
@@ -73,6 +74,7 @@ class Entry:
     write: VersionWrite
     scope_id: int
     partition_id: int
+    content_hash: str
     slot: str = ""
     takes_slot: bool = False
     fact_key: str | None = None
@@ -228,7 +230,7 @@ class Settler:
                 after[place] = min(start, after.get(place, start))
                 slots[place] = entry.slot
             if memory.kind in _STATEMENTS:
-                hashes.setdefault(entry.scope_id, set()).add(entry.write.content_hash)
+                hashes.setdefault(entry.scope_id, set()).add(entry.content_hash)
         for place, start in after.items():
             values = {"scope": place[0], "asked_slot": slots[place], "after": start}
             self._slots[place] = self._take(self._connection.execute(_IN_SLOT, values).all())
@@ -305,7 +307,7 @@ class Settler:
         if memory.slot:
             self._slots.setdefault((entry.scope_id, memory.slot), []).append(known)
         if entry.fact_key is not None:
-            self._saying.setdefault((entry.scope_id, entry.write.content_hash), []).append(known)
+            self._saying.setdefault((entry.scope_id, entry.content_hash), []).append(known)
 
     def _twin(self, entry: Entry, named: Sequence[_Known]) -> _Known | None:
         """The fact that holds and says the same."""
@@ -315,7 +317,7 @@ class Settler:
             return None
         saying = [
             known
-            for known in self._saying.get((entry.scope_id, entry.write.content_hash), ())
+            for known in self._saying.get((entry.scope_id, entry.content_hash), ())
             if known.valid_to is None
             and known.kind == memory.kind
             and known not in named
@@ -335,6 +337,8 @@ class Settler:
                     and known.kind == memory.kind
                     and known not in named
                     and known.slot_value.casefold() == value
+                    # The one value of a slot is more than one of several.
+                    and (known.takes_slot or not standing.takes_slot)
                 ),
                 None,
             )
@@ -370,6 +374,7 @@ class Settler:
             scope_id=entry.scope_id,
             partition_id=entry.partition_id,
             takes_slot=twin.takes_slot,
+            content_hash=entry.content_hash,
             slot=entry.slot,
             fact_key=twin.fact_key,
         )
@@ -394,16 +399,19 @@ class Settler:
             self._end(_Known(entry, 0, "", True, None), following.memory_id, following.valid_from, reason)  # noqa: FBT003 (as a row has it)
 
     def _correct(self, entry: Entry, chain: Sequence[_Known]) -> None:
-        """The value that holds now never did; the entry holds from when it was to, unless it says from when."""
+        """The value that holds now never did; the entry holds from when that one was to, if not from even earlier."""
         holding = [known for known in chain if known.valid_to is None]
         if not holding:
             return
         wrong = max(holding, key=lambda known: known.valid_from)
-        start = wrong.valid_from
-        self._end(wrong, entry.memory.memory_id, start, f"a correction of the slot {entry.memory.slot!r}")
-        if entry.memory.event_time_micros is None:
-            start = min(start, entry.memory.valid_from_micros)
-            entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
+        self._end(wrong, entry.memory.memory_id, wrong.valid_from, f"a correction of the slot {entry.memory.slot!r}")
+        self._begin_with(entry, wrong)
+
+    @staticmethod
+    def _begin_with(entry: Entry, wrong: _Known) -> None:
+        """What corrects holds for all of the time of what it corrects, even if it tells a later one: no gap is left."""
+        start = min(wrong.valid_from, entry.memory.valid_from_micros)
+        entry.write = replace(entry.write, memory=replace(entry.memory, valid_from_micros=start))
 
     def _end_contrary(self, entry: Entry) -> None:
         """Of a value and its denial the one that holds from later on ends the other."""
@@ -419,9 +427,10 @@ class Settler:
         for known in self._slots.get((entry.scope_id, entry.memory.slot), ()) if replaced else ():
             if known.valid_to is None and known.slot_value.casefold() in replaced:
                 end = known.valid_from if standing.is_correction else max(moment, known.valid_from)
-                self._end(
-                    known, entry.memory.memory_id, end, f"replaced by another value of the slot {entry.memory.slot!r}"
-                )
+                reason = f"replaced by another value of the slot {entry.memory.slot!r}"
+                self._end(known, entry.memory.memory_id, end, reason)
+                if standing.is_correction:
+                    self._begin_with(entry, known)
 
     def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
         for known in named:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.model.extraction_rules import ExtractionStats, ModelUsage
+from mnemic.model.extraction_rules import ExtractionRules, ExtractionStats, ModelUsage
 from mnemic.model.memory import Memory, MemoryRevision, ScopeSummary
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
 from mnemic.model.stats import StoreStats
@@ -95,7 +95,10 @@ class SqlStore(SqlTransfer, Store):
     def commit(self, batch: WriteBatch) -> Committed:
         """See `Store.commit`."""
         with self._database.writing() as connection:
-            return writing.apply_batch(connection, batch)
+            committed = writing.apply_batch(connection, batch)
+            ended = [end.memory_id for end in batch.ends]
+            self._enter_commit(connection, batch.tenant, committed, ended, is_work=batch.finishes is not None)
+            return committed
 
     def find_request(self, tenant: str, method: str, request_id: str) -> RequestRecord | None:
         """See `Store.find_request`."""
@@ -296,10 +299,14 @@ class SqlStore(SqlTransfer, Store):
         with self._database.reading() as connection:
             return extraction_usage.stats_of(connection, tenant, month)
 
-    def hold_work(self, item_id: int, *, reason: str, until_micros: int) -> None:
+    def hold_work(
+        self, item_id: int, rules: ExtractionRules, *, reason: str, now_micros: int, until_micros: int
+    ) -> None:
         """See `ExtractionStore.hold_work`."""
         with self._database.writing() as connection:
-            extraction_usage.hold(connection, item_id, reason=reason, until_micros=until_micros)
+            extraction_usage.hold(
+                connection, item_id, rules, reason=reason, now_micros=now_micros, until_micros=until_micros
+            )
 
     def models(self) -> list[StoredModel]:
         """See `Store.models`."""

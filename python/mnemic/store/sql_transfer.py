@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mnemic.store import exporting, importing
-from mnemic.store.database import Database
+from mnemic.store.auditing import SqlAuditing
 from mnemic.store.transfer import (
     ExportPage,
     ExportPosition,
@@ -17,10 +17,8 @@ from mnemic.store.transfer import (
 )
 
 
-class SqlTransfer(TransferStore):
+class SqlTransfer(SqlAuditing, TransferStore):
     """Implements `TransferStore`, which says what each method does."""
-
-    _database: Database
 
     def export_page(self, query: ExportQuery, after: ExportPosition | None, *, limit: int) -> ExportPage:
         """See `TransferStore.export_page`."""
@@ -35,4 +33,7 @@ class SqlTransfer(TransferStore):
     def import_versions(self, batch: ImportBatch) -> Imported:
         """See `TransferStore.import_versions`."""
         with self._database.writing() as connection:
-            return importing.import_versions(connection, batch)
+            imported = importing.import_versions(connection, batch)
+            if imported.committed is not None:
+                self._enter_commit(connection, batch.tenant, imported.committed, is_work=False)
+            return imported

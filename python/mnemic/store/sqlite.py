@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
@@ -28,6 +28,9 @@ from mnemic.store.sealing_state import open_sealer, refuse_without_key, take_sta
 from mnemic.store.sealing_steps import Progress, seal_store
 from mnemic.store.sql import SqlStore
 from mnemic.store.sqlite_cleaning import SqliteCleaning
+
+if TYPE_CHECKING:
+    from mnemic.store.sealing_files import FileSealer
 
 DATABASE_FILE_NAME = "mnemic.db"
 DEFAULT_BUSY_TIMEOUT_SECONDS = 5.0
@@ -59,6 +62,15 @@ class SqliteStore(SqlStore):
     def directory(self) -> Path:
         """See `Store.directory`."""
         return self._path.parent
+
+    @property
+    def file_sealer(self) -> FileSealer | None:
+        """See `Store.file_sealer`."""
+        if not self._sealer.seals:
+            return None
+        from mnemic.store.sealing_files import FileSealer  # noqa: PLC0415 (loads the cryptography)
+
+        return FileSealer(self._sealer.keyring, self.directory)
 
     def seal(self, progress: Progress = lambda _done, _total: None) -> int:
         """Encrypts what a store holds plain that was opened with `enabling`; see `mnemic.store.sealing_steps`."""
@@ -123,7 +135,7 @@ def open_sqlite(
     try:
         # Made here so that others cannot read it even in a directory that they can; SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        sealer = open_sealer(directory, encryption)
+        sealer = open_sealer(path, encryption)
         try:
             database = _open_database(path, busy_timeout_seconds, sealer, enabling=enabling)
         except BaseException:

@@ -139,7 +139,6 @@ partitions = Table(
         "changed_revision", BigInteger, nullable=False, comment="Last commit that wrote, ended or embedded a version"
     ),
     Column("rebuild_revision", BigInteger, comment="What was derived from an older revision is to be made anew"),
-    Column("key_id", LargeBinary, comment="The data key of its snapshots"),
     UniqueConstraint("tenant", "owner_kind", "owner_id"),
 )
 

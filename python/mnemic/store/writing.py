@@ -302,17 +302,16 @@ class _BatchWriter:
         """The writes with their scopes and partitions, and the memories that they bring back from deletion."""
         places: dict[Scope, tuple[int, int]] = {}
         entries, restored = [], []
-        for given in writes:
-            write, scope = given, given.memory.scope
+        for write in writes:
+            scope = write.memory.scope
             if scope not in places:
                 places[scope] = self._places.of(scope)
                 self._keys[places[scope][1]] = scope.partition(self._batch.tenant)
             scope_id, partition_id = places[scope]
             seal = self._places.seal_of(scope_id)
-            slot = write.memory.slot
+            slot, content_hash = write.memory.slot, write.content_hash
             if seal is not None:
-                slot = self._sealer.token(seal, slot)
-                write = replace(write, content_hash=self._sealer.token(seal, write.content_hash))
+                slot, content_hash = self._sealer.token(seal, slot), self._sealer.token(seal, content_hash)
             head = heads.get(write.memory.memory_id)
             if self._continues(write, head, scope_id):
                 restored.append(write.memory.memory_id)
@@ -321,6 +320,7 @@ class _BatchWriter:
                 write=write,
                 scope_id=scope_id,
                 partition_id=partition_id,
+                content_hash=content_hash,
                 slot=slot,
                 takes_slot=write.standing.takes_slot or inherits,
                 fact_key=fact_key_of(write.memory, slot),
@@ -399,6 +399,7 @@ class _BatchWriter:
                 "tenant": self._batch.tenant,
                 "partition_id": entry.partition_id,
                 "scope_id": entry.scope_id,
+                "content_hash": entry.content_hash,
                 "fact_key": entry.fact_key,
                 "takes_slot": entry.takes_slot,
                 "revision": self._revision,

@@ -88,6 +88,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the search asks to rerank and the server has no reranker."""
     ERROR_REASON_EXTRACTOR_NOT_CONFIGURED: _ErrorReason.ValueType  # 29
     """FAILED_PRECONDITION: the add asks for facts by a language model and the server has none."""
+    ERROR_REASON_LEGAL_HOLD: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION: a legal hold keeps what the call would destroy; release it first."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The comment names the gRPC code that it comes with."""
@@ -152,4 +154,6 @@ ERROR_REASON_RERANKER_NOT_CONFIGURED: ErrorReason.ValueType  # 28
 """FAILED_PRECONDITION: the search asks to rerank and the server has no reranker."""
 ERROR_REASON_EXTRACTOR_NOT_CONFIGURED: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: the add asks for facts by a language model and the server has none."""
+ERROR_REASON_LEGAL_HOLD: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION: a legal hold keeps what the call would destroy; release it first."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1702,7 +1702,7 @@ class WatchMemoriesResponse(_message.Message):
     """
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.MemoryRevision]:
-        """What changed; empty for a heartbeat. Of a version that ended since, its end is told with it. A large commit comes in
+        """What changed; empty for a heartbeat, and where a watch has caught up with what did not concern it. Of a version that ended since, its end is told with it. A large commit comes in
         several answers.
         """
 

@@ -114,6 +114,7 @@ fn native(criterion: &mut Criterion) {
         scope: &scope(),
         scope_match: ScopeMatch::Visible,
         text: "",
+        understood: None,
         vector: Some(&vector),
         filter: None,
         now_micros: 0,
@@ -156,6 +157,25 @@ fn native(criterion: &mut Criterion) {
     criterion.bench_function("search answered natively, 10k rows", |bencher| {
         bencher.iter(|| answer(Method::Search, black_box(&of_user)));
     });
+    index.recalls().turn(true);
+    criterion.bench_function("the same, with its recalls counted", |bencher| {
+        bencher.iter(|| answer(Method::Search, black_box(&of_user)));
+    });
+    index.recalls().turn(false);
+    let outcome = index.search(&request).expect("a search");
+    index.recalls().turn(true);
+    criterion.bench_function("the recalls of ten hits noted", |bencher| {
+        let mut noted = 0;
+        bencher.iter(|| {
+            index.recalls().note_outcome(black_box(&outcome));
+            noted += 1;
+            // As its taker does, before the buffers are full.
+            if noted % 500 == 0 {
+                index.recalls().take();
+            }
+        });
+    });
+    index.recalls().turn(false);
     criterion.bench_function("the same with a session that has no memories", |bencher| {
         bencher.iter(|| answer(Method::Search, black_box(&of_session)));
     });

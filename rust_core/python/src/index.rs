@@ -5,16 +5,30 @@ use std::sync::Arc;
 
 use mnemic_retrieval::index::{Calibration, DEFAULT_CANDIDATES};
 use mnemic_retrieval::partition::{format_memory_id, parse_memory_id};
+use mnemic_retrieval::understanding::Understanding;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::vector::plan::GraphUse;
 use mnemic_retrieval::{Error, ScopeMatch, SearchRequest, fusion, partition};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 
 use crate::filter::Filter;
 use crate::hit::SearchOutcome;
 use crate::memory::{PartitionKey, Row, Scope, rows_into_core};
 use crate::refusal;
+
+/// What a query means in some partitions.
+#[pyclass(frozen, module = "mnemic._core")]
+pub(crate) struct UnderstoodQuery(Understanding<'static>);
+
+#[pymethods]
+impl UnderstoodQuery {
+    /// What is to be embedded.
+    #[getter]
+    fn text(&self) -> &str {
+        &self.0.text
+    }
+}
 
 /// How much each signal counts, 0 to 1; not all 0.
 #[pyclass(frozen, module = "mnemic._core")]
@@ -227,6 +241,30 @@ impl Index {
         self.0.take_used(&key.into())
     }
 
+    /// Says whether it is noted which memories were given to callers.
+    #[pyo3(signature = (*, is_on))]
+    fn count_recalls(&self, is_on: bool) {
+        self.0.recalls().turn(is_on);
+    }
+
+    /// Notes memories that were given; what is no id is passed over.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments of a binding are owned"
+    )]
+    fn note_recalls(&self, memory_ids: Vec<PyBackedStr>) {
+        let ids = memory_ids.iter().filter_map(|id| parse_memory_id(id).ok());
+        self.0.recalls().note(ids);
+    }
+
+    /// How often each memory was given since the last call, also by the front, and how many recalls found no room.
+    fn take_recalls(&self, py: Python<'_>) -> (Vec<(String, u64)>, u64) {
+        let taken = py.detach(|| self.0.recalls().take());
+        let counts = taken.counts.into_iter();
+        let named = counts.map(|(id, count)| (format_memory_id(id), count));
+        (named.collect(), taken.dropped)
+    }
+
     /// What the partition holds, for checks against the store: (memory id, version, ended, has a vector).
     fn versions(&self, py: Python<'_>, key: PartitionKey) -> Vec<(String, u32, bool, bool)> {
         let key = key.into();
@@ -243,26 +281,26 @@ impl Index {
             .collect()
     }
 
-    /// What of a query is embedded for a search of these partitions: the names that most of their memories share are left
-    /// out. Those that are not in memory count as empty.
+    /// What a query means in a search of these partitions: spelt as they spell it, and without the names that most of
+    /// their memories share. Those that are not in memory count as empty.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "arguments of a binding are owned"
     )]
-    fn text_to_embed(
+    fn understand(
         &self,
         py: Python<'_>,
         partitions: Vec<PartitionKey>,
         query: String,
-    ) -> String {
+    ) -> UnderstoodQuery {
         let partitions: Vec<partition::PartitionKey> =
             partitions.into_iter().map(Into::into).collect();
-        py.detach(|| self.0.understand(&partitions, &query).text.into_owned())
+        UnderstoodQuery(py.detach(|| self.0.understand(&partitions, &query).into_owned()))
     }
 
     /// Searches partitions of one tenant; those that are not in memory count as empty.
     #[pyo3(signature = (
-        partitions, scope, r#match, *, text, vector, filter, now_micros, reference_micros = None, as_of_micros,
+        partitions, scope, r#match, *, text, understood = None, vector, filter, now_micros, reference_micros = None, as_of_micros,
         include_superseded, top_k, weights, candidates = DEFAULT_CANDIDATES, min_score, separate = false,
         calibration = None, min_confidence = 0.0, explain, context_window = 0
     ))]
@@ -281,6 +319,7 @@ impl Index {
         scope: Scope,
         r#match: i64,
         text: &str,
+        understood: Option<&Bound<'_, UnderstoodQuery>>,
         vector: Option<PyBackedBytes>,
         filter: Option<&Bound<'_, Filter>>,
         now_micros: i64,
@@ -304,6 +343,7 @@ impl Index {
             scope: &scope.into(),
             scope_match: ScopeMatch::from_number(r#match).map_err(|error| refusal(&error))?,
             text,
+            understood: understood.map(|understood| &understood.get().0),
             vector: vector.as_deref(),
             filter: filter.map(|filter| &filter.get().0),
             now_micros,

@@ -93,7 +93,7 @@ mod _core {
     #[pymodule_export]
     use super::hit::{Hit, SearchOutcome, SignalScore};
     #[pymodule_export]
-    use super::index::{Close, Index, PartitionStats, Snapshot, Weights};
+    use super::index::{Close, Index, PartitionStats, Snapshot, UnderstoodQuery, Weights};
     #[pymodule_export]
     use super::native::NativeAnswers;
     #[pymodule_export]

@@ -27,9 +27,9 @@ const TAIL_SHARE: usize = 5;
 const WEIGHTINGS: [(&str, [f64; SIGNALS]); 5] = [
     ("meaning and words", [0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]),
     ("and names", [0.2, 0.1, 0.02, 0.0, 0.0, 0.0, 0.0]),
-    ("and the speaker", [0.2, 0.1, 0.02, 0.0, 0.15, 0.0, 0.0]),
-    ("and context", [0.2, 0.1, 0.02, 0.0, 0.15, 0.0, 0.4]),
-    ("and the time", [0.2, 0.1, 0.02, 0.3, 0.15, 0.0, 0.4]),
+    ("and the speaker", [0.2, 0.1, 0.02, 0.0, 0.2, 0.0, 0.0]),
+    ("and context", [0.2, 0.1, 0.02, 0.0, 0.2, 0.0, 0.5]),
+    ("and the time", [0.2, 0.1, 0.02, 0.3, 0.2, 0.0, 0.5]),
 ];
 
 fn scope(session: Option<usize>) -> ScopeIds {
@@ -128,6 +128,7 @@ fn searches(criterion: &mut Criterion) {
                         scope: &scope,
                         scope_match: ScopeMatch::Exact,
                         text,
+                        understood: None,
                         vector: Some(vector),
                         filter: None,
                         now_micros: 1_000_000_000,

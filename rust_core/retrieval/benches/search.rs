@@ -139,6 +139,7 @@ impl Case<'_> {
             scope: self.scope,
             scope_match: ScopeMatch::Exact,
             text: "",
+            understood: None,
             vector: Some(&self.queries[turn % QUERIES]),
             filter: self.filter,
             now_micros: 1_000_000_000,

@@ -185,6 +185,7 @@ fn measure_queries(
                 scope: &scope,
                 scope_match: ScopeMatch::Exact,
                 text: &queries[turn % QUERIES],
+                understood: None,
                 vector: (weights[0] > 0.0).then(|| vectors[turn % QUERIES].as_slice()),
                 filter: None,
                 now_micros: 100 * DAY_MICROS,

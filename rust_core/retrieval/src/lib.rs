@@ -14,6 +14,7 @@ pub mod filter;
 pub mod fusion;
 pub mod index;
 pub mod partition;
+pub mod recalls;
 mod snapshot;
 mod spelling;
 mod sync;

@@ -27,6 +27,8 @@ pub struct TermFrequency {
 /// A query as the searched memories spell it, without the names that all of them share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Understanding<'q> {
+    /// The whole query, spelt as the memories spell it.
+    pub query: Cow<'q, str>,
     /// What is embedded and whose words are looked for: the query itself if nothing was left out.
     pub text: Cow<'q, str>,
     /// The names that were left out, without a possessive ending, in order: of whom or what the query speaks.
@@ -34,9 +36,11 @@ pub struct Understanding<'q> {
 }
 
 impl Understanding<'_> {
-    /// The same, of a query that does not live so long.
-    pub(crate) fn into_owned<'q>(self) -> Understanding<'q> {
+    /// The same, whether the query lives so long or not.
+    #[must_use]
+    pub fn into_owned<'q>(self) -> Understanding<'q> {
         Understanding {
+            query: Cow::Owned(self.query.into_owned()),
             text: Cow::Owned(self.text.into_owned()),
             left_out: self.left_out,
         }
@@ -87,6 +91,7 @@ pub fn understand(
         return as_written(query);
     }
     Understanding {
+        query: Cow::Borrowed(query),
         text: Cow::Owned(text),
         left_out,
     }
@@ -94,6 +99,7 @@ pub fn understand(
 
 fn as_written(query: &str) -> Understanding<'_> {
     Understanding {
+        query: Cow::Borrowed(query),
         text: Cow::Borrowed(query),
         left_out: Vec::new(),
     }

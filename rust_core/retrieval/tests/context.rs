@@ -6,6 +6,7 @@ use common::{NOW, bytes, message, partition, search, user};
 use mnemic_retrieval::fusion::Weights;
 use mnemic_retrieval::vector::SimdPath;
 use mnemic_retrieval::{Close, Hit, Index, Memory, Row, ScopeIds, SearchRequest};
+use proptest::prelude::*;
 
 const MINUTE: i64 = 60 * 1_000_000;
 
@@ -115,6 +116,85 @@ fn the_answer_to_a_question_that_fits_comes_before_the_question() {
     );
 }
 
+/// Vector, words and context count as in the default profile.
+fn ask_by_all(index: &Index, text: &str, vector: &[f32], top_k: usize) -> Vec<Hit> {
+    let (partitions, scope) = ([partition("u")], said(1, "").scope);
+    let request = SearchRequest {
+        text,
+        vector: Some(&bytes(vector)),
+        weights: Weights::new([0.2, 0.1, 0.0, 0.0, 0.0, 0.0, 0.5]).expect("valid weights"),
+        top_k,
+        now_micros: 100 * NOW,
+        ..search(&partitions, &scope)
+    };
+    index.search(&request).expect("a valid request").hits
+}
+
+#[test]
+fn among_thousands_alike_the_one_that_says_what_is_asked_for_is_first() {
+    // What stands beside the one that is asked for is a little further from the query than all the rest.
+    let rows: Vec<Row<Vec<u8>>> = (0..2_000_u16)
+        .map(|number| {
+            let (body, angle) = match number.abs_diff(1_234) {
+                0 => ("a page of the diary", 0.0),
+                1..=3 => ("another page of the diary", 0.02),
+                _ => ("another page of the diary", 0.01),
+            };
+            Row {
+                memory: said(u128::from(number) + 1, body),
+                vector: Some(bytes(&[f32::cos(angle), f32::sin(angle)])),
+            }
+        })
+        .collect();
+    let index = Index::new(2, SimdPath::best()).expect("a valid dimension");
+    index.load(&partition("u"), &rows).expect("valid rows");
+    let hits = ask_by_all(&index, "a page of the diary", &[1.0, 0.0], 1);
+    assert_eq!(ids(&hits), [1_235]);
+}
+
+proptest! {
+    // All have a speaker, whose name is one of the terms: nobody says it in fewer.
+    #[test]
+    fn whatever_stands_beside_it_the_message_that_is_asked_for_is_first_or_as_good(
+        asked in prop::sample::subsequence(vec!["river", "violin", "tulip", "garden", "boat"], 1..4),
+        others in prop::collection::vec(
+            (
+                prop::sample::subsequence(vec!["river", "violin", "tulip", "garden", "boat", "train"], 0..6),
+                prop::sample::select(vec!["Ann", "Ben"]),
+                prop::sample::select(vec!["?", "."]),
+                0.0..3.0_f32,
+            ),
+            1..30,
+        ),
+        place in any::<prop::sample::Index>(),
+        of_asked in prop::sample::select(vec!["Ann", "Ben"]),
+        mark in prop::sample::select(vec!["?", "."]),
+    ) {
+        let text = format!("{}{mark}", asked.join(" "));
+        let mut said_by: Vec<(String, &str, f32)> = others
+            .iter()
+            .map(|(words, name, mark, angle)| (format!("{}{mark}", words.join(" ")), *name, *angle))
+            .collect();
+        let place = place.index(said_by.len() + 1);
+        said_by.insert(place, (text.clone(), of_asked, 0.0));
+        let rows: Vec<Row<Vec<u8>>> = (1..)
+            .zip(&said_by)
+            .map(|(number, (body, name, angle))| Row {
+                memory: Memory { name: (*name).to_owned(), role: 1, ..said(number, body) },
+                vector: Some(bytes(&[angle.cos(), angle.sin()])),
+            })
+            .collect();
+        let index = Index::new(2, SimdPath::best()).expect("a valid dimension");
+        index.load(&partition("u"), &rows).expect("valid rows");
+        let hits = ask_by_all(&index, &text, &[1.0, 0.0], rows.len());
+        let exact = hits.iter().find(|hit| hit.record.memory_id() == place as u128 + 1);
+        let exact = exact.or_else(|| hits.iter().flat_map(|hit| &hit.grouped).find(|hit| {
+            hit.record.memory_id() == place as u128 + 1
+        }));
+        prop_assert!(hits[0].score - exact.expect("a hit").score < 1e-6);
+    }
+}
+
 #[test]
 fn what_is_deleted_lends_nothing() {
     let index = index(vec![
@@ -189,7 +269,7 @@ fn without_a_session_a_pause_of_half_an_hour_parts_conversations() {
 
 #[test]
 fn a_message_that_says_enough_stands_alone() {
-    let long = "river ".repeat(60);
+    let long = "river ".repeat(75);
     let index = index(vec![said(1, "violin"), said(2, &long), said(3, "tulip")]);
     let hits = ask(&index, "violin", 1);
     assert_eq!(

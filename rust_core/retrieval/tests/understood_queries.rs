@@ -202,3 +202,35 @@ fn a_word_is_known_as_long_as_a_memory_has_it() {
     index.compact(&key[0]).expect("it is small");
     assert_eq!(meant("violinn"), "violin");
 }
+
+#[test]
+fn a_query_that_was_understood_before_finds_the_same() {
+    let mut memories: Vec<Memory> = (1..=40)
+        .map(|id| on_day(id, 1, "Caroline waters the tulips"))
+        .collect();
+    memories.push(on_day(41, 1, "a violin was repaired in Oslo"));
+    let (index, key) = index_of(memories);
+    let (scope, text) = (user("u"), "Which vilin did Caroline hear?");
+    let understood = index.understand(&key, text);
+    assert_eq!(
+        (&*understood.query, &*understood.text),
+        ("Which violin did Caroline hear?", "Which violin did hear?")
+    );
+    let anew = SearchRequest {
+        text,
+        vector: Some(&bytes(&[1.0, 0.0, 0.0, 0.0])),
+        weights: Weights::new([0.2, 0.3, 0.1, 0.0, 0.2, 0.0, 0.2]).expect("valid weights"),
+        ..search(&key, &scope)
+    };
+    let once = SearchRequest {
+        understood: Some(&understood),
+        ..anew.clone()
+    };
+    let scored = |request| {
+        let outcome = index.search(request).expect("a valid request");
+        let scores: Vec<f64> = outcome.hits.iter().map(|hit| hit.score).collect();
+        (ids(&outcome), scores)
+    };
+    assert_eq!(scored(&anew), scored(&once));
+    assert_eq!(scored(&once).0[0], 41);
+}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 
 from mnemic.engine.embedder import Embedder
-from mnemic.engine.extracting import extraction_work
+from mnemic.engine.extracting import check_mode, extraction_work
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex, PartitionChange, changes_of
 from mnemic.engine.replay import fingerprint_of, kept_answer, same_contents
 from mnemic.engine.restriction import refuse_foreign_scope
 from mnemic.engine.settings import Settings
+from mnemic.engine.tenant_rules import TenantRules
 from mnemic.engine.transfer.chat import read_chat
 from mnemic.engine.transfer.foreign import ForeignItem
 from mnemic.engine.transfer.json_stream import lines
@@ -90,10 +91,23 @@ class Importer:
         store: Where memories go.
         index: Through which.
         embedder: Makes the vectors that a file does not bring.
+        rules: How tenants have facts drawn.
         settings: What is accepted.
+        wake_extraction: Told when there are messages of which facts are to be drawn.
     """
 
-    def __init__(self, store: Store, index: LiveIndex, embedder: Embedder, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        index: LiveIndex,
+        embedder: Embedder,
+        rules: TenantRules,
+        settings: Settings,
+        wake_extraction: Callable[[], None],
+    ) -> None:
+        self._rules = rules
+        self._wake_extraction = wake_extraction
+        self._extraction = settings.extraction
         self._store = store
         self._index = index
         self._embedder = embedder
@@ -105,6 +119,8 @@ class Importer:
     ) -> Iterator[ImportProgress]:
         """Takes a file in; see `mnemic.v1.LifecycleService.ImportMemories`. Each progress told is durable."""
         _check(request)
+        if request.extract:
+            check_mode(self._mode(tenant), self._extraction)
         fingerprint = fingerprint_of("import", replace(request, request_id=""))
         kept = self._store.find_request(tenant, _METHOD, request.request_id) if request.request_id else None
         if kept is not None:
@@ -248,7 +264,7 @@ class Importer:
         work = embedding_work([memory for memory in new if memory.valid_to_micros is None])
         if request.extract:
             holding = [memory for memory in new if memory.valid_to_micros is None]
-            work += extraction_work(holding, AddMode.LOCAL, "", self._identifiers.next(), within)
+            work += extraction_work(holding, self._mode(tenant), "", self._identifiers.next(), within)
         batch = ImportBatch(
             tenant=tenant, versions=embedded, outbox=work, quota=self._limits.quota(), now_micros=_now()
         )
@@ -262,7 +278,14 @@ class Importer:
             return done.committed.revision, changes_of(done.committed)
 
         tally.revision = self._index.commit_with(write)
+        if request.extract:
+            self._wake_extraction()
         return written[0].versions
+
+    def _mode(self, tenant: str) -> AddMode:
+        """How facts are drawn where they are asked for: as the tenant's adds do, else by the local rules."""
+        mode = self._rules.of(tenant).default_mode
+        return AddMode.LOCAL if mode is None or mode is AddMode.VERBATIM else mode
 
     def _embedded(self, planned: Sequence[Incoming], request: ImportRequest, deadline: Deadline) -> list[Incoming]:
         """The versions with their vectors: the file's where they may be kept, else new ones."""

@@ -50,7 +50,7 @@ class LocalExtractor:
                 dropped[Dropped.TOPIC] += 1
             elif fact.body in facts:
                 dropped[Dropped.DUPLICATE] += 1
-                facts[fact.body] = _with_sources(facts[fact.body], fact.source_ids)
+                facts[fact.body] = _joined(facts[fact.body], fact)
             else:
                 facts[fact.body] = with_categories(fact, request.categories)
         return ExtractionResult(facts=tuple(facts.values()), dropped=dict(dropped))
@@ -92,5 +92,11 @@ class LocalExtractor:
         return next((language for language in self._languages if language.is_written_in(body)), None)
 
 
-def _with_sources(fact: ExtractedFact, more: tuple[str, ...]) -> ExtractedFact:
-    return replace(fact, source_ids=tuple(dict.fromkeys((*fact.source_ids, *more))))
+def _joined(fact: ExtractedFact, again: ExtractedFact) -> ExtractedFact:
+    """A fact that was told twice."""
+    return replace(
+        fact,
+        source_ids=tuple(dict.fromkeys((*fact.source_ids, *again.source_ids))),
+        replaces=tuple(dict.fromkeys((*fact.replaces, *again.replaces))),
+        is_correction=fact.is_correction or again.is_correction,
+    )

@@ -1385,7 +1385,7 @@ pub struct WatchMemoriesRequest {
 /// Changes of one commit, or a heartbeat.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchMemoriesResponse {
-    /// What changed; empty for a heartbeat. Of a version that ended since, its end is told with it. A large commit comes in
+    /// What changed; empty for a heartbeat, and where a watch has caught up with what did not concern it. Of a version that ended since, its end is told with it. A large commit comes in
     /// several answers.
     #[prost(message, repeated, tag = "1")]
     pub changes: ::prost::alloc::vec::Vec<MemoryRevision>,

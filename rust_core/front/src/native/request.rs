@@ -6,6 +6,7 @@ use mnemic_access::Principal;
 use mnemic_retrieval::filter::Filter;
 use mnemic_retrieval::fusion::{SIGNALS, Weights};
 use mnemic_retrieval::index::{Calibration, MAX_CONTEXT_WINDOW, Residents};
+use mnemic_retrieval::understanding::Understanding;
 use mnemic_retrieval::{Error, PartitionKey, ScopeIds, ScopeMatch, SearchRequest};
 
 use super::hits::HIT_PARTS;
@@ -21,8 +22,8 @@ pub(super) struct Search {
     /// The optional parts of hits, as bits of [`HIT_PARTS`].
     pub(super) parts: u32,
     pub(super) text: String,
-    /// What of the text is embedded, where that is not all.
-    pub(super) embedded: Option<String>,
+    /// What the text means in its partitions, once its vector was looked for.
+    pub(super) understood: Option<Understanding<'static>>,
     pub(super) vector: QueryVector,
     scope: ScopeIds,
     scope_match: ScopeMatch,
@@ -130,7 +131,7 @@ impl Search {
             min_revision: message.min_revision,
             parts: checks::mask(message.read_mask.as_ref(), &HIT_PARTS)?,
             text: query,
-            embedded: None,
+            understood: None,
             vector,
             scope,
             scope_match,
@@ -162,6 +163,7 @@ impl Search {
             scope: &self.scope,
             scope_match: self.scope_match,
             text: &self.text,
+            understood: self.understood.as_ref(),
             vector: match &self.vector {
                 QueryVector::Known(vector) => Some(vector),
                 QueryVector::None | QueryVector::Wanted => None,

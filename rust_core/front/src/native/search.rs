@@ -1,6 +1,5 @@
 //! Searches from request to response.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -157,6 +156,7 @@ impl Searches {
         let request = search.request(&residents, now_micros());
         let outcome = shared.index.search_residents(&request, residents).ok()?;
         shared.note(search, &outcome);
+        shared.index.recalls().note_outcome(&outcome);
         write_response(out, &outcome, search.parts, revision);
         let (prepared, searched) = (self.prepared, begin.elapsed());
         shared.stages.prepare.count(prepared);
@@ -184,7 +184,9 @@ impl Search {
     }
 
     fn text_to_embed(&self) -> &str {
-        self.embedded.as_deref().unwrap_or(&self.text)
+        self.understood
+            .as_ref()
+            .map_or(&self.text, |understood| &understood.text)
     }
 }
 
@@ -197,9 +199,7 @@ impl Shared {
         }
         let embedder = self.embedder.as_ref()?;
         let residents = self.index.residents(&search.partitions)?;
-        if let Cow::Owned(text) = residents.understand(&search.text).text {
-            search.embedded = Some(text);
-        }
+        search.understood = Some(residents.understand(&search.text).into_owned());
         if let Some(vector) = embedder.cached(search.text_to_embed()) {
             search.vector = QueryVector::Known(vector);
             return Some(());

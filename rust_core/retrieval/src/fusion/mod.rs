@@ -2,12 +2,16 @@
 //!
 //! Each signal is normalised over the candidates of the query: the vector's cosine by `(x - min) / (max - min)`, words
 //! by `x / max`, names by `x / max(1, max)`. Time, actor, recency and context are between 0 and 1 as they are; context is
-//! the weighted mean of its words, its meaning, normalised as cosines are, and its exchange. A name is worth 1 when no
+//! the weighted mean of its words, its meaning, normalised as cosines are, and its exchange, and never less than what the
+//! message is by itself. A name is worth 1 when no
 //! row shares it, so a name that most rows share stays worth little even when the query names nothing else. Cosines that
 //! differ by no more than rounding are equal: each of them counts fully if it is above 0. The score is the weighted sum of
 //! what takes part, divided by the sum of those weights, so that it stays between 0 and 1 whatever takes part.
 
+mod context;
+
 use crate::Error;
+pub(crate) use context::{ContextWords, Exchange};
 
 /// How many signals there are.
 pub const SIGNALS: usize = 7;
@@ -23,14 +27,6 @@ pub(crate) const TIME: usize = 3;
 pub(crate) const ACTOR: usize = 4;
 pub(crate) const RECENCY: usize = 5;
 pub(crate) const CONTEXT: usize = 6;
-
-/// What the parts of the context count among those that a query has.
-const CONTEXT_WORDS: f64 = 0.4;
-const CONTEXT_MEANING: f64 = 0.3;
-const CONTEXT_EXCHANGE: f64 = 0.3;
-/// What a message is worth that is neither a question nor an answer. A question is worth nothing, an answer more or less
-/// than this.
-const NO_EXCHANGE: f64 = 0.4;
 
 /// Cosines of unit vectors in `f32` are known to about this.
 const ROUNDING: f64 = 1e-6;
@@ -70,17 +66,6 @@ impl Weights {
     pub(crate) fn counts(&self, signal: usize) -> bool {
         self.0[signal] > 0.0
     }
-}
-
-/// What a message is to those next to it, when two people speak.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Exchange {
-    /// Neither of the two below.
-    Neither,
-    /// It asks something, and another person answers.
-    Asks,
-    /// It answers what another person asked; with the cosine of that question, NaN if it has no vector.
-    Answers(f32),
 }
 
 /// One signal of one hit.
@@ -155,56 +140,6 @@ impl Columns {
                 None => fresh.next().expect("there is one for each new place"),
             }));
         std::mem::swap(&mut self.values[signal], &mut self.spare);
-    }
-
-    /// Gives the parts of the context that the query has; the signal takes part if one is there.
-    ///
-    /// # Arguments
-    ///
-    /// * `words`: 0 to 1.
-    /// * `meaning`: cosines; NaN where there is none.
-    /// * `exchanges`: only if the vector's column is there.
-    pub(crate) fn set_context(
-        &mut self,
-        words: Option<&[f64]>,
-        meaning: Option<&[f64]>,
-        exchanges: Option<&[Exchange]>,
-    ) {
-        let cosines = self.column(VECTOR).map(Range::of);
-        if let Some(words) = words {
-            self.add_context(CONTEXT_WORDS, words.iter().copied());
-        }
-        if let Some(meaning) = meaning {
-            let range = Range::of(meaning);
-            let normalized = meaning.iter().map(|&value| normalize(VECTOR, value, range));
-            self.add_context(CONTEXT_MEANING, normalized);
-        }
-        if let Some((exchanges, cosines)) = exchanges.zip(cosines) {
-            let worth = exchanges.iter().map(|exchange| exchange.worth(cosines));
-            self.add_context(CONTEXT_EXCHANGE, worth);
-        }
-        let has = [
-            (CONTEXT_WORDS, words.is_some()),
-            (CONTEXT_MEANING, meaning.is_some()),
-            (CONTEXT_EXCHANGE, exchanges.is_some()),
-        ];
-        let total: f64 = has
-            .iter()
-            .filter(|(_, has)| *has)
-            .map(|(share, _)| share)
-            .sum();
-        let values = self.values[CONTEXT].iter_mut();
-        values.for_each(|value| *value /= total);
-    }
-
-    fn add_context(&mut self, share: f64, values: impl Iterator<Item = f64>) {
-        let values = values.map(|value| share * value);
-        if self.takes_part[CONTEXT] {
-            let sums = self.values[CONTEXT].iter_mut();
-            sums.zip(values).for_each(|(sum, value)| *sum += value);
-        } else {
-            self.set(CONTEXT, values);
-        }
     }
 
     /// The values of a signal that takes part.
@@ -288,19 +223,6 @@ impl Columns {
     }
 }
 
-impl Exchange {
-    /// 0 to 1: an answer is worth what its question would be by its cosine among those of the candidates.
-    fn worth(self, cosines: Range) -> f64 {
-        match self {
-            Self::Asks => 0.0,
-            Self::Answers(cosine) if !cosine.is_nan() => {
-                normalize(VECTOR, f64::from(cosine), cosines).clamp(0.0, 1.0)
-            }
-            Self::Neither | Self::Answers(_) => NO_EXCHANGE,
-        }
-    }
-}
-
 /// `2^(-age / 30 days)`, 1 for what lies ahead.
 pub(crate) fn recency(time_micros: i64, now_micros: i64) -> f64 {
     let age = now_micros.saturating_sub(time_micros).max(0) as f64;
@@ -350,9 +272,7 @@ fn ranks(column: &[f64], order: &[usize]) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        CONTEXT, Columns, ENTITY, Exchange, LEXICAL, RECENCY, SIGNALS, VECTOR, Weights, recency,
-    };
+    use super::{Columns, ENTITY, LEXICAL, RECENCY, SIGNALS, VECTOR, Weights, recency};
 
     /// Weights of these signals; the others have none.
     fn weights<const N: usize>(named: [(usize, f64); N]) -> [f64; SIGNALS] {
@@ -405,41 +325,6 @@ mod tests {
             scores(&[(VECTOR, &[-0.5])], weights([(VECTOR, 1.0)])),
             [0.0]
         );
-    }
-
-    #[test]
-    fn context_is_the_mean_of_what_the_query_has_of_it() {
-        let context =
-            |words: Option<&[f64]>, meaning: Option<&[f64]>, exchanges: Option<&[Exchange]>| {
-                let (mut columns, mut scores) = (Columns::default(), Vec::new());
-                columns.set(VECTOR, [0.5, 0.1]);
-                columns.set_context(words, meaning, exchanges);
-                let weights = Weights::new(weights([(CONTEXT, 1.0)])).expect("valid weights");
-                columns.fuse(&weights, 2, &mut scores);
-                scores
-            };
-        let (words, meaning): (&[f64], &[f64]) = (&[1.0, 0.3], &[f64::NAN, 0.25]);
-        assert_eq!(context(Some(words), None, None), [1.0, 0.3]);
-        assert_eq!(context(None, Some(meaning), None), [0.0, 1.0]);
-        let both = [0.4 / 0.7, (0.4 * 0.3 + 0.3) / 0.7];
-        assert_eq!(context(Some(words), Some(meaning), None), both);
-        for (exchange, worth) in [
-            (Exchange::Neither, 0.4),
-            (Exchange::Asks, 0.0),
-            (Exchange::Answers(0.2), 0.25),
-            (Exchange::Answers(0.9), 1.0),
-            (Exchange::Answers(f32::NAN), 0.4),
-        ] {
-            let scores = context(
-                Some(words),
-                Some(meaning),
-                Some(&[exchange, Exchange::Neither]),
-            );
-            assert!(
-                (scores[0] - (0.4 + 0.3 * worth)).abs() < 1e-6,
-                "{exchange:?}"
-            );
-        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl<'a> Retrieved<'a> {
         vector: Option<VectorSignal>,
     ) -> Self {
         let counts = |signal| request.weights.counts(signal) && !request.text.is_empty();
-        let terms = counts(LEXICAL).then(|| query_terms(sources, request.text));
+        let terms = counts(LEXICAL).then(|| query_terms(sources, request));
         let terms = terms.filter(|terms| !terms.is_empty());
         let lexical = terms.map(|terms| PostingSignal::lexical(sources, &terms, Bm25::default()));
         let entity = counts(ENTITY).then(|| PostingSignal::entity(sources, request.text));

@@ -36,7 +36,9 @@ use crate::partition::view::View;
 use crate::partition::{
     Close, HeldVersion, Partition, PartitionKey, PartitionStats, Record, Row, ScopeIds, ScopeMatch,
 };
+use crate::recalls::Recalls;
 use crate::snapshot::{self, CHECKED_AT_ONCE, Snapshot};
+use crate::understanding::Understanding;
 use crate::vector::SimdPath;
 
 /// The longest vector that an index takes.
@@ -58,6 +60,7 @@ pub struct Index {
     graph_width: AtomicUsize,
     partitions: Partitions,
     residency: Residency,
+    recalls: Recalls,
 }
 
 /// What to search for, and where.
@@ -71,6 +74,8 @@ pub struct SearchRequest<'a> {
     pub scope_match: ScopeMatch,
     /// The query in words; empty leaves out the signals that go by them.
     pub text: &'a str,
+    /// What [`Index::understand`] has made of the text in these partitions, if it was asked: it is not done again.
+    pub understood: Option<&'a Understanding<'a>>,
     /// The embedding of the text as [`Index::understand`] gives it, as little-endian `f32`; None leaves the vector signal out.
     pub vector: Option<&'a [u8]>,
     /// Narrows further.
@@ -159,7 +164,13 @@ impl Index {
             graph_width: AtomicUsize::new(0),
             partitions: Partitions::new(),
             residency: Residency::new(),
+            recalls: Recalls::default(),
         })
+    }
+
+    /// Which memories its searches gave: those who answer with them note it here.
+    pub fn recalls(&self) -> &Recalls {
+        &self.recalls
     }
 
     /// The dimension of its vectors.

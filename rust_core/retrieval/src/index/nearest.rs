@@ -23,6 +23,9 @@ const STRETCH_GAPS: usize = 4;
 /// What the product of two floats and their sum may add to a bound, relative to 1.
 const ROUNDING: f32 = 4.0 * f32::EPSILON;
 
+/// An int8 score is off by no more standard deviations.
+const DEVIATIONS: f32 = 6.0;
+
 thread_local! {
     /// The lists of the searches of this thread.
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
@@ -80,10 +83,16 @@ impl VectorSignal {
         scratch.by_codes.reset(self.path, count, margin);
         let begins = self.through_graphs(sources, count, &mut scratch.by_codes);
         let narrowed = Narrowed { narrowed, begins };
-        match self.plan(sources, &narrowed, count) {
-            Plan::Exact => self.scan(parts(sources, &narrowed, Form::Shortest), &mut scratch),
-            Plan::Bits { candidates } => self.narrow(sources, &narrowed, candidates, &mut scratch),
-        }
+        let error = match self.plan(sources, &narrowed, count) {
+            Plan::Exact => {
+                self.scan(parts(sources, &narrowed, Form::Shortest), &mut scratch);
+                error
+            }
+            Plan::Bits { candidates } => {
+                self.narrow(sources, &narrowed, candidates, &mut scratch);
+                likely_error(error, self.dimension)
+            }
+        };
         self.rescored(sources, count, error, &mut scratch, best);
         SCRATCH.set(Some(scratch));
     }
@@ -269,6 +278,15 @@ impl VectorSignal {
         let stride = self.query.stride();
         &segment.units()[place * stride..][..stride]
     }
+}
+
+/// How far an int8 score is off, all but certainly: where the 1-bit codes have decided
+/// already, more rows are not worth reading.
+///
+/// [`score_error_bound`] has each of `d` roundings at its worst. As they are as often up as down, their sum has a standard
+/// deviation of about the `√d`-th part of it.
+fn likely_error(bound: f32, dimension: usize) -> f32 {
+    bound.min(DEVIATIONS * bound / (dimension as f32).sqrt())
 }
 
 /// What is left to be scanned of the selected rows.

@@ -209,6 +209,7 @@ mod tests {
             scope: &ScopeIds::default(),
             scope_match: ScopeMatch::Tenant,
             text: "hello",
+            understood: None,
             vector: None,
             filter: None,
             now_micros: 1,

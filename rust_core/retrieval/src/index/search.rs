@@ -84,7 +84,7 @@ impl Index {
         }))?;
         let vector = self.vector_signal(request, &mut scratch)?;
         let considered = sources.selected();
-        let text = corrected_in(&sources, request.text);
+        let text = corrected_in(&sources, request);
         let request = &SearchRequest {
             text: &text,
             ..request.clone()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::sources::Sources;
-use super::{Index, Residents};
+use super::{Index, Residents, SearchRequest};
 use crate::entity::{normalize_name, with_linked_names, without_possessive};
 use crate::partition::PartitionKey;
 use crate::partition::base::layout::Lexicon;
@@ -43,12 +43,22 @@ impl Residents {
 }
 
 /// The query of a search as the memories that it searches spell it.
-pub(super) fn corrected_in<'q>(sources: &Sources, query: &'q str) -> Cow<'q, str> {
-    corrected(query, &Views(|| sources.iter().map(|source| &source.view)))
+pub(super) fn corrected_in<'a>(sources: &Sources, request: &SearchRequest<'a>) -> Cow<'a, str> {
+    if let Some(understood) = request.understood {
+        return Cow::Borrowed(&understood.query);
+    }
+    corrected(
+        request.text,
+        &Views(|| sources.iter().map(|source| &source.view)),
+    )
 }
 
-/// The terms that a search looks for, of a query that is spelt as its memories are.
-pub(super) fn query_terms(sources: &Sources, query: &str) -> QueryTerms {
+/// The terms that a search looks for.
+pub(super) fn query_terms(sources: &Sources, request: &SearchRequest<'_>) -> QueryTerms {
+    if let Some(understood) = request.understood {
+        return QueryTerms::new(&understood.text);
+    }
+    let query = request.text;
     let views = Views(|| sources.iter().map(|source| &source.view));
     QueryTerms::new(&understand(query, |term| views.frequency(term)).text)
 }

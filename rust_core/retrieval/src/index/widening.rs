@@ -4,7 +4,7 @@ use super::SearchRequest;
 use super::candidates::{Candidates, Retrieved};
 use super::context::{Context, Widened};
 use super::sources::SourceRow;
-use crate::fusion::{Columns, Exchange, VECTOR};
+use crate::fusion::{Columns, ContextWords, Exchange, VECTOR};
 
 /// Of so many that a retriever gives at least so many candidates, the best by themselves, get a context, and this many for
 /// each hit asked for. They bring the messages next to them.
@@ -24,6 +24,7 @@ pub(super) struct Widening {
     fresh: Vec<SourceRow>,
     lexical: Vec<f64>,
     words: Vec<f64>,
+    own_words: Vec<f64>,
     meanings: Vec<f64>,
     exchanges: Vec<Exchange>,
 }
@@ -45,6 +46,7 @@ impl Retrieved<'_> {
             fresh,
             lexical,
             words,
+            own_words,
             meanings,
             exchanges,
             ..
@@ -55,7 +57,7 @@ impl Retrieved<'_> {
         fresh.extend(new.map(|candidate| candidate.row));
         lexical.clear();
         if let Some(signal) = &self.lexical {
-            context.words(signal, self.sources, words);
+            context.words(signal, self.sources, words, own_words);
             if signal.has_phrases() {
                 lexical.extend(self.scores(signal, fresh));
             } else {
@@ -72,7 +74,10 @@ impl Retrieved<'_> {
         }
         let has_exchange = self.vector.is_some() && context.exchanges(self.sources, exchanges);
         columns.set_context(
-            self.lexical.is_some().then_some(words.as_slice()),
+            self.lexical.is_some().then_some(ContextWords {
+                window: words,
+                own: own_words,
+            }),
             self.vector.is_some().then_some(meanings.as_slice()),
             has_exchange.then_some(exchanges.as_slice()),
         );

@@ -282,6 +282,23 @@ impl Conversation<'_> {
         }
     }
 
+    /// The last version that may be read of the message of a row that may be read.
+    pub(crate) fn speaker(
+        &self,
+        row: RowNumber,
+        mut position: Position,
+        may_be_read: impl Fn(RowNumber) -> bool,
+    ) -> RowNumber {
+        let mut speaker = row;
+        while let Some(step) = self.step_on(position).filter(|step| step.is_same) {
+            position = step.position;
+            if may_be_read(step.row) {
+                speaker = step.row;
+            }
+        }
+        speaker
+    }
+
     #[inline]
     fn step_back(&self, from: Position) -> Option<Step> {
         let turn = from.turns.checked_sub(1).map(|turn| &self.turns[turn]);

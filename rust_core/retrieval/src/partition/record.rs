@@ -13,6 +13,9 @@ use super::view::BaseRef;
 use crate::text::ends_in_question;
 use crate::time::names_a_time;
 
+/// The number of the role of a person who speaks; 0 if the writer did not say.
+const USER: u8 = 1;
+
 pub(super) const SECTION_METADATA: usize = 0;
 pub(super) const SECTION_CATEGORIES: usize = 1;
 pub(super) const SECTION_ENTITIES: usize = 2;
@@ -201,6 +204,16 @@ impl RecordBytes {
     /// Whether the last sentence of its text is a question.
     pub fn ends_in_question(&self) -> bool {
         self.has(ENDS_IN_QUESTION)
+    }
+
+    /// Whether a person whose name is known speaks.
+    pub(crate) fn is_of_a_person(&self) -> bool {
+        self.role() <= USER && !self.name().is_empty()
+    }
+
+    /// Whether such a person asks something.
+    pub(crate) fn asks(&self) -> bool {
+        self.ends_in_question() && self.is_of_a_person()
     }
 
     /// The store's revision that wrote it.

@@ -330,6 +330,14 @@ impl<'a> Segment<'a> {
         }
     }
 
+    /// [`RecordBytes::asks`] of the row at a place.
+    pub(crate) fn asks(self, place: usize) -> bool {
+        match self.rows {
+            Rows::Growing(segment) => segment.rows.records.as_slice()[place].asks(),
+            Rows::Sealed(base, _) => base.asks(self.first() + place),
+        }
+    }
+
     /// Asks the system for a part of the row at a place; nothing for rows in allocated memory.
     pub(crate) fn will_need(self, place: usize, part: RowPart) {
         if let Rows::Sealed(base, _) = self.rows {

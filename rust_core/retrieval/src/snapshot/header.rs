@@ -6,7 +6,7 @@ use crate::partition::base::layout::{LexiconSizes, Sizes};
 /// The first bytes of a file. The end of a line as other systems write it tells a transfer that took the file for text.
 const MAGIC: [u8; 8] = *b"MNEMIC\r\n";
 /// Changes with everything that changes the meaning of a file, the analysis of texts included: an older one is made anew.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// Reads otherwise on a machine with another order of bytes, for the image is as it lies in memory.
 const BYTE_ORDER: u32 = 0x0102_0304;
 /// The header's length is a multiple of this, so that the image begins on a page.

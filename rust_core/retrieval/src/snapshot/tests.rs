@@ -110,6 +110,7 @@ fn search(index: &Index, text: &str, as_of_micros: Option<i64>) -> Result<Vec<u1
         scope: &ScopeIds::default(),
         scope_match: ScopeMatch::Tenant,
         text,
+        understood: None,
         vector: (text.is_empty()).then_some(vector.as_slice()),
         filter: Some(&filter.expect("a valid filter")),
         now_micros: 1_000,

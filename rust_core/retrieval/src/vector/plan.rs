@@ -2,16 +2,17 @@
 //!
 //! Below [`BITS_FROM_BYTES`] of selected codes the int8 codes of every selected row are read, and the result is exact.
 //! From there on the 1-bit codes are read first, an eighth of the bytes. It is counted in bytes of int8 codes, because
-//! that is what the exact scan waits for: 11,700 rows of 384, 5,900 of 768.
+//! that is what the exact scan waits for: 7,800 rows of 384, 3,900 of 768. Only whole segments have 1-bit codes, so that
+//! the first scope that is searched by them has 8,192 rows of 384.
 //!
-//! The two take equally long at about 2 MB (`cargo bench -p mnemic-retrieval --bench vector -- plans`). The border lies
-//! above that, where the exact scan of rows in the last cache takes some 60 µs and the other 30, because certainty is worth
-//! something: a scope of ten thousand memories is searched exactly.
+//! The two take equally long at about 2 MB where nothing else uses the caches, and below that where a server does other
+//! work between two searches (`cargo bench -p mnemic-retrieval --bench vector -- plans`). The border lies above that,
+//! because certainty is worth something.
 //!
 //! The rows of a graph need not be looked at one by one: see [`GraphPlan`].
 
 /// From so many bytes of selected int8 codes on, the 1-bit codes are read first.
-pub const BITS_FROM_BYTES: usize = 4_500_000;
+pub const BITS_FROM_BYTES: usize = 3_000_000;
 
 /// How many rows are taken by their 1-bit codes for each that is wanted: so many elements' worth of them, because an
 /// estimate is the less sure the fewer elements it has (its error falls as their root), and at least so many.

@@ -53,6 +53,7 @@ pub(crate) fn search<'a>(partitions: &'a [PartitionKey], scope: &'a ScopeIds) ->
         scope,
         scope_match: ScopeMatch::Visible,
         text: "",
+        understood: None,
         vector: None,
         filter: None,
         now_micros: NOW,

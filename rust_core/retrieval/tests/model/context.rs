@@ -8,7 +8,7 @@ use mnemic_retrieval::text::{Bm25, ends_in_question, terms};
 use crate::reference::{Model, ModelRow, Question, cosine, normalized};
 
 const REACH: usize = 3;
-const ENOUGH_TERMS: usize = 60;
+const ENOUGH_TERMS: usize = 75;
 const HALF_AN_HOUR: u64 = 30 * 60 * 1_000_000;
 const BEFORE: [f64; REACH] = [0.6, 0.35, 0.2];
 const AFTER: [f64; REACH] = [0.36, 0.21, 0.12];
@@ -123,9 +123,8 @@ impl Model {
         };
         let known = query.iter().map(idf_of).filter(|(_, is_known)| *is_known);
         let total: f64 = known.map(|(idf, _)| idf).sum();
-        let words_of = |row: usize| {
-            let texts = windows[row].iter().flat_map(|(row, _)| row.text());
-            let text: BTreeSet<String> = texts.collect();
+        let words_of = |texts: &[(&ModelRow, f64)]| {
+            let text: BTreeSet<String> = texts.iter().flat_map(|(row, _)| row.text()).collect();
             let sum: f64 = query.intersection(&text).map(|term| idf_of(term).0).sum();
             if total > 0.0 {
                 (sum / total).min(1.0)
@@ -153,10 +152,12 @@ impl Model {
         for (place, &row) in pool.iter().enumerate() {
             let mut parts = Vec::new();
             if has_words {
-                parts.push((0.4, words_of(row)));
+                parts.push((0.4, words_of(&windows[row])));
             }
+            let own_meaning = of_vector(cosines[place], &cosines);
             if let Some(vector) = vector {
-                parts.push((0.3, of_vector(meanings[place], &meanings)));
+                let of_window = of_vector(meanings[place], &meanings);
+                parts.push((0.3, of_window.max(own_meaning)));
                 if has_exchange {
                     let worth = match exchanges[place] {
                         Exchange::Asks => 0.0,
@@ -170,7 +171,13 @@ impl Model {
             }
             let shares: f64 = parts.iter().map(|(share, _)| share).sum();
             let sum: f64 = parts.iter().map(|(share, value)| share * value).sum();
-            signals[row][6] = Some(sum / shares);
+            // A context is never less than what the message is by itself.
+            let least = if has_words && vector.is_some() {
+                words_of(&windows[row][..1]).min(own_meaning)
+            } else {
+                0.0
+            };
+            signals[row][6] = Some((sum / shares).max(least));
         }
     }
 }

@@ -62,6 +62,7 @@ _KIN_SUBJECT = re.compile(
     rf"^(?:my|our) (?:new |lovely |dear |poor |old |little |lovely |wonderful )*{KIN}(?:,? (?P<name>{NAME}),?)? (?P<predicate>.+)$",
     re.IGNORECASE,
 )
+_PRONOUN = re.compile(r"^(?:he|she) (?P<predicate>.+)$", re.IGNORECASE)
 _BARE_KIN = r"(?:Mom|Mum|Mommy|Mummy|Dad|Daddy|Mother|Father|Grandma|Grandpa|Gran|Granny|Grandad|Granddad|Nan|Nana)"
 _BARE_KIN_SUBJECT = re.compile(rf"^(?P<kin>{_BARE_KIN}) (?P<predicate>.+)$")
 # After a word that only may be a name the verb must be one of a third person: "Sounds like a plan" is about nobody.
@@ -86,8 +87,8 @@ _SHORT_HAVE = re.compile(
 ONE_AT_A_TIME = frozenset(
     """wife husband girlfriend boyfriend partner fiance fiancé fiancée fiancee spouse mother mom mum father dad boss manager therapist
     landlord mother-in-law father-in-law doctor dentist gp grandmother grandfather trainer supervisor bf gf stylist hairdresser barber
-    accountant lawyer solicitor tutor nanny cleaner""".split()
-)
+    accountant lawyer solicitor tutor nanny cleaner bestie""".split()
+) | {"best friend", "best mate"}
 SAME_KIN = {
     "mom": "mother",
     "mum": "mother",
@@ -145,13 +146,16 @@ class FineClause:
     written: str = ""
 
 
-def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -> list[FineClause]:
+def fine_clauses(
+    sentence: str, speaker: Person, participants: frozenset[str], mentioned: Person | None = None
+) -> list[FineClause]:
     """The clauses of a sentence, in order.
 
     Args:
         sentence: Written out, without openings.
         speaker: Who says it.
         participants: First names, lower case, of those who take part: what is said of them is theirs to say.
+        mentioned: Who is meant by "he" or "she": the last third person that the message told of.
     """
     found: list[FineClause] = []
     subject: tuple[str, Person, bool] | None = None
@@ -165,7 +169,11 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
         text = _actively(_MATRIX.sub("", _BEEN.sub("I have been", piece)))
         lead = _LEAD.match(text)
         core = text[lead.end() :] if lead else text
-        clause = _of(core, text, speaker, participants)
+        pronoun = _PRONOUN.match(core)
+        if pronoun is not None and mentioned is not None:
+            clause = FineClause(core, mentioned, pronoun["predicate"], is_first_person=False, whole=text)
+        else:
+            clause = _of(core, text, speaker, participants)
         if clause.person is None and (_JOINED_VERB if subject else _BEGINS_WITH_VERB).match(core):
             # "… and moved to Oslo": the subject of the clause before, or the "I" that nobody writes.
             label, person, is_first = subject or ("I", speaker, True)
@@ -176,6 +184,8 @@ def fine_clauses(sentence: str, speaker: Person, participants: frozenset[str]) -
             subject = (written, clause.person, clause.is_first_person)
         else:
             subject = None
+        if clause.person is not None and not clause.is_first_person:
+            mentioned = clause.person
         found.append(replace(clause, written=piece))
     return found
 

@@ -8,6 +8,7 @@ and leaves the attribute to what was said before; `references` finds it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -31,7 +32,7 @@ class Fragment:
         relation: What it does.
         value: What is right, new or added.
         wrong: What was wrong, or empty where the speaker does not say.
-        noun: What it is said of, where that is told ("the other dog"), or empty.
+        noun: What it is said of, where that is told ("the other dog"; "name" of "her name is"), or empty.
     """
 
     relation: Relation
@@ -46,13 +47,18 @@ _REMARK = re.compile(
     r"|(?:ignore|disregard|forget|delete|cancel) (?:that|this|my (?:last|previous|earlier)|what I|the last|the previous)|I stand corrected|correct(?:ing)? myself|misspoke|mistyped|mis-?wrote|mis-?remember(?:ed)?"
     r"|(?:I )?(?:meant|mean) (?:to (?:say|write|type|put|tell)|I |we |my |our )|I (?:meant|mean)\b(?! it\b| that\b| well\b)|should have (?:said|written|put|been)|ought to have (?:said|been)|my (?:mistake|bad|error|fault|brain)|slip of the (?:tongue|pen|finger)"
     rf"|made (?:a|an) (?:mistake|error|typo)|(?:I|we) (?:was|were) (?:wrong|mistaken|off|thinking of)|(?:got|get|getting|had|have|put|gave|said|told|wrote|named|typed|been getting)\b[^.!?]{{0,40}}?\b{_WRONG_THING}"
-    rf"|(?:that|it|this|which) (?:is|was|were)(?: \w+)? {_WRONG_THING}|what am I (?:saying|on about|talking about)|auto-?correct|thinko|brain ?fart|(?:^|[,;:!] ?)wrong \w+|mixed (?:\w+ ){{0,3}}up|mix (?:\w+ ){{0,3}}up|muddled|confused (?:\w+ ){{0,3}}with"
+    rf"|(?:that|it|this|which) (?:is|was|were)(?: \w+)? {_WRONG_THING}|what am I (?:saying|on about|talking about)|auto-?correct|thinko|brain ?fart|(?:^|[,;:!] ?)wrong \w+|the wrong \w+|mixed (?:\w+ ){{0,3}}up|mix (?:\w+ ){{0,3}}up|muddled|confused (?:\w+ ){{0,3}}with"
     r"|don't know why I (?:said|typed|wrote)|no idea why I (?:said|typed|wrote)|not sure why I (?:said|typed|wrote)|I (?:said|wrote|put|typed)\b[^.!?]{1,50}\bbut (?:I meant|it is|it was|actually)|double-checked|I lied\b|I checked and|turns out (?:it|I|she|he|they|we|the)\b)",
     re.IGNORECASE,
 )
 _INTERJECTION = re.compile(
     r"^(?:(?:no|nope|nah|wait|hang on|hold on|sorry|so sorry|oops|ops|oopsie|whoops|actually|hmm+|oh|ah|ahh|er|erm|um|uh|well|ugh|argh|d'oh|doh|gah|apologies|pardon|ha|haha|lol|omg|yikes|and|but|so|okay|ok|right|rather"
     r"|in fact|to be (?:clear|precise|exact)|i mean|bloody hell|damn|crikey|sheesh|blimey|not)(?:(?<!not)|(?=,))\b[,.:! -]*)+",
+    re.IGNORECASE,
+)
+# With one of these in front of a whole message it takes back the one before.
+_SLIP = re.compile(
+    r"^(?:[\w' -]{1,40}, (?:sorry|oops|whoops|my bad)\b|(?:oh |ah |um |er |hm+,? )*(?:oops|whoops|argh|ack|gah|d'oh|doh|wait|hang on|hold on|no wait|oh no|no|nope|sorry|apologies)\b(?=[,.!:-]| wait| no| sorry))",
     re.IGNORECASE,
 )
 # With one of these in front a bare value, or "it is" and a value, takes back the last one.
@@ -69,13 +75,13 @@ _LEADING_REMARK = re.compile(
 _VALUE = r"(?P<value>[\w'&+./@-]+(?: [\w'&+./@-]+){0,3}?)"
 _WRONG = r"(?P<wrong>[\w'&+./@-]+(?: [\w'&+./@-]+){0,3}?)"
 _TO = r"(?:(?:in|at|to|on|for|with|an?|the|called|named|spelled|spelt|number) )*"
-_IS = r"(?:it|that|this|his name|her name|its name|the name|their name|the answer|the (?:right|correct|real) (?:one|name|\w+)) (?:is|was|should be)"
+_IS = r"(?:it|that|this|ours|mine|his name|her name|its name|the name|their name|the answer|the (?:right|correct|real) (?:one|name|\w+)) (?:is|was|should be)"
 _TAIL = r"(?:,? (?:with|without|as in|for the record|sorry|apologies|oops|my bad|my mistake|of course|obviously|instead|I mean|promise)\b.*)?$"
 _SURELY = r"(?: (?:actually|really|in fact|obviously|of course|definitely))?"
 _CORRECTING = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?\w+(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
+        rf"^it is {_TO}{_VALUE} (?:that )?(?:I|we|he|she|(?-i:[A-Z]\w+)) (?:am |is )?(?-i:[a-z]+)(?: \w+)?,? not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE},? (?:and |but |rather than |instead of )?not {_TO}{_WRONG}{_TAIL}",
         rf"^(?:{_IS}{_SURELY} )?{_TO}{_VALUE} (?:rather than|instead of) {_TO}{_WRONG}{_TAIL}",
         rf"^(?:(?:I|we) (?:said|wrote|put|typed|told you) )?(?:it is |it was )?not {_TO}{_WRONG}(?:,| -| but|;|!) (?:but )?(?:it is |{_IS} )?{_TO}{_VALUE}{_TAIL}",
@@ -125,6 +131,11 @@ def takes_back(text: str) -> bool:
     return bool(_REMARK.search(text))
 
 
+def slips(body: str) -> bool:
+    """Whether a message begins as one does that takes back the last one."""
+    return bool(_SLIP.match(body.strip()))
+
+
 def starred(body: str) -> str:
     """The value of a message that corrects a word as people do who type: "*aikido"."""
     match = _STARRED.match(body.strip())
@@ -150,7 +161,7 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
     core = without_remarks(text)
     naming = _NAMING.match(core)
     if naming is not None:
-        return Fragment(Relation.NAMES, naming["value"])
+        return Fragment(Relation.NAMES, naming["value"], noun="name" if " is " in f" {naming[0]}" else "")
     other = _OTHER.match(core)
     if other is not None and _is_plain(other["value"]):
         return Fragment(Relation.ADDS, values.without_article(other["value"]), noun=(other["noun"] or "").lower())
@@ -159,7 +170,7 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
         if match is not None and _is_plain(match["value"]):
             relation = Relation.CHANGES if _SAYS_NOW.search(core) else Relation.CORRECTS
             return Fragment(relation, values.without_article(match["value"]), values.without_article(match["wrong"]))
-    match = _ACTUALLY.match(core)
+    match = _ACTUALLY.match(core) or _SPELT.match(core)
     if match is not None and _is_plain(match["value"]):
         return Fragment(Relation.CORRECTS, values.without_article(match["value"]))
     if _SAYS_NOW.search(core):
@@ -180,7 +191,17 @@ def read_fragment(text: str, *, is_taken_back: bool) -> Fragment | None:
 
 
 def _is_plain(value: str) -> bool:
-    return values.is_value(value) and not _BEGINS_A_CLAUSE.match(value)
+    return values.is_value(value) and not (_BEGINS_A_CLAUSE.match(value) or _HAS_VERB.search(value))
+
+
+# "It's Steven, with a v": what is spelt out was written wrong.
+_SPELT = re.compile(
+    rf"^(?:{_IS} )(?:spelled |spelt )?(?P<value>(?-i:[A-Z])[\w'. -]*?),? (?:with|without|as in|no (?-i:[a-zA-Z])\b|[a-z]-[a-z]-)",
+    re.IGNORECASE,
+)
+_HAS_VERB = re.compile(
+    r"\b(?:is|are|was|were|am|has|have|had|do|did|will|called|named)\b|^(?:an?|the|my|our)$", re.IGNORECASE
+)
 
 
 _MOOD = re.compile(
@@ -191,13 +212,34 @@ _MOOD = re.compile(
 _PIECES = re.compile(r"\s*[,;:!]\s+|\s+[-–—]+\s+|[–—]|\s+(?:but|and|because) (?=(?:it|that|I)\b)")
 
 
-def pieces(text: str) -> list[str]:
-    """A sentence at its commas: of a remark and a value behind it each is a piece."""
-    return [piece.strip() for piece in _PIECES.split(text) if piece.strip()]
+def names_later(text: str) -> bool:
+    """Whether a sentence may name what it told of: "I've got a hamster too, he's called Nugget"."""
+    return bool(_NAMES_LATER.search(text))
+
+
+_NAMES_LATER = re.compile(
+    r"\b(?:he|she|it) is (?:called|named)|\b(?:his|her|its) name is|\b(?:called|named) (?:him|her|it)\b", re.IGNORECASE
+)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """What a sentence tells from each of its commas on, to its end and to the next one: a remark stands before a value."""
+    places = [0, *(match.end() for match in _PIECES.finditer(text))]
+    ends = [*(match.start() for match in _PIECES.finditer(text)), len(text)]
+    for begin, end in zip(places, ends, strict=True):
+        if begin:
+            yield text[begin:].strip()
+        if text[begin:end].strip():
+            yield text[begin:end].strip()
 
 
 _CLEFT = re.compile(
     r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>(?-i:(?:number )?[A-Z\d][\w'&./-]*(?: [\w'&./-]+){0,3}?)) (?:that )?(?P<who>I|we|(?-i:[A-Z]\w+)|he|she) (?P<verb>(?:am |is |are )?[a-z]+(?: (?:in|at|to|for|with|on|by))?)(?P<tail>,.*)?$",
+    re.IGNORECASE,
+)
+# Of a thing the preposition is left behind: "it's walnuts I'm allergic to".
+_STRANDED = re.compile(
+    r"^(?:no,? |sorry,? )?it is (?:actually )?(?P<value>[\w'-]+(?: [\w'-]+)?) (?:that )?(?P<who>I|we|he|she) (?P<verb>(?:am |is |are )?[\w ]{2,20}? (?:to|at|in|for|with|on))(?P<tail>,.*)?$",
     re.IGNORECASE,
 )
 _PSEUDO_CLEFT = re.compile(
@@ -212,7 +254,7 @@ _HEADED = re.compile(
 
 def uncleft(text: str) -> str:
     """A sentence in the plain order of its words: "it's St Mark's that Poppy goes to" as "Poppy goes to St Mark's"."""
-    match = _CLEFT.match(text)
+    match = _CLEFT.match(text) or _STRANDED.match(text)
     if match is not None:
         return f"{match['who']} {match['verb']} {match['value']}{match['tail'] or ''}"
     match = _PSEUDO_CLEFT.match(text)

@@ -151,7 +151,7 @@ AT_ORGANISATION = rf"(?:the |{ADJECTIVES}(?:company|firm|startup|start-up|place|
 AS_JOB = rf"as (?:{DET} )?"
 SCHOOL = (
     r"(?P<value>(?-i:(?:[A-Z][\w'&.-]*\s)*(?:University|College|School|Institute|Academy|High|Elementary|Primary|Secondary|Uni|Grammar"
-    r"|Prep|Polytechnic|Tech|Conservatory|State)(?: of(?: [A-Z][\w-]*)+)?(?: [A-Z][\w-]*)?|MIT|ETH|UCLA|LSE|UCL|NYU|USC|Oxford"
+    r"|Prep|Infants|Juniors|Nursery|Kindergarten|Preschool|Montessori|Polytechnic|Tech|Conservatory|State)(?: of(?: [A-Z][\w-]*)+)?(?: [A-Z][\w-]*)?|(?:[A-Z][\w'&.-]*\s)+(?:nursery|primary|infants|school|college|academy|kindergarten|preschool|juniors)|MIT|ETH|UCLA|LSE|UCL|NYU|USC|Oxford"
     r"|Cambridge|Stanford|Harvard|Yale|Princeton|Imperial|Columbia|Berkeley))"
 )
 A_VEHICLE = (

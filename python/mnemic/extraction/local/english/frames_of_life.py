@@ -48,6 +48,14 @@ _on(
     "food",
 )
 _on(
+    "go",
+    "diet",
+    rf"(?:an? |fully |back to )?(?:strict(?:ly)? |mostly |full |total )?(?P<value>{DIETS})\b(?! options?| food| cheese| friend)",
+    "{s} is {value}.",
+    "food",
+    outlasts=True,
+)
+_on(
     "follow eat be switch change move go convert do start try adopt",
     "diet",
     rf"(?:on |to |over to )?(?:an? |the )?(?:strict(?:ly)? |mostly )?(?P<value>{DIETS})(?: diet| food)?{END}",
@@ -382,3 +390,21 @@ _on(
 )
 # Only what one cannot stand is told, and the denial turns the stance.
 _on("stand", "taste.{value}", _TASTE, "{s} dislikes {to} {value}.", "preferences", value="likes", accepts=is_taste)
+# What somebody does as a habit: of each verb a slot of its own, with as many values as there are.
+for _verb, _attribute in (
+    ("collect", "collects"),
+    ("grow", "grows"),
+    ("coach", "coaches"),
+    ("teach", "teaches"),
+    ("brew", "brews"),
+    ("breed", "breeds"),
+    ("restore", "restores"),
+):
+    _on(
+        _verb,
+        _attribute,
+        rf"(?:the |some |my |our |old |vintage )*(?P<value>(?!up\b|my\b|me\b)[\w'-]+(?: (?!at|in|on|for|with|and|as|to|too|again)[\w'-]+)?){END}",
+        f"{{s}} {_attribute} {{value}}.",
+        "hobbies",
+        adds=True,
+    )

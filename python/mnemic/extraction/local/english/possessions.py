@@ -18,7 +18,7 @@ _BE = rf"(?:is|are|was changed to|has (?:just )?(?:changed|switched|moved) to|(?
 _ANY_NAME = r"(?-i:(?:the )?(?:[A-Z][\w'&.-]*|\d[\w'&.-]*)(?:\s+(?:of|the|de|and the|&)\s+[A-Z][\w'&-]*|\s+(?!(?:And|But|I)\b)[A-Z\d][\w'&.-]*){0,4})"
 _EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _PHONE_NUMBER = r"\+?[\d ()-]{2,}\d"
-_MODEL = r"(?-i:[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)"
+_MODEL = r"(?-i:i?[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)"
 _SOMETHING = rf"(?:(?:an?|the|to|in|at|on) )*(?P<value>{NOUN}(?: and {NOUN})?){END}"
 
 
@@ -121,15 +121,16 @@ _CHANGED_THING = re.compile(
     re.IGNORECASE,
 )
 _OWNER = re.compile(
-    rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
+    rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|the(?= project\b)|the(?= new (?:house|flat|apartment|place|home|car|job|school|gym|doctor|gp|boss|manager|phone|number|email|project|surname)\b)|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
     re.IGNORECASE,
 )
+_SAYS_NOW = re.compile(r"\b(?:now|these days|nowadays)\b", re.IGNORECASE)
 _BARE_KIN = frozenset(
     "mom mum mommy mummy dad daddy mother father grandma grandpa gran granny grandad granddad nan nana".split()
 )
 _GENERIC = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex|next|point|question|problem|issue|goal|dream|plan|plans|guess|bad|mistake|apologies|friends?|family"
-    rf"|day|week|weekend|life|turn|fault|mind|heart|body|head|feet|back|eyes?)\b)[a-z][\w-]*(?: [a-z][\w-]*)?) {_BE} (?P<value>{_ANY_NAME}){END}"
+    rf"|day|week|weekend|life|turn|fault|mind|heart|body|head|feet|back|eyes?)\b)[a-z][\w-]*(?: [a-z][\w-]*)?) {_BE} (?P<value>{_ANY_NAME}|[a-z][\w.]*\d[\w.]*){END}"
 )
 # Nouns whose values are words; of others only a name or a number is taken for one.
 _GENERIC_WORD = re.compile(
@@ -137,7 +138,12 @@ _GENERIC_WORD = re.compile(
     re.IGNORECASE,
 )
 _NAMED_KIN = re.compile(
-    rf"\b(?:my|our) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)",
+    rf"\b(?:my|our|another) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)",
+    re.IGNORECASE,
+)
+# "Our second, a boy named Felix, was born last night".
+_CHILD = re.compile(
+    rf"^(?:we|I|our|my wife|my partner)\b[^.]*?\b(?:an?|another|our|my) (?:baby |little |healthy |beautiful )*(?P<kin>boy|girl|son|daughter),? (?:named|called) (?P<value>{NAME})",
     re.IGNORECASE,
 )
 _OVER = re.compile(r"\b(?:old|ex|former|first|previous|late)\b")
@@ -190,6 +196,9 @@ def tells_contact(clause: str) -> bool:
 
 def named_in_passing(clause: str) -> SlotReading | None:
     """The name of somebody whom a clause mentions: "my sister Emma lives in Porto"."""
+    child = _CHILD.search(clause)
+    if child is not None:
+        return _kin_reading(child["kin"].lower(), child["value"].removesuffix("'s"))
     match = _NAMED_KIN.search(clause)
     if match is None or _OVER.search((match["adjectives"] or "") + " " + (match["kin"] or "")):
         return None
@@ -274,4 +283,7 @@ def _reading(noun: _Noun, match: re.Match[str], clause: str) -> SlotReading:
 def _shaped(reading: SlotReading, clause: str) -> SlotReading:
     if says_another(clause) or clause.lower().startswith(("another", "one of")):
         return replace(reading, adds=True)
-    return replace(reading, adds=False, is_exclusive=True) if says_only(clause) else reading
+    is_only = says_only(clause) or (
+        reading.adds and reading.category in ("hobbies", "work") and bool(_SAYS_NOW.search(clause))
+    )
+    return replace(reading, adds=False, is_exclusive=True) if is_only else reading

@@ -8,16 +8,20 @@ from dataclasses import replace
 
 from mnemic import _core
 from mnemic.extraction.local.english import guards
+from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.appointments import read_dated
 from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import dated, told
+from mnemic.extraction.local.english.detection import is_english
 from mnemic.extraction.local.english.discourse import (
     Fragment,
     Relation,
     before_and_after,
     denies_another,
+    names_later,
     pieces,
     read_fragment,
+    slips,
     starred,
     takes_back,
     uncleft,
@@ -33,9 +37,17 @@ from mnemic.extraction.local.english.person import (
     written_out,
 )
 from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
-from mnemic.extraction.local.english.references import Heard, answered, is_alike, of_known, resolve
+from mnemic.extraction.local.english.references import Heard, answered, is_alike, is_named, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
-from mnemic.extraction.local.english.slots import PLACE_TEMPLATES, SlotReading, read_change, read_place, read_slots
+from mnemic.extraction.local.english.slots import (
+    PLACE_TEMPLATES,
+    SlotReading,
+    read_change,
+    read_place,
+    read_slots,
+    says_another,
+    tells_further,
+)
 from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times, lasting
@@ -50,20 +62,6 @@ _LONGEST_CLAUSE = 300
 _LONGEST_BODY_READ = 20_000
 _LOOKS_BACK = 6
 
-# Words that only English has, and those that every English text has and other languages may have too.
-_ENGLISH_WORDS = frozenset(
-    """the i is my we our you your of and it that this for with not are were they she his her their what there have been had
-    just going went from who which would should could please don't always never yesterday today tomorrow year years week
-    month last next like love hate work works working live lives living moved called named friend sister brother mom dad wife
-    husband born with don doesn't i'm call answer reply keep meant everyone everybody people calls now gone job got started became switched bought favourite favorite correction typo sorry actually
-    these those though although because about after before than then really very much more most some every each both only also
-    too still already again here when where while why how its into through between during without around until since being did
-    does done make made get getting take took come came see saw know think want need new old first second two three day days
-    time morning evening tonight weekend name school doctor boss manager car dog cat son daughter baby partner team hobby""".split()
-)
-_SHARED_WORDS = frozenset("a an am was to in on has do be but at so he will can as me no or by if new up out".split())
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_LEAST_COMMON_SHARE = 0.2
 _HAS_LASTED = re.compile(
     r"\b(?:have|has) (?:\w+ly |always |now |also )?(?:been|had|known|lived|worked|played|owned|kept|taught|studied|driven)\b.*"
     r"(?P<for>\bfor (?:about |around |over |almost |nearly |more than )?(?P<long>(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten"
@@ -89,11 +87,8 @@ class English:
     code = "en"
 
     def is_written_in(self, body: str) -> bool:
-        """See `Language.is_written_in`: by the share of words that every English text has."""
-        words = [word.lower().replace("’", "'") for word in _WORD.findall(body[:1000])]
-        english = sum(word in _ENGLISH_WORDS or word.partition("'")[0] in _ENGLISH_WORDS for word in words)
-        shared = sum(word in _SHARED_WORDS for word in words)
-        return english > 0 and english + shared >= _LEAST_COMMON_SHARE * len(words)
+        """See `Language.is_written_in`."""
+        return is_english(body)
 
     def read(self, passage: Passage) -> list[ExtractedFact]:
         """See `Language.read`."""
@@ -110,13 +105,15 @@ class _Reading:
         self._heard: list[Heard] = []
         self._heard_before: list[Heard] | None = None
         self._is_taken_back = False
+        self._mentioned: Person | None = None
+        self._is_further = False
 
     def facts(self) -> list[ExtractedFact]:
         found: list[ExtractedFact] = []
         body = self._message.body[:_LONGEST_BODY_READ]
         if guards.is_joke(body):
             return found
-        self._is_taken_back = takes_back(body)
+        self._is_taken_back = takes_back(body) or (slips(body) and bool(self._own_before()))
         value = starred(body)
         if value:
             found += self._fragment(Fragment(Relation.CORRECTS, value))
@@ -141,7 +138,9 @@ class _Reading:
             fragment = read_fragment(part, is_taken_back=self._awaits_right() or place > 0)
             found = [] if fragment is None else list(self._fragment(fragment))
             found = found or list(self._told_or_asked(part))
-            if not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
+            if names_later(part):
+                found += self._fragments_in(part)
+            elif not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
                 found = list(self._fragments_in(part)) or found
             yield from found
 
@@ -177,7 +176,10 @@ class _Reading:
             found = [Clause(text, "", text, "future")]
         dated_ones = [clause for clause in found if read_dated(clause.text, clause.predicate) is not None]
         told: list[str] = []
-        for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names):
+        self._is_further = tells_further(text)
+        for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names, self._mentioned):
+            if fine.person is not None and not fine.is_first_person:
+                self._mentioned = fine.person
             slots = [] if is_unreal and guards.is_unreal(fine.text) else list(self._slots_of(fine))
             if slots:
                 told.append(fine.written)
@@ -219,8 +221,9 @@ class _Reading:
             )
 
     def _statement_of(self, clause: Clause) -> Iterator[ExtractedFact]:
-        times = self._times(clause)
-        if not guards.is_reported(clause.predicate) and tells_something(clause, has_time=bool(times)):
+        times, is_further = self._times(clause), says_another(clause.text)
+        tells = tells_something(clause, has_time=bool(times), is_further=is_further)
+        if tells and not guards.is_reported(clause.predicate):
             confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
             yield self._fact(self._told(clause.text, times), times=times, confidence=confidence)
 
@@ -248,9 +251,10 @@ class _Reading:
         if fine.person is not None and fine.person.key:
             slots = read_slots(fine.predicate)
             for slot in slots or self._belonging(fine.person, fine.predicate):
-                yield fine.person, slot
+                yield fine.person, replace(slot, adds=slot.adds or (self._is_further and not slot.is_denial))
         for person, slot in read_possession(without_remarks(fine.text), self._speaker):
-            if not self._is_known(slot):
+            # Ana's name is Ana: that is what the message's own fields say.
+            if slot.attribute != "name" or slot.value != self._speaker.label:
                 yield person, slot
 
     def _belonging(self, person: Person, predicate: str) -> Iterator[SlotReading]:
@@ -333,20 +337,20 @@ class _Reading:
             others = [value for value in others if value.split()[0] == heard.slot.value.split()[0]]
         return tuple(dict.fromkeys(others if heard.slot.is_exclusive else others[:1]))
 
-    def _is_known(self, slot: SlotReading) -> bool:
-        """Whether it is what the message's own fields say: Ana's name is Ana."""
-        return slot.attribute == "name" and slot.value == self._speaker.label
-
     def _fragment(self, fragment: Fragment) -> Iterator[ExtractedFact]:
         """What a fragment tells of the slot that it is about."""
         heard = resolve(fragment, self._candidates())
         if heard is None:
             return
+        is_renamed = fragment.relation is Relation.NAMES and is_named(heard.slot)
+        if is_renamed and not self._is_taken_back and not (fragment.noun and heard.sources):
+            # "We've called her Wren" is of somebody new.
+            return
         slot = answered(fragment, heard)
         if folded(slot.value) == folded(heard.slot.value):
             return
         is_new = fragment.relation is Relation.ADDS
-        is_correction = fragment.relation is Relation.CORRECTS or (self._is_taken_back and not is_new)
+        is_correction = fragment.relation is Relation.CORRECTS or is_renamed or (self._is_taken_back and not is_new)
         told_anew = Heard(heard.person, slot, (self._message.memory_id,))
         self._heard.append(told_anew)
         fact = self._fact(
@@ -361,12 +365,14 @@ class _Reading:
         )
         yield replace(fact, source_ids=tuple(dict.fromkeys((*heard.sources, self._message.memory_id))))
 
+    def _own_before(self) -> list[SourceMessage]:
+        return [one for one in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(one, self._message)]
+
     def _candidates(self) -> list[Heard]:
         """What the speaker told before, the nearest first, then what is known of them."""
         if self._heard_before is None:
-            own = [one for one in self._passage.earlier[-_LOOKS_BACK:] if _is_same_speaker(one, self._message)]
             self._heard_before = []
-            for message in reversed(own):
+            for message in reversed(self._own_before()):
                 passage = replace(self._passage, message=message, earlier=(), known=())
                 self._heard_before += _Reading(passage).heard()[::-1]
             self._heard_before += of_known(self._passage.known, self._speaker)
@@ -388,18 +394,14 @@ class _Reading:
             for heard in self._candidates()
             if heard.name in filled and folded(heard.slot.value) != folded(filled[heard.name]) and not heard.slot.adds
         }
-        words = (
-            re.compile(
-                "|".join(rf"\b{re.escape(value.split()[0] if value[:1].isupper() else value)}\b" for value in over)
-            )
-            if over
-            else None
-        )
+        words = {word for value in over for word in _telling_words(value)}
+        words -= {word for value in filled.values() for word in _telling_words(value)}
+        named = re.compile(rf"\b{any_of(words)}\b") if words else None
         return [
             fact
             for fact in kept
             if (fact.slot and not _is_denial(fact))
-            or (not (words and words.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled))
+            or (not (named and named.search(fact.body)) and not (_is_denial(fact) and fact.slot in filled))
         ]
 
     def _times(self, clause: Clause) -> list[EventTime]:
@@ -458,6 +460,18 @@ def _is_same_speaker(one: SourceMessage, other: SourceMessage) -> bool:
     return one.role is other.role and one.name == other.name
 
 
+def _telling_words(value: str) -> set[str]:
+    """The words of a value by which a text can be seen to name it."""
+    capitals = {word for word in value.split() if word[:1].isupper() and len(word) > _FEW_LETTERS}
+    return (capitals - _OF_MANY_NAMES) or {value}
+
+
+_FEW_LETTERS = 2
+_OF_MANY_NAMES = frozenset(
+    "The New San Los Saint North South East West School College University Academy High Primary Gym Bank Street Road".split()
+)
+
+
 def _is_denial(fact: ExtractedFact) -> bool:
     return fact.slot_value.startswith("not ")
 
@@ -474,8 +488,13 @@ def _without_taken_back(facts: list[ExtractedFact]) -> list[ExtractedFact]:
         if fact.is_correction and fact.slot and not fact.is_additive
     }
     replaced = {(fact.slot, value) for fact in facts for value in fact.replaces}
+    alone = {
+        (fact.slot, fact.slot_value): place for place, fact in enumerate(facts) if fact.slot and not fact.is_additive
+    }
     return [
         fact
         for place, fact in enumerate(facts)
-        if place >= corrected.get(fact.slot, 0) and (fact.slot, fact.slot_value) not in replaced
+        if place >= corrected.get(fact.slot, 0)
+        and (fact.slot, fact.slot_value) not in replaced
+        and not (fact.is_additive and (fact.slot, fact.slot_value) in alone)
     ]

@@ -94,6 +94,11 @@ def resolve(fragment: Fragment, candidates: Sequence[Heard]) -> Heard | None:
     return None
 
 
+def is_named(slot: SlotReading) -> bool:
+    """Whether the value of a slot of somebody's animal or kin has a name, which then needs none."""
+    return any(word[:1].isupper() for word in slot.value.split())
+
+
 def answered(fragment: Fragment, heard: Heard) -> SlotReading:
     """The slot with the fragment's value in the place of the one that was told."""
     slot = heard.slot

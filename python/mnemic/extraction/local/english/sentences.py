@@ -15,7 +15,7 @@ _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 # A dot after these ends no sentence.
 _ABBREVIATIONS = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|approx|dept|est|Inc|Ltd|Co|No|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct"
-    r"|Nov|Dec|e\.g|i\.e|a\.m|p\.m)|\b[A-Za-z])\.$"
+    r"|Nov|Dec|e\.g|i\.e|a\.m|p\.m)|(?<!['’-])\b[A-Za-z])\.$"
 )
 _END = re.compile(r"[.!?…]+[\"')\]]*(?=\s|$)|\n+|\s+[-–—]{1,2}\s+(?=[A-Z])")
 

@@ -48,10 +48,21 @@ class SlotReading:
 
 _ANOTHER = re.compile(
     r"\b(?:another|an? (?:second|third|new second|separate|extra|additional)|as well|on top of|alongside|besides|in addition|on the side"
-    r"|one of (?:my|our)|too)\b(?! (?:many|much|hot|cold|far|long|late|expensive|busy|old|young|big|small|noisy|hard))",
+    r"|one of (?:my|our)|(?:my|our) other|too)\b(?! (?:many|much|hot|cold|far|long|late|expensive|busy|old|young|big|small|noisy|hard))",
     re.IGNORECASE,
 )
 _ONLY = re.compile(r"\b(?:only|instead|nothing else|full time from|from here on|exclusively|solely)\b", re.IGNORECASE)
+
+
+_BESIDES = re.compile(
+    r"\b(?:another|an? (?:second|third|separate|extra|additional)|(?:our|my) (?:second|other)|as well(?: as)?|on top of|alongside|besides|in addition|on the side|part-time|still (?:have|got|at|in|go|work|see|do)|(?:am|is|are) keeping|stays?\b)",
+    re.IGNORECASE,
+)
+
+
+def tells_further(sentence: str) -> bool:
+    """Whether a whole sentence tells of something beside what there was: "I've got a second job, I work as a barista"."""
+    return bool(_BESIDES.search(sentence)) and not _ONLY.search(sentence)
 
 
 def says_another(text: str) -> bool:
@@ -253,7 +264,8 @@ _PLACES = (
     (re.compile(rf"^(?:now )?on(?:to)? (?:the )?(?P<value>{ORGANISATION})"), frozenset(("be", "move", "switch")), ("project",)),
 )  # fmt: skip
 _SAYS_NOW = re.compile(
-    r"\b(?:now|these days|currently|nowadays|at the moment|as of|from (?:now|here) on)\b", re.IGNORECASE
+    r"\b(?:now|these days|currently|nowadays|at the moment|at the minute|at present|for now|as of|from (?:now|here) on)\b",
+    re.IGNORECASE,
 )
 
 

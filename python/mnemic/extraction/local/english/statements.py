@@ -165,12 +165,13 @@ def tense_of(predicate: str) -> Tense:
     return "past" if is_past(first) or first in ("was", "were", "had", "did", "used") else "present"
 
 
-def tells_something(clause: Clause, *, has_time: bool = False) -> bool:
+def tells_something(clause: Clause, *, has_time: bool = False, is_further: bool = False) -> bool:
     """Whether a clause is worth keeping by itself: an event, a habit or a plan, and understandable alone.
 
     Args:
         clause: What is told.
         has_time: Whether it names a time: then less has to be told with it.
+        is_further: Whether it adds to what was told ("I've bought a tablet as well"): less has to be told as well.
     """
     if _STANCE.match(clause.predicate) or not stands_alone(clause.text):
         return False
@@ -185,6 +186,8 @@ def tells_something(clause: Clause, *, has_time: bool = False) -> bool:
     least = (
         _LEAST_TERMS_WITH_TIME if has_time else _LEAST_TERMS_WITH_NAME if _NAMED.search(clause.text) else _LEAST_TERMS
     )
+    if is_further:
+        least = min(least, _LEAST_TERMS_WITH_NAME)
     return len(terms) >= least
 
 

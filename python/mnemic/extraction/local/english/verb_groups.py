@@ -51,13 +51,13 @@ class VerbGroup:
 _STATES = (
     "live reside dwell work study attend own have drive ride speak play like love enjoy adore hate dislike detest prefer eat drink follow"
     " go use rent see date train teach major suffer share belong commute run practise practice need consider identify want be stay swim stand lead volunteer manage learn exercise lift keep care report bank support foster celebrate earn serve hold"
-    " lease"
+    " lease collect grow coach teach brew breed restore"
 ).split()
 _EVENTS = (
     "move relocate settle emigrate join become turn start begin switch change adopt get buy rescue marry accept transfer take land sign"
     " enrol enroll hire promote swap trade replace sell leave quit lose retire graduate rename name call finish purchase upgrade"
     " trial pick welcome ditch drop exchange make appoint end stop break split divorce give cancel downsize convert register resign scrap"
-    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close grow come develop put retrain qualify jump"
+    " rehome bring discover find wrap complete launch ship employ diagnose test base raise bear recruit headhunt poach hand close come develop put retrain qualify jump"
 ).split()
 _IRREGULAR = {
     "begin": ("began", "begun"),
@@ -278,7 +278,7 @@ class _Reading:
         is_verb = word in _FORMS and (
             _FORMS[word][1] == "ing" or (_FORMS[word][1] == "base" and lemma not in ("get", "go", "take"))
         )
-        if word in ("being", "be"):
+        if word in ("being", "be") or (lemma == "go" and word in ("work", "live", "study", "train")):
             is_verb = True
         if is_verb:
             if lemma in _STOPS:
@@ -300,18 +300,24 @@ class _Reading:
             # "I'm moving to Rome", "I start at Acme on Monday".
             self._situation = self._situation or Situation.COMES
         elif lemma in _IS_STATE and form == "past" and before == "":
-            # "went vegan", "went to Rome": frames of "go" tell apart.
-            self._situation = self._situation or (Situation.HOLDS if lemma == "go" else Situation.HELD)
+            self._situation = self._situation or Situation.HELD
         return self._done(lemma, form)
 
     def _done(self, lemma: str, form: str = "base") -> VerbGroup:
         self._skip()
         rest = self._text[self._place :].strip(" ,")
         situation = self._situation or Situation.HOLDS
+        if form == "past" and situation is Situation.HOLDS and _UNTIL.search(rest):
+            # "I joined Acme in 2012 and stayed until 2014".
+            situation = Situation.HELD
         if self._is_denied and _ANY_MORE.search(rest):
             situation = Situation.ENDED
             rest = _ANY_MORE.sub("", rest)
         return VerbGroup(lemma, rest, situation, frozenset(self._adverbs), self._is_denied, form)
 
 
+_UNTIL = re.compile(
+    r"\b(?:until|till|and (?:left|stayed|lasted)|for (?:a|one|two|three|four|five|six|\d+) (?:years?|months?|weeks?|summers?|semesters?))\b",
+    re.IGNORECASE,
+)
 _ANY_MORE = re.compile(r",? (?:anymore|any more|any longer)\b", re.IGNORECASE)

@@ -2,10 +2,6 @@
 
 use crate::fusion::Exchange;
 use crate::index::sources::{SourceRow, Sources};
-use crate::partition::RecordBytes;
-
-/// The number of the role of a person who speaks; 0 if the writer did not say.
-const USER: u8 = 1;
 
 /// What a message is to those next to it.
 ///
@@ -19,28 +15,23 @@ pub(super) fn exchange(
     before: Option<(SourceRow, f32)>,
     after: Option<SourceRow>,
 ) -> Exchange {
-    let record_of = |row| {
-        let (segment, place) = sources.place(row);
-        segment.record(place)
-    };
-    let own = record_of(row);
-    let answered = own.ends_in_question()
-        && after.is_some_and(|after| is_of_another_person(own, record_of(after)));
-    if answered {
+    let answered = after.filter(|&after| asks(sources, row) && are_of_two(sources, row, after));
+    if answered.is_some() {
         return Exchange::Asks;
     }
-    let question = before.filter(|&(before, _)| {
-        let before = record_of(before);
-        before.ends_in_question() && is_of_another_person(own, before)
-    });
+    let question =
+        before.filter(|&(before, _)| asks(sources, before) && are_of_two(sources, row, before));
     question.map_or(Exchange::Neither, |(_, cosine)| Exchange::Answers(cosine))
 }
 
-/// Whether two messages are of two people, both of whom have a name.
-fn is_of_another_person(a: &RecordBytes, b: &RecordBytes) -> bool {
-    is_of_a_person(a) && is_of_a_person(b) && a.name() != b.name()
+/// Whether somebody whose name is known asks something. Most do not, and of those no record is read.
+pub(super) fn asks(sources: &Sources, row: SourceRow) -> bool {
+    let (segment, place) = sources.place(row);
+    segment.asks(place)
 }
 
-fn is_of_a_person(record: &RecordBytes) -> bool {
-    record.role() <= USER && !record.name().is_empty()
+/// Whether two messages are of two people, both of whom have a name.
+fn are_of_two(sources: &Sources, a: SourceRow, b: SourceRow) -> bool {
+    let (a, b) = (sources.record(a), sources.record(b));
+    a.is_of_a_person() && b.is_of_a_person() && a.name() != b.name()
 }

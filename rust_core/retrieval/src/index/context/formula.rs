@@ -5,10 +5,10 @@
 ///
 /// # Arguments
 ///
-/// * `terms`: the idf of each term, and how often the window has it.
+/// * `terms`: the idf of each term, and whether the window has it.
 /// * `total`: the idf of all that a text without an end has; a window whose texts have ended may have more.
-pub(super) fn words(terms: impl Iterator<Item = (f32, u32)>, total: f32) -> f64 {
-    let had = terms.filter(|&(_, frequency)| frequency > 0);
+pub(super) fn words(terms: impl Iterator<Item = (f32, bool)>, total: f32) -> f64 {
+    let had = terms.filter(|&(_, is_had)| is_had);
     let sum: f32 = had.map(|(idf, _)| idf).sum();
     if total > 0.0 {
         f64::from((sum / total).min(1.0))

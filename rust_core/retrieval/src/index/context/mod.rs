@@ -22,6 +22,7 @@ mod exchange;
 mod formula;
 mod members;
 mod neighbourhood;
+mod stretches;
 mod windows;
 
 use std::ops::Range;
@@ -32,7 +33,7 @@ use super::select::Selector;
 use super::sources::Sources;
 use crate::fusion::Exchange;
 use cosines::{Estimates, UNKNOWN};
-use exchange::exchange;
+use exchange::{asks, exchange};
 use members::Members;
 pub(super) use neighbourhood::Neighbourhood;
 pub(super) use windows::Widened;
@@ -41,7 +42,7 @@ use windows::Windows;
 /// The most messages on each side.
 const REACH: usize = 3;
 /// A window with so many terms takes no more messages.
-const ENOUGH_TERMS: u32 = 60;
+const ENOUGH_TERMS: u32 = 75;
 /// In microseconds: half an hour.
 const LONGEST_PAUSE: u64 = 30 * 60 * 1_000_000;
 /// What the cosines of messages before the one in the middle count, the nearest first.
@@ -65,8 +66,8 @@ pub(super) struct Context {
     tables: Vec<Table>,
     /// Of each table, member by member, how often it has each term.
     frequencies: Vec<u16>,
-    /// How often the window in hand has each term.
-    sums: Vec<u32>,
+    /// Whether the window in hand has each term.
+    has: Vec<bool>,
 }
 
 /// How often the members of one source have the terms of the query that it knows.
@@ -141,9 +142,15 @@ impl Context {
         let mut ahead = self.windows.ranges();
         let mut prefetch = |count| {
             for window in ahead.by_ref().take(count) {
-                sources.prefetch_record(row_of(window.start));
-                if let Some(before) = neighbour(&window, -1) {
-                    sources.prefetch_record(row_of(before));
+                let own = row_of(window.start);
+                for (distance, own_asks) in [(-1, false), (1, true)] {
+                    let other = neighbour(&window, distance).map(row_of);
+                    let other =
+                        other.filter(|&other| asks(sources, if own_asks { own } else { other }));
+                    if let Some(other) = other {
+                        sources.prefetch_record(own);
+                        sources.prefetch_record(other);
+                    }
                 }
             }
         };
@@ -173,28 +180,37 @@ impl Context {
             .fill(signal, sources, rows, &mut self.cosines);
     }
 
-    /// What the words of the windows are worth, in the order of the candidates.
+    /// What the words of the windows are worth, and those of the candidates by themselves, in the order of the candidates.
     pub(super) fn words(
         &mut self,
         signal: &PostingSignal,
         sources: &Sources,
-        scores: &mut Vec<f64>,
+        of_windows: &mut Vec<f64>,
+        own: &mut Vec<f64>,
     ) {
         self.count(signal, sources);
-        scores.clear();
+        of_windows.clear();
+        own.clear();
         for table in &self.tables {
+            let worth = |has: &[bool]| {
+                let weights = signal.terms_of(table.source).map(Term::weight);
+                formula::words(weights.zip(has.iter().copied()), signal.total_weight())
+            };
             for window in table.windows.clone() {
-                self.sums.clear();
-                self.sums.resize(table.terms, 0);
-                for &number in &self.numbers[self.windows.range(window)] {
+                let numbers = &self.numbers[self.windows.range(window)];
+                self.has.clear();
+                self.has.resize(table.terms, false);
+                for (place, &number) in numbers.iter().enumerate() {
                     let frequencies = &self.frequencies[table.of(number)];
-                    for (sum, &frequency) in self.sums.iter_mut().zip(frequencies) {
-                        *sum += u32::from(frequency);
+                    for (has, &frequency) in self.has.iter_mut().zip(frequencies) {
+                        *has |= frequency > 0;
+                    }
+                    // The first is the candidate itself.
+                    if place == 0 {
+                        own.push(worth(&self.has));
                     }
                 }
-                let weights = signal.terms_of(table.source).map(Term::weight);
-                let terms = weights.zip(self.sums.iter().copied());
-                scores.push(formula::words(terms, signal.total_weight()));
+                of_windows.push(worth(&self.has));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What stands next to what: conversations as one search may read them.
 
 use super::LONGEST_PAUSE;
+use super::stretches::Message;
 use crate::index::select::{Readable, Selector};
 use crate::index::sources::Source;
 use crate::partition::conversations::{Conversation, Position};
@@ -30,11 +31,20 @@ impl Neighbourhood<'_, '_> {
         })
     }
 
-    /// The terms of a row.
+    /// A row and what windows ask of it.
     #[inline]
-    pub(super) fn length(&self, row: RowNumber) -> u32 {
+    pub(super) fn message(&self, row: RowNumber) -> Message {
         let (segment, place) = self.source.view.locate(row);
-        segment.lengths()[place]
+        Message {
+            row,
+            length: segment.lengths()[place],
+            time: segment.recency_times()[place],
+        }
+    }
+
+    /// Whether the scope of a row has a session.
+    pub(super) fn is_in_session(&self, row: RowNumber) -> bool {
+        self.source.view.is_in_session(row)
     }
 
     #[inline]
@@ -43,13 +53,22 @@ impl Neighbourhood<'_, '_> {
         segment.recency_times()[place]
     }
 
-    /// Adds up to `most` messages on each side of a row, however long the pauses.
-    pub(super) fn around(&self, row: RowNumber, most: usize, found: &mut Vec<RowNumber>) {
+    /// Adds up to `most` messages before a row and after it, the nearest first, however long the pauses; the version that
+    /// speaks for the row's own message.
+    pub(super) fn around(
+        &self,
+        row: RowNumber,
+        most: usize,
+        [before, after]: [&mut Vec<RowNumber>; 2],
+    ) -> RowNumber {
+        let mut speaker = row;
         let readable = |row| self.readable.has(row);
         self.beside(row, |conversation, position| {
-            conversation.before(position, most, readable, |_| true, found);
-            conversation.after(position, most, readable, |_| true, found);
+            conversation.before(position, most, readable, |_| true, before);
+            conversation.after(position, most, readable, |_| true, after);
+            speaker = conversation.speaker(row, position, readable);
         });
+        speaker
     }
 
     /// Adds up to `most` messages before a row and after it, the nearest first; in a scope without a session a side ends

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::neighbourhood::Neighbourhood;
-use super::{AFTER, BEFORE, ENOUGH_TERMS, REACH};
+use super::stretches::{Message, Near, Stretches};
+use super::{AFTER, BEFORE, ENOUGH_TERMS};
 use crate::index::select::Selector;
-use crate::index::sources::{SourceRow, Sources};
+use crate::index::sources::{Source, SourceRow, Sources};
 use crate::partition::segment::RowNumber;
 use crate::partition::view::has_row;
 
@@ -51,8 +52,38 @@ pub(super) struct Windows {
     /// Where the members of each window end.
     ends: Vec<u32>,
     of_sources: Vec<OfSource>,
-    sides: [Vec<RowNumber>; 2],
-    near: Vec<Widened>,
+    stretches: Stretches,
+    near: Vec<Near>,
+    known: Known,
+}
+
+/// The candidates of the source in hand.
+#[derive(Default)]
+struct Known {
+    /// Ascending.
+    rows: Vec<RowNumber>,
+    /// A bit for each, at its number modulo theirs: most messages of windows are none, and these say so at once.
+    bits: [u64; Self::WORDS],
+}
+
+impl Known {
+    const WORDS: usize = 16;
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.bits = [0; Self::WORDS];
+    }
+
+    fn push(&mut self, row: RowNumber) {
+        self.rows.push(row);
+        self.bits[row as usize / 64 % Self::WORDS] |= 1 << (row % 64);
+    }
+
+    #[inline]
+    fn has(&self, row: RowNumber) -> bool {
+        self.bits[row as usize / 64 % Self::WORDS] >> (row % 64) & 1 == 1
+            && self.rows.binary_search(&row).is_ok()
+    }
 }
 
 impl Windows {
@@ -77,8 +108,8 @@ impl Windows {
             let here = rest.partition_point(|candidate| candidate.row < source.end());
             Neighbourhood::with(source, selector, |neighbourhood| {
                 self.look_around(neighbourhood, &candidates[done..done + here]);
-                self.make_of(neighbourhood, done..done + here, candidates);
             });
+            self.make_of(source, candidates);
             done += here;
             self.of_sources.push(OfSource {
                 source: place,
@@ -91,56 +122,74 @@ impl Windows {
     /// Finds the candidates of a source, and the rows next to them that may be candidates.
     fn look_around(&mut self, neighbourhood: &Neighbourhood<'_, '_>, candidates: &[Widened]) {
         let source = neighbourhood.source;
-        let Self { near, sides, .. } = self;
-        let [side, _] = sides;
+        let Self {
+            stretches,
+            near,
+            known,
+            ..
+        } = self;
+        stretches.clear();
         near.clear();
-        for &candidate in candidates {
-            near.push(candidate);
-            side.clear();
+        known.clear();
+        for candidate in candidates {
+            let row = candidate.row - source.offset;
+            known.push(row);
             // How far apart they are is asked of their windows.
-            neighbourhood.around(candidate.row - source.offset, REACH, side);
-            for &row in &*side {
-                if has_row(&source.selected, row) && neighbourhood.length(row) < ENOUGH_TERMS {
-                    near.push(Widened {
-                        row: row + source.offset,
-                        place: None,
+            stretches.add(neighbourhood, row, |spot, message, is_candidate| {
+                let Message { row, length, .. } = message;
+                if is_candidate || has_row(&source.selected, row) && length < ENOUGH_TERMS {
+                    near.push(Near {
+                        message,
+                        place: candidate.place.filter(|_| is_candidate),
+                        spot,
                     });
                 }
-            }
+            });
         }
-        // Of a row that comes several times, the one with a place comes last.
-        near.sort_unstable();
+        // They come in runs, which this sort makes use of. Of a row that comes several times, the one with a place comes
+        // last.
+        near.sort_by_key(|near| (near.message.row, near.place));
     }
 
-    /// Adds the windows of a source's rows, but for those that neither were candidates nor have one; the candidates are
-    /// at `known`.
-    fn make_of(
-        &mut self,
-        neighbourhood: &Neighbourhood<'_, '_>,
-        known: Range<usize>,
-        candidates: &mut Vec<Widened>,
-    ) {
+    /// Adds the windows of a source's rows, but for those that neither were candidates nor have one.
+    fn make_of(&mut self, source: &Source, candidates: &mut Vec<Widened>) {
         let Self {
             members,
             ends,
-            sides,
+            stretches,
             near,
+            known,
             ..
         } = self;
-        let offset = neighbourhood.source.offset;
-        for (at, &candidate) in near.iter().enumerate() {
+        for (
+            at,
+            &Near {
+                message,
+                place,
+                spot,
+            },
+        ) in near.iter().enumerate()
+        {
+            let row = message.row;
             let next = near.get(at + 1);
-            if next.is_some_and(|next| next.row == candidate.row) {
+            if next.is_some_and(|next| next.message.row == row) {
                 continue;
             }
             let start = members.len();
-            window_of(neighbourhood, candidate.row - offset, sides, members);
-            let known = &candidates[known.clone()];
-            let is_known = |row| known.binary_search_by_key(&row, |known| known.row).is_ok();
-            let mut window = members[start..].iter();
-            if candidate.place.is_some() || window.any(|member| is_known(member.row)) {
+            let mut has_known = place.is_some();
+            stretches.window(message, spot, |row, distance| {
+                has_known = has_known || known.has(row);
+                members.push(Member {
+                    row: row + source.offset,
+                    distance,
+                });
+            });
+            if has_known {
                 ends.push(members.len() as u32);
-                candidates.push(candidate);
+                candidates.push(Widened {
+                    row: row + source.offset,
+                    place,
+                });
             } else {
                 members.truncate(start);
             }
@@ -165,34 +214,5 @@ impl Windows {
     /// The sources that have windows.
     pub(super) fn of_sources(&self) -> &[OfSource] {
         &self.of_sources
-    }
-}
-
-/// Adds the members of the window of a row.
-fn window_of(
-    neighbourhood: &Neighbourhood<'_, '_>,
-    row: RowNumber,
-    sides: &mut [Vec<RowNumber>; 2],
-    members: &mut Vec<Member>,
-) {
-    let member = |row, distance| Member {
-        row: row + neighbourhood.source.offset,
-        distance,
-    };
-    members.push(member(row, 0));
-    let mut terms = neighbourhood.length(row);
-    if terms >= ENOUGH_TERMS {
-        return;
-    }
-    sides.iter_mut().for_each(Vec::clear);
-    neighbourhood.sides(row, REACH, sides);
-    for distance in 0..REACH {
-        for (side, direction) in sides.iter().zip([-1, 1]) {
-            let next = side.get(distance).filter(|_| terms < ENOUGH_TERMS);
-            if let Some(&next) = next {
-                members.push(member(next, direction * (distance as i8 + 1)));
-                terms += neighbourhood.length(next);
-            }
-        }
     }
 }

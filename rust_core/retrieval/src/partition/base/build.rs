@@ -9,7 +9,7 @@ use super::image::Image;
 use super::keys::Keys;
 use super::layout::{Layout, Lexicon, LexiconSizes, Sizes};
 use super::units::Units;
-use super::{Base, CLOSED, CONTINUES, HAS_VECTOR, IN_SESSION, MESSAGE, scopes};
+use super::{ASKS, Base, CLOSED, CONTINUES, HAS_VECTOR, IN_SESSION, MESSAGE, scopes};
 use crate::Error;
 use crate::partition::conversations::Order;
 use crate::partition::memory::MESSAGE_KIND;
@@ -320,7 +320,10 @@ impl<'a> ConversationFlags<'a> {
         let continues = pair.is_some_and(|(before, order)| order.is_same(before));
         self.before = Some((slot, in_session, order));
         let flag = |applies: bool, flag: u8| if applies { flag } else { 0 };
-        flag(order.is_some(), MESSAGE) | flag(continues, CONTINUES) | flag(in_session, IN_SESSION)
+        flag(order.is_some(), MESSAGE)
+            | flag(continues, CONTINUES)
+            | flag(in_session, IN_SESSION)
+            | flag(record.asks(), ASKS)
     }
 }
 

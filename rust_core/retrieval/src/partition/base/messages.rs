@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Base, CONTINUES, IN_SESSION, MESSAGE};
+use super::{ASKS, Base, CONTINUES, IN_SESSION, MESSAGE};
 use crate::partition::segment::RowNumber;
 
 impl Base {
@@ -26,6 +26,12 @@ impl Base {
     #[inline]
     pub(crate) fn is_in_session(&self, row: usize) -> bool {
         self.has_flag(row, IN_SESSION)
+    }
+
+    /// [`RecordBytes::asks`](crate::partition::RecordBytes::asks) of a row, without its record.
+    #[inline]
+    pub(crate) fn asks(&self, row: usize) -> bool {
+        self.has_flag(row, ASKS)
     }
 
     /// Whether there is such a row, and it is a message of a scope.

@@ -47,6 +47,8 @@ const MESSAGE: u8 = 4;
 const CONTINUES: u8 = 8;
 /// Its scope has a session.
 const IN_SESSION: u8 = 16;
+/// A person whose name is known asks something: [`RecordBytes::asks`].
+const ASKS: u8 = 32;
 /// In the end of a key's postings: one of its rows is too long for a posting to say how long.
 const HAS_LONG: u32 = 1 << 31;
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
@@ -27,10 +27,6 @@ def upgrade() -> None:
         (
             "store_state",
             sa.Column("key_id", sa.LargeBinary(), nullable=True, comment="The data key of what belongs to no scope"),
-        ),
-        (
-            "partitions",
-            sa.Column("key_id", sa.LargeBinary(), nullable=True, comment="The data key of its snapshots"),
         ),
         ("scopes", sa.Column("key_id", sa.LargeBinary(), nullable=True, comment="The data key of its memories")),
         (
