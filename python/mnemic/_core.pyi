@@ -31,6 +31,7 @@ __all__ = [
     "Snapshot",
     "TimeExpression",
     "TokenRules",
+    "UnderstoodQuery",
     "VectorCache",
     "Weights",
     "__version__",

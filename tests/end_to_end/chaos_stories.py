@@ -45,6 +45,9 @@ class Story:
         forbidden: Words that were erased for good; shared by all stories.
     """
 
+    # Whether the user's id is nowhere any more when the user is erased.
+    erases_name = True
+
     def __init__(self, chance: random.Random, forbidden: set[str]) -> None:
         self.chance = chance
         self.forbidden = forbidden
@@ -185,7 +188,8 @@ class Story:
     def _erase_user(self):
         def apply():
             self.forbidden |= set().union(*self.said.values())
-            self.forbidden.add(self.user.removeprefix("user-"))
+            if self.erases_name:
+                self.forbidden.add(self.user.removeprefix("user-"))
             self._begin()
 
         return self._erasing("erase user", apply, scope=self.scope) if self.alive else None
@@ -214,6 +218,9 @@ class Story:
 class BudgetStory(Story):
     """A user whose memories a policy bounds: what is over the budget is archived, pinned ones never."""
 
+    # The policy names the user, and stays.
+    erases_name = False
+
     def _begin(self):
         super()._begin()
         self.policy_id = self.user.replace("user-", "policy-")
@@ -225,8 +232,9 @@ class BudgetStory(Story):
         super().step(stubs)
 
     def _set_policy(self):
+        # Only the runs that the story asks for apply it, so that it knows when.
         policy = lifecycle.RetentionPolicy(
-            policy_id=self.policy_id, scope=self.scope, max_memories_per_scope=KEPT_PER_SCOPE
+            policy_id=self.policy_id, scope=self.scope, max_memories_per_scope=KEPT_PER_SCOPE, disabled=True
         )
         request = lifecycle.SetRetentionPolicyRequest(policy=policy, request_id=str(uuid.uuid4()))
 

@@ -14,6 +14,7 @@ SURVIVES = (
     ("backups", "copies of the store made before live outside of it; restoring one over it is refused unless said"),
     ("exports", "files that callers were given are theirs"),
     ("api_keys", "keys restricted to the scope stay, with its ids, until they are revoked and removed"),
+    ("retention", "policies, what runs say of them and legal holds that name the scope stay, with its ids"),
     ("audit_log", "entries hold ids of calls and hashes, and no texts"),
     ("process_memory", "what a running process read before is overwritten as it is used again"),
     ("freed_blocks", "blocks of removed files and of the emptied log are the file system's, until it uses them again"),
