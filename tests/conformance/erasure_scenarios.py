@@ -65,6 +65,12 @@ def a_scope_is_erased_with_a_receipt(wire):
         pb.GetErasureReceiptRequest(request_id=request_id, wait=Duration(seconds=1)),
     ):
         assert wire.GetErasureReceipt(request, only=told).receipt == done.receipt
+    erasures = wire.ListErasures(
+        pb.ListErasuresRequest(page_size=1000), only=lambda answer: len(answer.next_page_token)
+    ).erasures
+    assert done.erasure.erasure_id in {erasure.erasure_id for erasure in erasures}
+    found = wire.refused("ListErasures", pb.ListErasuresRequest(page_size=-1))
+    assert (found.code, found.reason) == INVALID
 
 
 @scenario

@@ -251,7 +251,9 @@ def restore(
     replace_database: Annotated[bool, typer.Option("--replace", help="Replace the database that is there.")] = False,
     despite_erasures: Annotated[
         bool,
-        typer.Option("--despite-erasures", help="Also when something was erased since: it would be there again."),
+        typer.Option(
+            "--despite-erasures", help="Also when something was erased since: the next start erases it again."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

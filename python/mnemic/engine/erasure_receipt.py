@@ -11,7 +11,7 @@ from mnemic.store.erasure_interface import StoredErasure
 
 # What an erasure does not reach, and why.
 SURVIVES = (
-    ("backups", "copies of the store made before live outside of it; restoring one over it is refused unless said"),
+    ("backups", "copies of the store made before live outside of it; one that is put in its place is erased again"),
     ("exports", "files that callers were given are theirs"),
     ("api_keys", "keys restricted to the scope stay, with its ids, until they are revoked and removed"),
     ("retention", "policies, what runs say of them and legal holds that name the scope stay, with its ids"),

@@ -27,7 +27,7 @@ def restore_backup(
         data_directory: Made if it is not there.
         progress: Told how far it is.
         replace: A database that is there goes.
-        despite_erasures: Also when that one erased something after the backup was made, which then is there again.
+        despite_erasures: Also when that one erased something after the backup was made; the next start erases it again.
 
     Raises:
         MnemicError: CORRUPT_DATA when the backup is damaged; STORE_UNAVAILABLE when the directory is open elsewhere,
