@@ -1,8 +1,8 @@
 """A year's chat of one user, with and without retention.
 
-Each day has 200 messages of natural words, and facts: the values of slots that change now and then, and things that
-stay. Retention runs after each month. At the end the same questions are asked of both stores: is the fact that is still
-true among the first ten?
+Each day has 200 messages of natural words, and three facts: values of slots (each subject's attributes), which change
+now and then. Retention runs after each month. At the end the same questions are asked of both stores: is the fact that is
+still true among the first ten?
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from mnemic.model.memory import MemoryInput, MemoryKind, to_micros
 
 MESSAGES_PER_DAY = 200
 FACTS_PER_DAY = 3
-SLOTS = 120
 SUBJECTS = ("Anna", "Ben", "Carla", "Dmitri", "Elif", "Farid", "Grace", "Hugo")
 ATTRIBUTES = (
     "home town", "employer", "diet", "favourite band", "car", "phone", "gym", "dentist",

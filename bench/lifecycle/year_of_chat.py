@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from bench.harness import Goal, Report, measure, running_server
 from bench.lifecycle.year import Truth, Year
 from mnemic import MnemicClient
+from mnemic.model.memory import Memory
 from mnemic.v1 import lifecycle_service_pb2 as lifecycle
 from mnemic.v1 import lifecycle_service_pb2_grpc as lifecycle_service
 from mnemic.v1 import resources_pb2
@@ -107,7 +109,7 @@ def _month(client: MnemicClient, truths: list[Truth]) -> Month:
     return Month(len(stored), sum(len(memory.body.encode()) for memory in stored), latency.median)
 
 
-def _pages(client: MnemicClient):  # noqa: ANN202 (a generator of pages)
+def _pages(client: MnemicClient) -> Iterator[Sequence[Memory]]:
     token = ""
     while True:
         page = client.list(user_id=USER, page_size=1000, page_token=token, include_superseded=True)

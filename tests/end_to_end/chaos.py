@@ -29,7 +29,7 @@ STORIES_PER_WRITER = 3
 TOKEN = re.compile(rb"tok[0-9a-f]{16}")
 # So little memory for indexes that partitions are evicted, and their snapshots written, all the time.
 SETTINGS = {"MNEMIC_LIMITS__INDEX_BYTES": str(4 * 1024 * 1024)}
-# A kill while the server is still starting: as likely.
+# How often a server is killed while it still starts, before the one that is loaded.
 EARLY_KILLS = 0.1
 SECONDS_BEFORE_KILL = (0.05, 1.0)
 

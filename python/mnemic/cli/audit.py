@@ -19,6 +19,7 @@ from mnemic.cli.options import JsonOption, TargetOptions, with_option_groups
 from mnemic.cli.terminal import counted, print_line
 from mnemic.model.audit import AuditAction, AuditEntry, BrokenChainError, verify_chain
 from mnemic.model.memory import to_micros
+from mnemic.model.scope import DEFAULT_TENANT
 
 audit_application = typer.Typer(help="The audit log: who did what.")
 
@@ -44,7 +45,6 @@ def _entries(target: TargetOptions, tenant: str, after: int) -> Iterator[Iterabl
         with MnemicAdminClient(address, api_key=connection.api_key, credentials=connection.credentials()) as client:
             yield client.audit_log(tenant, after=after)
         return
-    from mnemic.model.scope import DEFAULT_TENANT  # noqa: PLC0415 (beside its use)
     from mnemic.store.sqlite import open_sqlite  # noqa: PLC0415 (start-up time)
 
     settings = directory_settings(target)

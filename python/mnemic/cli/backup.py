@@ -30,6 +30,7 @@ from mnemic.cli.terminal import (
     progress_bar,
 )
 from mnemic.model.backup import Backup, BackupDestination, BackupPage, BackupProgress, BackupStep
+from mnemic.model.scope import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from mnemic.client.admin_client import MnemicAdminClient
@@ -76,7 +77,6 @@ class _Directory(_Source):
         self._backups = backups
 
     def create(self, name: str, destination: BackupDestination) -> Iterator[BackupStep]:
-        from mnemic.model.scope import DEFAULT_TENANT  # noqa: PLC0415 (beside its use)
 
         return self._backups.create(destination, name=name, caller=DEFAULT_TENANT)
 

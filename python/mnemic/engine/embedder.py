@@ -41,6 +41,17 @@ class Embedder:
             vectors = self.provider.embed(texts, timeout_seconds=deadline.remaining())
         return [row.astype("<f4", copy=False).tobytes() for row in vectors]
 
+    def embed_if_reachable(self, texts: Sequence[str], deadline: Deadline) -> Sequence[bytes | None]:
+        """As `embed`; None for each while a remote provider is away. What is written does not wait for it: it is found
+        by its words at once, and by its meaning when the provider is back.
+        """
+        try:
+            return self.embed(texts, deadline)
+        except MnemicError as error:
+            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self.provider.is_local:
+                return [None] * len(texts)
+            raise
+
     def embed_query(self, query: str, deadline: Deadline) -> bytes:
         """Embeds a question; otherwise as `embed`."""
         with self._place(deadline):

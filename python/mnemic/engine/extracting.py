@@ -373,13 +373,7 @@ class Extraction:
 
     def _embed(self, inputs: Sequence[MemoryInput]) -> Sequence[bytes | None]:
         texts = [embedding_text(item.name, item.body) for item in inputs]
-        try:
-            return self._embedder.embed(texts, Deadline.after(_TIMEOUT_SECONDS)) if texts else []
-        except MnemicError as error:
-            # As for an add: the vectors follow when the provider is back.
-            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
-                return [None] * len(texts)
-            raise
+        return self._embedder.embed_if_reachable(texts, Deadline.after(_TIMEOUT_SECONDS))
 
     def _postpone(self, item: OutboxItem, error: str, retry_after_seconds: float | None) -> None:
         if item.attempts >= self._attempts:

@@ -140,19 +140,9 @@ class Writer:
             vectors.append(None if given is None else check_vector(given, dimension, f"memories[{position}].vector"))
         missing = [position for position, vector in enumerate(vectors) if vector is None]
         texts = [embedding_text(inputs[position].name, inputs[position].body) for position in missing]
-        for position, vector in zip(missing, self._embed(texts, deadline), strict=True):
+        for position, vector in zip(missing, self._embedder.embed_if_reachable(texts, deadline), strict=True):
             vectors[position] = vector
         return vectors
-
-    def _embed(self, texts: Sequence[str], deadline: Deadline) -> Sequence[bytes | None]:
-        try:
-            return self._embedder.embed(texts, deadline)
-        except MnemicError as error:
-            # The write does not wait for a provider that is away: what is written is found by its words at once and
-            # by its meaning when the provider is back.
-            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
-                return [None] * len(texts)
-            raise
 
     def _require_named(self, tenant: str, scope: Scope, inputs: Sequence[MemoryInput], within: Scope) -> None:
         """Sources must be the tenant's; what is superseded must besides be seen from the scope, or lie within it."""
@@ -229,7 +219,7 @@ class Writer:
         text = embedding_text(new.name, new.body)
         if text == embedding_text(old.name, old.body) and old.vector is not None and "vector" not in changes.fields:
             return old.vector
-        return self._embed([text], deadline)[0]
+        return self._embedder.embed_if_reachable([text], deadline)[0]
 
     def _commit_update(self, tenant: str, old: Memory, new: Memory, request_id: str, fingerprint: str) -> UpdateResult:
         ended_at = new.update_time_micros
@@ -296,7 +286,7 @@ class Writer:
         """The version that undoes an end: it holds from there, as if there had been none."""
         vector = old.vector
         if vector is None:
-            vector = self._embed([embedding_text(old.name, old.body)], deadline)[0]
+            vector = self._embedder.embed_if_reachable([embedding_text(old.name, old.body)], deadline)[0]
         return replace(
             old,
             version=old.version + 1,

@@ -7,16 +7,17 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 
 from mnemic.model.memory import ChangeKind, Memory
 from mnemic.model.scope import Scope
+from mnemic.store.deleting import flag_deleted, record_deletions
 from mnemic.store.interface import Committed, PartitionEnd, VersionEnd, VersionWrite, WriteBatch
 from mnemic.store.models import load_seals
 from mnemic.store.rows import chunks, load_scopes
 from mnemic.store.sealing import ScopeSeal, Sealer, sealer_of
 from mnemic.store.standing import Standing
-from mnemic.store.tables import memory_versions, pending_vectors, supersessions
+from mnemic.store.tables import memory_versions, supersessions
 from mnemic.store.transfer import Fate, ImportBatch, Imported, Incoming
 from mnemic.store.writing import apply_batch
 
@@ -38,19 +39,6 @@ _ROW_IDS = select(_VERSION.id, _VERSION.memory_id, _VERSION.version).where(
     _VERSION.memory_id.in_(bindparam("memory_ids", expanding=True)), _VERSION.revision == bindparam("commit")
 )
 _RECORD_SUPERSESSION = insert(supersessions)
-_RECORD_DELETION = (
-    update(memory_versions)
-    .where(_VERSION.id == bindparam("row"))
-    .values(delete_time_micros=bindparam("deleted"), delete_revision=bindparam("commit"))
-)
-_FLAG_DELETED = (
-    update(memory_versions)
-    .where(_VERSION.memory_id == bindparam("memory"))
-    .values(is_deleted=True, changed_revision=bindparam("commit"))
-)
-_DROP_PENDING = delete(pending_vectors).where(
-    pending_vectors.c.version_id.in_(select(_VERSION.id).where(_VERSION.memory_id == bindparam("memory")))
-)
 _IMPORTED = "it came so with an import"
 # Of a UUID of version 7; the others are its time, its counter and what kind of UUID it is.
 _RANDOM_BITS = 62
@@ -246,22 +234,16 @@ def _delete(connection: Connection, new: Sequence[Incoming], revision: int) -> s
     if not deleted:
         return set()
     rows = _rows_of(connection, [item.record.memory for item in deleted], revision)
-    connection.execute(
-        _RECORD_DELETION,
-        [
-            {
-                "row": rows[item.record.memory.memory_id, item.record.memory.version],
-                "deleted": item.record.delete_time_micros,
-                "commit": revision,
-            }
-            for item in deleted
-        ],
-    )
+    moments = {
+        rows[item.record.memory.memory_id, item.record.memory.version]: item.record.delete_time_micros
+        for item in deleted
+        if item.record.delete_time_micros is not None
+    }
+    record_deletions(connection, moments, revision)
     last = {item.record.memory.memory_id: item.record for item in new}
     gone = {memory_id for memory_id, record in last.items() if record.delete_time_micros is not None}
-    for memory_id in sorted(gone):
-        connection.execute(_FLAG_DELETED, {"memory": memory_id, "commit": revision})
-        connection.execute(_DROP_PENDING, {"memory": memory_id})
+    if gone:
+        flag_deleted(connection, sorted(gone), revision)
     return gone
 
 

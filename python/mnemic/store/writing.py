@@ -11,6 +11,7 @@ from mnemic.model.errors import MnemicError, Reason, invalid_field, memory_not_f
 from mnemic.model.memory import ChangeKind, Memory
 from mnemic.model.scope import PartitionKey, Scope
 from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.deleting import flag_deleted, record_deletions, undelete
 from mnemic.store.deriving import link_sources
 from mnemic.store.inserting import insert_vectors, insert_versions
 from mnemic.store.interface import (
@@ -37,7 +38,6 @@ from mnemic.store.tables import (
     store_state,
     supersessions,
 )
-from mnemic.store.undeleting import DROP_PENDING, undelete
 
 _VERSION = memory_versions.c
 
@@ -89,17 +89,6 @@ _SUPERSEDE = (
 )
 _BODY_BYTES = select(_VERSION.id, body_size).where(_VERSION.id.in_(bindparam("ids", expanding=True)))
 _RECORD_SUPERSESSION = insert(supersessions)
-_RECORD_DELETION = (
-    update(memory_versions)
-    .where(_VERSION.id == bindparam("row"))
-    .values(delete_time_micros=bindparam("deleted"), delete_revision=bindparam("commit"))
-)
-# Every version of a deleted memory is marked: an index may hold any of them.
-_FLAG_DELETED = (
-    update(memory_versions)
-    .where(_VERSION.memory_id == bindparam("memory"))
-    .values(is_deleted=True, changed_revision=bindparam("commit"))
-)
 _TOUCH_PARTITION = (
     update(partitions).where(partitions.c.id == bindparam("row")).values(changed_revision=bindparam("commit"))
 )
@@ -254,7 +243,7 @@ class _BatchWriter:
 
     def _end(self, ends: Sequence[VersionEnd], heads: dict[str, _Head]) -> None:
         endings: list[dict[str, object]] = []
-        deletions: list[dict[str, object]] = []
+        deletions: dict[int, str] = {}
         for end in ends:
             head = heads.get(end.memory_id)
             if head is None or head.tenant != self._batch.tenant or head.is_deleted:
@@ -264,7 +253,7 @@ class _BatchWriter:
                 raise _version_conflict(end.memory_id, end.version, head)
             endings.append({"row": head.row_id, "ended": end.valid_to_micros, "commit": self._revision})
             if end.deleted:
-                deletions.append({"row": head.row_id, "deleted": self._batch.now_micros, "commit": self._revision})
+                deletions[head.row_id] = end.memory_id
             if not head.has_ended:
                 self._growth.shrink(head.body_bytes)
             head.has_ended, head.is_deleted = True, end.deleted
@@ -273,12 +262,9 @@ class _BatchWriter:
         if endings:
             self._connection.execute(_END, endings)
         if deletions:
-            self._connection.execute(_RECORD_DELETION, deletions)
-            memory_ids = [end.memory_id for end in ends if end.deleted]
-            self._connection.execute(
-                _FLAG_DELETED, [{"memory": memory_id, "commit": self._revision} for memory_id in memory_ids]
-            )
-            self._connection.execute(DROP_PENDING, [{"memory": memory_id} for memory_id in memory_ids])
+            moments = dict.fromkeys(deletions, self._batch.now_micros)
+            record_deletions(self._connection, moments, self._revision)
+            flag_deleted(self._connection, deletions.values(), self._revision)
 
     def _insert(self, writes: Sequence[VersionWrite], heads: dict[str, _Head]) -> tuple[Settlement, set[int]]:
         """Inserts what is new; what was decided, and the partitions that cannot be told what happened."""

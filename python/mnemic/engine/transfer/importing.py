@@ -302,19 +302,12 @@ class Importer:
             else:
                 missing.setdefault(embedding_text(memory.name, memory.body), []).append(place)
             ready[place] = _with_vector(item, vector, provider.identity)
-        for (_, places), vector in zip(missing.items(), self._vectors(list(missing), deadline), strict=True):
+        for (_, places), vector in zip(
+            missing.items(), self._embedder.embed_if_reachable(list(missing), deadline), strict=True
+        ):
             for place in places:
                 ready[place] = _with_vector(planned[place], vector, provider.identity)
         return ready
-
-    def _vectors(self, texts: Sequence[str], deadline: Deadline) -> Sequence[bytes | None]:
-        try:
-            return self._embedder.embed(texts, deadline)
-        except MnemicError as error:
-            # As an add: found by words at once, by meaning when the provider is back.
-            if error.reason is Reason.EMBEDDING_UNAVAILABLE and not self._embedder.provider.is_local:
-                return [None] * len(texts)
-            raise
 
 
 def _rest(tally: _Tally) -> Iterator[ImportProgress]:
