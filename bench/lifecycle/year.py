@@ -1,8 +1,8 @@
 """A year's chat of one user, with and without retention.
 
 Each day has 200 messages of natural words, and three facts: values of slots (each subject's attributes), which change
-now and then. Retention runs after each month. At the end the same questions are asked of both stores: is the fact that is
-still true among the first ten?
+now and then. Retention runs after each month. At the end the same questions are asked of both stores: is the fact that
+is still true among the first ten?
 """
 
 from __future__ import annotations
