@@ -128,14 +128,15 @@ def test_extraction_in_hand_brings_nothing_back(settings):
 
 def test_an_add_that_names_an_erased_source_while_it_is_embedded_is_refused(engine, monkeypatch):
     source = add(engine, "the source")
-    embed = engine._writer._embed
+    embedder = engine._writer._embedder
+    embed = embedder.embed_if_reachable
 
     def meanwhile(texts, deadline):
-        monkeypatch.setattr(engine._writer, "_embed", embed)
+        monkeypatch.setattr(embedder, "embed_if_reachable", embed)
         erase(engine, memory_id=source)
         return embed(texts, deadline)
 
-    monkeypatch.setattr(engine._writer, "_embed", meanwhile)
+    monkeypatch.setattr(embedder, "embed_if_reachable", meanwhile)
     with pytest.raises(MnemicError) as refused:
         fact(engine, "drawn from the source", source)
     assert refused.value.reason is Reason.MEMORY_NOT_FOUND
