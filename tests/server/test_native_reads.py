@@ -111,7 +111,9 @@ def test_a_vector_that_came_late_leaves_the_revision(both, monkeypatch):
     """The embedding catches up in a later commit; the memory is still of the commit that wrote it."""
     engine = both.engine
     with monkeypatch.context() as unreachable:
-        unreachable.setattr(engine._writer._embedder, "embed_if_reachable", lambda texts, _deadline: [None] * len(texts))
+        unreachable.setattr(
+            engine._writer._embedder, "embed_if_reachable", lambda texts, _deadline: [None] * len(texts)
+        )
         memory_id = engine.add("default", Scope(user_id="u"), [MemoryInput(body="a banana")]).memories[0].memory_id
     both.agree(pb.SearchMemoriesRequest(scope={"user_id": "u"}, query="banana"))
     while engine.stats().store.outbox_pending:

@@ -108,3 +108,23 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         file.find_leftovers()
     file.close()
     file.close()
+
+
+def test_a_database_that_vacuums_itself_is_refused_and_left_alone(tmp_path):
+    """Its pointer maps begin like b-tree pages do, and would be zeroed as such."""
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA auto_vacuum=FULL")
+        database.execute("CREATE TABLE things (id INTEGER PRIMARY KEY, body TEXT)")
+        database.executemany("INSERT INTO things (body) VALUES (?)", [("x" * 9000,)] * 50)
+        database.commit()
+    before = path.read_bytes()
+    file = PageFile(path)
+    try:
+        with pytest.raises(ValueError, match="vacuums itself"):
+            file.find_leftovers()
+        with pytest.raises(ValueError, match="vacuums itself"):
+            file.zero_leftovers(range(1, len(before) // 4096 + 1))
+    finally:
+        file.close()
+    assert path.read_bytes() == before

@@ -110,6 +110,8 @@ class PageFile:
         header = os.pread(self._descriptor, _HEADER_BYTES, 0)
         if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
             raise ValueError("the file is no SQLite database")
+        if any(header[52:56]):
+            raise ValueError("the database vacuums itself: its pointer maps cannot be told from other pages")
         stored = int.from_bytes(header[16:18])
         page_bytes = 65536 if stored == 1 else stored
         pages = os.fstat(self._descriptor).st_size // page_bytes

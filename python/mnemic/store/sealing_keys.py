@@ -131,8 +131,9 @@ class Keyring:
 
     def _prepare(self, master: MasterKey) -> None:
         # Only truncation leaves nothing of a page's past in the journal; what is freed within a page is zeroed.
-        for name, value in (("journal_mode", "TRUNCATE"), ("secure_delete", "ON"), ("synchronous", "FULL")):
-            self._connection.execute(f"PRAGMA {name}={value}").fetchall()
+        # `PageFile` cannot read a file that vacuums itself, which some builds of SQLite make unless told.
+        for setting in ("auto_vacuum=NONE", "journal_mode=TRUNCATE", "secure_delete=ON", "synchronous=FULL"):
+            self._connection.execute(f"PRAGMA {setting}").fetchall()
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _SCHEMA_VERSION:
             raise MnemicError(

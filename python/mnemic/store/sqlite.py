@@ -191,6 +191,8 @@ def _make_engine(path: Path, busy_timeout_seconds: float, sealer: Sealer, *, wri
         ends = [("journal_size_limit", str(_LOG_BYTES)), ("secure_delete", "ON")]
         settings += ends if writes else [("query_only", "ON")]
         if writes:
+            # A file that vacuums itself has pages that `mnemic.store.page_cleaning` could not tell from others.
+            connection.execute("PRAGMA auto_vacuum=NONE")
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             if mode != "wal":
                 raise sqlite3.OperationalError(f"the file system does not allow write-ahead logging ({mode})")
