@@ -168,7 +168,7 @@ class _Run:
         found = self._store.get(self._tenant, list(group.versions))
         same = [memory for memory in found.values() if _is_as_seen(memory, group.versions)]
         self._changed += len(group.versions) - len(same)
-        if len(same) < 2:  # noqa: PLR2004 (one and another)
+        if len(same) < 2:
             return
         keeper, *others = sorted(same, key=_rank)
         if len(self._samples) < self._sample_size:
