@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, bindparam, case, delete, null, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, case, delete, null, select, update
 
 from mnemic.store.accounts import Growth, body_size
 from mnemic.store.rows import chunks
@@ -15,8 +15,8 @@ from mnemic.store.tables import memory_versions, supersessions
 _VERSION = memory_versions.c
 _LATER = memory_versions.alias("later")
 _SAYING = memory_versions.alias("saying")
-_IDS = bindparam("ids", expanding=True)
-_WINNER = bindparam("winner")
+_IDS: BindParameter[list[int | str]] = bindparam("ids", expanding=True)
+_WINNER: BindParameter[str] = bindparam("winner")
 _WINNER_HOLDS = select(_VERSION.id).where(
     _VERSION.memory_id == _WINNER, _VERSION.valid_to_micros.is_(None), ~_VERSION.is_deleted
 )
