@@ -18,6 +18,7 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
+from mnemic.engine.consolidating import Consolidation
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
@@ -78,6 +79,7 @@ class Engine:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
         retention: What it forgets on purpose.
+        consolidation: Merges facts that say the same.
         erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         backups: Copies of everything.
@@ -132,6 +134,7 @@ class Engine:
         self._operations = Operations(store, self._extraction)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
+        self.consolidation = Consolidation(store, self._index)
         self._is_closed = False
         self._catch_up.start()
         self._extraction.start()

@@ -28,6 +28,7 @@ from mnemic.store import (
     writing,
 )
 from mnemic.store.changes import ChangePosition, ChangesPage
+from mnemic.store.consolidating import SqlConsolidation
 from mnemic.store.database import Database
 from mnemic.store.erasing import SqlErasures
 from mnemic.store.erasure_interface import CleanedFiles
@@ -50,7 +51,7 @@ from mnemic.store.work import OutboxItem, OutboxKind, WorkState
 _DROPPED_AT_ONCE = 20_000
 
 
-class SqlStore(SqlTransfer, Store):
+class SqlStore(SqlTransfer, SqlConsolidation, Store):
     """Implements `Store`, which says what each method does; what differs between databases comes in from outside.
 
     Args:
