@@ -209,6 +209,19 @@ def figures_count_what_is_there(wire):
     assert ((both.code, both.reason), set(both.violations)) == (INVALID, {"tenant_id"})
 
 
+@scenario
+def whether_the_embedding_model_is_being_changed_is_told(wire):
+    add(wire, "one")
+    # How many there are, and what other scenarios left to embed, is chance.
+    status = wire.GetReembedStatus(
+        pb.GetReembedStatusRequest(), only=lambda answer: (answer.active_model, answer.target_model)
+    )
+    assert status.active_model
+    assert not status.target_model
+    assert 1 <= status.done_count <= status.total_count
+    assert not status.HasField("start_time")
+
+
 RULES = pb.ExtractionSettings(
     instructions="Write British English.",
     include_topics=["home"],

@@ -24,11 +24,12 @@ from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
 from mnemic.engine.housekeeping import Housekeeping
 from mnemic.engine.live_index import LiveIndex
-from mnemic.engine.models import Progress, open_model, require_model
+from mnemic.engine.models import Progress, open_model, open_next_model, require_model
 from mnemic.engine.native import Native, native_answers
 from mnemic.engine.operations import LONGEST_WAIT_SECONDS, Operations
 from mnemic.engine.profiles import Profiles, default_profile
 from mnemic.engine.reading import Reader
+from mnemic.engine.reembedding import Reembedding
 from mnemic.engine.reranking import Reranking
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.retaining import Retention
@@ -84,6 +85,7 @@ class Engine:
         transfer: Exports and imports.
         backups: Copies of everything.
         audit: Who did what.
+        reembedding: Makes the vectors of the model that is to come.
         watching: Opens watches.
     """
 
@@ -127,6 +129,7 @@ class Engine:
         self.audit = Audit(store, settings.audit, is_guarded=settings.authentication.mode != "none")
         self.backups = Backups(store, settings.backup, self._index.commit)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
+        self.reembedding = Reembedding(store, self._index, provider.identity, open_next_model(settings))
         self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
         self.authority.when_rules_change = self._extraction.wake
         importer = Importer(store, self._index, embedder, self.authority.rules, settings, self._extraction.wake)
@@ -137,6 +140,7 @@ class Engine:
         self.consolidation = Consolidation(store, self._index)
         self._is_closed = False
         self._catch_up.start()
+        self.reembedding.start()
         self._extraction.start()
         self._upkeep.start()
         self.erasure.start()
@@ -460,6 +464,7 @@ class Engine:
         self.erasure.stop()
         self.retention.stop()
         self._catch_up.stop()
+        self.reembedding.stop()
         self._extraction.stop()
         self._upkeep.stop()
         self.authority.stop()
