@@ -311,3 +311,58 @@ def test_erasing_a_source_that_came_later_keeps_the_fact_with_the_others(engine)
     with pytest.raises(MnemicError):
         engine.get("t", second)
     assert engine.check() == []
+
+
+def test_what_was_merged_holds_again_when_the_words_that_stayed_are_erased(engine):
+    """Who erases one of two messages that say the same still has what the other one says."""
+    one, two = messages(engine, 2)
+    first, second = add(engine, fact(WAYS[0], source_ids=(one,)), fact(WAYS[1], source_ids=(two,)))
+    consolidate(engine)
+    erase(engine, one)
+    assert facts(engine) == [WAYS[1]]
+    again = engine.get("t", second)
+    assert (again.valid_to_micros, again.superseded_by, again.source_ids) == (None, None, (two,))
+    assert [entry.change for entry in engine.history("t", second)] == [ChangeKind.ADDED]
+    with pytest.raises(MnemicError):
+        engine.get("t", first)
+    hits = engine.search("t", SearchRequest(scope=ANA, query="cats")).hits
+    assert [hit.memory.memory_id for hit in hits if hit.memory.kind is MemoryKind.FACT] == [second]
+    assert engine.stats("t").store.memories == 2
+    # It is told apart from others as before, and can be merged again.
+    assert engine.add("t", ANA, [fact(WAYS[1])]).memories[0].memory_id == second
+    assert engine.check() == []
+
+
+def test_it_does_not_hold_again_when_it_says_what_is_erased_or_was_deleted(engine):
+    one, two = messages(engine, 2)
+    first, second = add(engine, fact(WAYS[0], source_ids=(one,)), fact(WAYS[1], source_ids=(one, two)))
+    consolidate(engine)
+    erase(engine, one)
+    assert facts(engine) == []
+    with pytest.raises(MnemicError):
+        engine.get("t", second)
+    three = messages(engine, 1)
+    first, second = add(engine, fact(WAYS[0], source_ids=three), fact(WAYS[1], source_ids=(two,)))
+    consolidate(engine)
+    engine.delete("t", first)
+    erase(engine, three[0])
+    assert facts(engine) == []
+    assert engine.get("t", second).valid_to_micros is not None
+    assert engine.check() == []
+
+
+def test_erasing_the_fact_itself_brings_nothing_back(engine):
+    first, second = add(engine, fact(WAYS[0]), fact(WAYS[1]))
+    consolidate(engine)
+    erase(engine, first)
+    assert facts(engine) == []
+    assert engine.get("t", second).superseded_by is None
+
+
+def test_erasing_what_was_merged_takes_its_labels_along(engine):
+    first, second = add(engine, fact(WAYS[0], categories=("pets",)), fact(WAYS[1], categories=("secret",)))
+    consolidate(engine)
+    erase(engine, second)
+    kept = engine.get("t", first)
+    assert (kept.source_ids, kept.categories) == ((), ("pets",))
+    assert engine.check() == []

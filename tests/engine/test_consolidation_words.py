@@ -2,6 +2,8 @@
 
 import pytest
 
+from bench.lifecycle.consolidation import judge
+from bench.lifecycle.sayings import told
 from mnemic.engine.consolidating_words import words_of
 
 SAME = [
@@ -87,3 +89,11 @@ def test_what_differs_in_what_it_says(one, other):
 @pytest.mark.parametrize("text", sorted({text for pair in (*SAME, *DIFFERENT) for text in pair}))
 def test_a_statement_keeps_its_form_however_it_is_spaced(text):
     assert words_of(f"  {text.replace(' ', '   ')} ") == words_of(text)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_no_two_meanings_have_the_same_form_and_most_ways_to_say_one_do(seed):
+    """Families of facts that differ in one value, each said in many ways; see `bench.lifecycle.sayings`."""
+    wrong, found, pairs = judge(list(told(seed, 1000, 4)))
+    assert wrong == []
+    assert found > 0.75 * pairs

@@ -21,11 +21,10 @@ from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.memory import ChangeKind, Memory, metadata_to_json
 from mnemic.model.retention import DEFAULT_SAMPLE_SIZE
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
-from mnemic.store.consolidation import Statement
+from mnemic.store.consolidation import CONSOLIDATED, Statement
 from mnemic.store.interface import RequestIdTakenError, RequestRecord, Store, VersionEnd, VersionWrite, WriteBatch
 from mnemic.store.standing import Standing
 
-CONSOLIDATED = "consolidated: what says the same is superseded by it, and its sources are kept"
 _SUPERSEDED = "consolidated: another memory says the same, and has its sources"
 _METHOD = "ConsolidateScope"
 # One commit takes so many memories: other writers wait for it.

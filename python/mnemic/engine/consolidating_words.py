@@ -94,7 +94,7 @@ _UNITS = {
     "years": "year",
     "miles": "mile",
     "euros": "euro",
-    "eur": "euro",
+    "EUR": "euro",
     "€": "euro",
 }
 _MONTHS = {
@@ -235,27 +235,28 @@ def _spelled(tokens: Sequence[str]) -> Iterator[str]:
     """Contractions as the words that they stand for, words in one spelling, the first word as within a sentence."""
     for position, word in enumerate(tokens):
         folded = word.casefold()
-        stem, apostrophe, ending = word.rpartition("'")
+        stem, _, ending = word.rpartition("'")
         if folded in _CONTRACTIONS:
             yield from _CONTRACTIONS[folded]
         elif folded in _NOT_ENDINGS:
             yield from (word[:-3] if position else word[:-3].casefold(), "not")
         elif stem and f"'{ending.casefold()}" in _ENDINGS:
-            yield from (
-                stem if position or stem.casefold() not in _CLOSED else stem.casefold(),
-                _ENDINGS[f"'{ending.casefold()}"],
-            )
-        elif stem and apostrophe and ending in {"s", "S"}:
+            yield from (_beginning(stem, position), _ENDINGS[f"'{ending.casefold()}"])
+        elif stem and ending in {"s", "S"}:
             # Whose it is, or "is", or "has".
-            yield from (stem, "'s")
-        elif position == 0 and folded in _CLOSED and word != "I":
-            yield folded
+            yield from (_beginning(stem, position), "'s")
         elif word == "." and position and tokens[position - 1] in _TITLES:
             continue
         elif word == "&" and 0 < position < len(tokens) - 1:
             yield "&"
         else:
-            yield _SPELLINGS.get(word, word)
+            yield _SPELLINGS.get(word, _beginning(word, position))
+
+
+def _beginning(word: str, position: int) -> str:
+    """A word as within a sentence, if it is one that may begin it and is no name."""
+    folded = word.casefold()
+    return folded if position == 0 and folded in _CLOSED and word != "I" else word
 
 
 def _numbered(tokens: Sequence[str]) -> list[str]:
@@ -304,8 +305,8 @@ def _without_fillers(tokens: Sequence[str]) -> list[str]:
 
 
 def _is_filler(position: int, word: str, before: str, after: str) -> bool:
-    if word == "the" and position == 0:
-        return after.casefold() == "user"
+    if word == "the":
+        return after == "user" or (position == 0 and after == "User")
     if word == "also":
         return bool(after) and before not in {"not", "but", ","}
     if word == "currently":

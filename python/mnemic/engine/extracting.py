@@ -284,7 +284,8 @@ class Extraction:
         clocks of the tenant's zone were changed in between.
         """
         found = self._store.get(item.tenant, item.memory_ids)
-        messages = [found[memory_id] for memory_id in item.memory_ids if memory_id in found]
+        named = [found[memory_id] for memory_id in item.memory_ids if memory_id in found]
+        messages = [memory for memory in named if memory.kind is MemoryKind.MESSAGE]
         if not messages:
             return []
         first = messages[0]

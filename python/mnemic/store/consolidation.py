@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from mnemic.model.memory import Memory
 from mnemic.model.scope import Scope
 
+# Why the version was written by which a memory took over others that say the same.
+CONSOLIDATED = "consolidated: what says the same is superseded by it, and its sources are kept"
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:

@@ -457,7 +457,13 @@ def _enriched(memory: Memory, other: Memory) -> Memory:
         categories=_union(memory.categories, other.categories),
         entities=_union(memory.entities, other.entities),
         confidence=max(memory.confidence, other.confidence),
+        expire_time_micros=_later_expiry(memory.expire_time_micros, other.expire_time_micros),
     )
+
+
+def _later_expiry(one: int | None, other: int | None) -> int | None:
+    """What is said again lives on as it was said now, also when it had expired."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _contrary(value: str) -> str:
