@@ -15,8 +15,8 @@ V = TypeVar("V")
 class RecencyMap(Generic[K, V]):
     """Values by key, the longest unused first.
 
-    The lock is needed although an `OrderedDict` is written in C: while one thread iterates, Python may run (the hash of a
-    key, a collection of garbage), and with it another thread that moves a key.
+    The lock is needed although an `OrderedDict` is written in C: while one thread iterates, Python may run (a key's
+    hash, a collection of garbage), and with it another thread that moves a key.
     """
 
     def __init__(self) -> None:
