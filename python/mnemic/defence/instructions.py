@@ -69,7 +69,7 @@ _ENCODED = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{24,65536}+={0,2}")
 
 
 def reads_as_instruction(text: str) -> bool:
-    """Whether a text, what it hides or what it encodes addresses a model: commands, markers of roles, calls of tools."""
+    """Whether a text, what it hides or what it encodes addresses a model: commands, marks of roles, calls of tools."""
     if _reads_so(text.casefold()):
         return True
     if text.isascii():

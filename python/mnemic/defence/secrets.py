@@ -201,9 +201,8 @@ def _named(text: str) -> Iterator[Finding]:
             continue
         # What ends a sentence is no part of it.
         secret = value[0].rstrip(".!?:")
-        if found["sign"] in _SIGNS and _is_secret(found["name"], secret):
-            yield Finding(ContentKind.CREDENTIAL, value.start(), value.start() + len(secret))
-        elif found["name"].lower().startswith(_PASSWORD_NAMES) and _is_password_in_prose(secret):
+        is_prose = found["sign"] not in _SIGNS
+        if _is_password_in_prose(found["name"], secret) if is_prose else _is_secret(found["name"], secret):
             yield Finding(ContentKind.CREDENTIAL, value.start(), value.start() + len(secret))
 
 
@@ -218,9 +217,15 @@ def _is_secret(name: str, value: str) -> bool:
     )
 
 
-def _is_password_in_prose(value: str) -> bool:
+def _is_password_in_prose(name: str, value: str) -> bool:
     """In a sentence the next word is a password only if no word looks like it."""
-    return len(value) >= 8 and _classes(value) >= 3 and not _is_form(value) and _NO_SECRET.match(value) is None
+    return (
+        name.lower().startswith(_PASSWORD_NAMES)
+        and len(value) >= 8
+        and _classes(value) >= 3
+        and not _is_form(value)
+        and _NO_SECRET.match(value) is None
+    )
 
 
 def _classes(value: str) -> int:

@@ -231,8 +231,7 @@ def _tagged(categories: Sequence[str], kinds: Iterable[ContentKind], path: str) 
     if len(tagged) > MAX_LABELS:
         raise invalid_field(
             f"{path}categories",
-            f"has {len(categories)} entries, and with those that say what was found in the memory more than {MAX_LABELS}; "
-            "leave some out",
+            f"has {len(categories)} entries, and with those that say what was found more than {MAX_LABELS}; leave some out",
         )
     return tagged
 
