@@ -10,7 +10,7 @@ from enum import StrEnum
 class ContentGroup(StrEnum):
     """What an action is set for."""
 
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 (a name of what is found)
     PERSONAL_DATA = "personal_data"
 
 
@@ -18,7 +18,7 @@ class ContentKind(StrEnum):
     """What can be found. The order is that of certainty: where two are found at one place, the former names it."""
 
     PRIVATE_KEY = "private_key"
-    JSON_WEB_TOKEN = "json_web_token"  # noqa: S105 (a name of what is found)
+    JSON_WEB_TOKEN = "json_web_token"  # noqa: S105 (the same)
     CLOUD_ACCESS_KEY = "cloud_access_key"
     API_TOKEN = "api_token"  # noqa: S105 (the same)
     CONNECTION_PASSWORD = "connection_password"  # noqa: S105 (the same)

@@ -18,7 +18,7 @@ _COMMANDS = re.compile(
     r"|\bforget (?:everything|all)\b[^.!?\n]{0,20}\b(?:above|before|told|said|know)\b"
     r"|\byou (?:are|will be|must be|shall be) now\b[^.!?\n]{0,60}"
     r"\b(?:dan|unrestricted|unfiltered|jailbroken|developer mode|admin|root|ai|assistant|model|system)\b"
-    r"|\b(?:enter|enable|activate|switch to)\b[^.!?\n]{0,20}\b(?:developer|debug|god|dan|jailbreak|admin|maintenance) mode\b"
+    r"|\b(?:enter|enable|activate|switch to)\b[^.!?\n]{0,20}\b(?:developer|god|dan|jailbreak) mode\b"
     r"|\b(?:new|updated|revised|real|actual|true|important|urgent|hidden) (?:system )?(?:instructions?|directives?|prompt)\s{0,3}:"
     r"|\b(?:reveal|print|repeat|show|output|leak|disclose|display|tell me|give me|send)\b[^.!?\n]{0,40}?"
     r"\b(?:system prompt|hidden prompt|initial prompt|(?:initial|hidden|original|your) instructions?|api keys?|credentials)\b"

@@ -26,16 +26,21 @@ _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ \-]?[A-Za-z0-9])
 _IBAN_REST = re.compile(r"[A-Za-z0-9]{1,4}(?:[ \-]?[A-Za-z0-9]){0,33}")
 _LEAST_IBAN, _MOST_IBAN = 15, 34
 
-_LOCAL_PART = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+/=?^_`{|}~-")
+# Of what RFC 5322 allows, what is met in addresses; the rest is met around them, in programs and templates.
+_LOCAL_PART = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%&'+_-")
+# `icon@2x.png` is a picture.
+_FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "js", "ts", "css", "json"})
 _LONGEST_LOCAL_PART = 64
 _DOMAIN = re.compile(r"(?:[^\W_]|-){1,63}+(?:\.(?:[^\W_]|-){1,63}+){1,8}+")
+
+_IN_URL = re.compile(r"://[^\s/@]{0,64}+$")
 
 _DOTTED = re.compile(r"(?<![\w.\-/])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)")
 _COLONED = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}+(?![\w:])")
 _VERSION = re.compile(r"(?:version|release|v|firmware|build)[ :]{0,2}$", re.IGNORECASE)
 
 _INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ ().\-/\u00a0]{0,2}+\d){6,14}+(?!\w)")
-_AMERICAN = re.compile(r"(?<![\w.\-+])(?:\([2-9]\d\d\) ?|[2-9]\d\d[\-. ])[2-9]\d\d[\-. ]\d{4}(?![\w\-]|\.\d)")
+_AMERICAN = re.compile(r"(?<![\w.\-+])(?:\([2-9]\d\d\)[ \-]?|[2-9]\d\d[\-.])[2-9]\d\d[\-.]\d{4}(?![\w\-]|\.\d)")
 _NATIONAL = re.compile(r"(?<![\w.\-+])\(?\d(?:[ ()\-./\u00a0]{0,2}+\d){6,13}+(?![\w\-]|\.\d)")
 _CALLS = re.compile(
     r"\b(?:phone|tel|telephone|mobile|cell|cellphone|call|text|sms|whatsapp|fax|telefon|handy|téléphone|teléfono|móvil"
@@ -121,7 +126,7 @@ def _digits_of(text: str) -> str:
 
 
 def find_email_addresses(text: str) -> Iterator[Finding]:
-    """What RFC 5322 lets stand unquoted around an @, with a domain that has a name for its last part."""
+    """What stands around an @, with a domain that has a name for its last part."""
     place = text.find("@")
     while place >= 0:
         start = place
@@ -130,7 +135,7 @@ def find_email_addresses(text: str) -> Iterator[Finding]:
         ):
             start -= 1
         # Signs of a sentence, and of a URL, before it.
-        while start < place and text[start] in "./'`*_~!#=?&|{}":
+        while start < place and text[start] in ".'&%":
             start += 1
         domain = _DOMAIN.match(text, place + 1)
         if start < place and domain is not None and _is_mail(text, start, domain):
@@ -140,11 +145,14 @@ def find_email_addresses(text: str) -> Iterator[Finding]:
 
 def _is_mail(text: str, start: int, domain: re.Match[str]) -> bool:
     labels = domain[0].split(".")
-    if not labels[-1].isalpha() or len(labels[-1]) < 2 or any(label[0] == "-" or label[-1] == "-" for label in labels):
+    last = labels[-1].lower()
+    if not last.isalpha() or len(last) < 2 or last in _FILES:
+        return False
+    if any(label[0] == "-" or label[-1] == "-" for label in labels):
         return False
     # `git@host:path` is how repositories are addressed, `//user:password@host` how servers are.
     is_repository = text[start : domain.start()] == "git@" and text[domain.end() : domain.end() + 1] == ":"
-    return not is_repository and "://" not in text[max(0, start - 3) : start] and text[start - 1 : start] != ":"
+    return not is_repository and _IN_URL.search(text, max(0, start - _LONGEST_LOCAL_PART), start) is None
 
 
 def find_ip_addresses(text: str) -> Iterator[Finding]:

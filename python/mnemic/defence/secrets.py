@@ -132,6 +132,8 @@ _VALUE = re.compile(r"[^\s\"'`,;<>(){}\[\]]{6,256}+")
 _NO_SECRET = re.compile(
     r"(?:https?|ftp|file)://|[$%]|\.{0,2}/|~/|\w{1,64}\.\w{1,64}\.\w{1,64}$|[xX*.#\-]{6}|[\d:.\-/]+$|(?:your|my|the|some|example)[_\-]",
 )
+# A value that is called or looked into is a name in a program.
+_OF_CODE = frozenset({"(", "["})
 _SIGNS = frozenset({"=", ":", ":=", "=>"})
 _PASSWORD_NAMES = ("passw", "passphrase", "pwd")
 # Shannon's entropy of the characters, in bits each: English words have 2.5 to 3.5 at these lengths, random ones more.
@@ -197,7 +199,7 @@ def _private_keys(text: str) -> Iterator[Finding]:
 def _named(text: str) -> Iterator[Finding]:
     for found in _ASSIGNMENT.finditer(text):
         value = _VALUE.match(text, found.end())
-        if value is None:
+        if value is None or text[value.end() : value.end() + 1] in _OF_CODE:
             continue
         # What ends a sentence is no part of it.
         secret = value[0].rstrip(".!?:")
@@ -211,7 +213,8 @@ def _is_secret(name: str, value: str) -> bool:
         return False
     classes = _classes(value)
     if name.lower().startswith(_PASSWORD_NAMES):
-        return classes >= 2 and len(value) >= 8 and len(set(value)) >= 5
+        is_mixed = classes >= 3 or (classes == 2 and any(map(str.isdigit, value)))
+        return is_mixed and len(value) >= 8 and len(set(value)) >= 5
     return (
         len(value) >= _LEAST_KEY and classes >= 2 and any(map(str.isdigit, value)) and _entropy(value) >= _LEAST_ENTROPY
     )
@@ -239,25 +242,14 @@ def _entropy(value: str) -> float:
     return -sum(count / len(value) * math.log2(count / len(value)) for count in counts)
 
 
-_FORM_WORDS = frozenset(
-    {
-        "password",
-        "passwd",
-        "pass",
-        "pwd",
-        "pw",
-        "secret",
-        "token",
-        "user",
-        "username",
-        "changeme",
-        "redacted",
-        "hunter2",
-    }
+# Names of variables and of ways to hash, and what examples have in their place.
+_FORM_WORDS = re.compile(
+    r"passw(?:or)?d|passphrase|^(?:pass|pwd?|secret|token|user(?:name)?|change_?me|redacted)$"
+    r"|^(?:pbkdf2|scrypt|bcrypt|argon2\w?|sha\d+|md5)(?:[:_]\w{0,16})?$"
 )
 
 
 def _is_form(value: str) -> bool:
     """A form to fill in, such as `<password>`, `${PASSWORD}`, `****`, or a mark of ours."""
     bare = value.strip("<>{}$%*[]_-.").lower()
-    return not bare or bare in _FORM_WORDS or len(set(bare)) <= 2 or value[0] in "$<{%*["
+    return not bare or len(set(bare)) <= 2 or value[0] in "$<{%*[" or _FORM_WORDS.search(bare) is not None

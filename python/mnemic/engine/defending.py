@@ -231,7 +231,7 @@ def _tagged(categories: Sequence[str], kinds: Iterable[ContentKind], path: str) 
     if len(tagged) > MAX_LABELS:
         raise invalid_field(
             f"{path}categories",
-            f"has {len(categories)} entries, and with those that say what was found more than {MAX_LABELS}; leave some out",
+            f"are more than {MAX_LABELS} together with those that say what was found; leave some out",
         )
     return tagged
 
