@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -88,7 +89,7 @@ def acceptable(
         admit: Gives what of a fact may be remembered, or refuses it.
         now_micros: The present.
     """
-    kept, dropped = [], {MALFORMED: 0, SOURCE_DELETED: 0, REFUSED: 0}
+    kept, dropped = [], Counter[str]()
     for fact in facts:
         sources = [found[memory_id] for memory_id in fact.source_ids if memory_id in found]
         if not sources:
