@@ -93,12 +93,15 @@ def a_tenant_that_cannot_be_is_refused(wire):
         pb.UpdateTenantRequest(tenant=tenant, expected_version=-1),
     ):
         assert refusal_of(wire, "UpdateTenant", request) == INVALID
-    later = pb.TenantSettings(secret_action=pb.CONTENT_ACTION_REDACT)
-    for method, request in (
-        ("CreateTenant", pb.CreateTenantRequest(tenant=pb.Tenant(tenant_id="x", settings=later))),
-        ("UpdateTenant", pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=later))),
+    for settings in (
+        pb.TenantSettings(secret_action=pb.ContentAction.ValueType(9)),
+        pb.TenantSettings(default_trust=resources_pb2.TrustLevel.ValueType(9)),
     ):
-        assert wire.refused(method, request).code is grpc.StatusCode.UNIMPLEMENTED
+        for method, request in (
+            ("CreateTenant", pb.CreateTenantRequest(tenant=pb.Tenant(tenant_id="x", settings=settings))),
+            ("UpdateTenant", pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=settings))),
+        ):
+            assert refusal_of(wire, method, request) == INVALID
 
 
 @scenario

@@ -19,6 +19,7 @@ from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
 from mnemic.engine.consolidating import Consolidation
+from mnemic.engine.defending import Defence
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
@@ -79,6 +80,7 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        defence: What it does not remember, or not trust.
         retention: What it forgets on purpose.
         consolidation: Merges facts that say the same.
         erasure: Destroys memories in every place that holds them.
@@ -108,7 +110,8 @@ class Engine:
         )
         self._upkeep = Upkeep(self._index, snapshots, store)
         self.authority = Authority(store, settings.authentication, is_priced=settings.extraction.llm.is_priced)
-        self._writer = Writer(store, self._index, embedder, self.authority.rules, settings)
+        self.defence = Defence(settings.defence, self.authority.rules, settings.limits)
+        self._writer = Writer(store, self._index, embedder, self.authority.rules, self.defence, settings)
         self._reader = Reader(store, settings.limits)
         self.watching = Watching(store, self._index, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
@@ -130,9 +133,13 @@ class Engine:
         self.backups = Backups(store, settings.backup, self._index.commit)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self.reembedding = Reembedding(store, self._index, provider.identity, open_next_model(settings))
-        self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
+        self._extraction = Extraction(
+            store, self._index, embedder, self._searcher, self.authority.rules, self.defence, settings
+        )
         self.authority.when_rules_change = self._extraction.wake
-        importer = Importer(store, self._index, embedder, self.authority.rules, settings, self._extraction.wake)
+        importer = Importer(
+            store, self._index, embedder, self.authority.rules, self.defence, settings, self._extraction.wake
+        )
         self.transfer = Transfer(Exporter(store), importer)
         self._operations = Operations(store, self._extraction)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
