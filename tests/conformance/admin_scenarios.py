@@ -231,6 +231,7 @@ RULES = pb.ExtractionSettings(
     exclude_topics=["health"],
     categories=[pb.CategoryDefinition(name="place", description="where somebody is")],
     time_zone="Europe/Lisbon",
+    summarize_after_seconds=604_800,
     default_mode=memory_service_pb2.ADD_MODE_LOCAL,
 )
 
@@ -263,6 +264,7 @@ def rules_for_facts_that_mean_nothing_are_refused(wire):
         ("include_topics[0]", {"include_topics": [""]}),
         ("categories[1]", {"categories": [pb.CategoryDefinition(name="a"), pb.CategoryDefinition(name="A")]}),
         ("time_zone", {"time_zone": "Mars/Olympus"}),
+        ("summarize_after_seconds", {"summarize_after_seconds": 59}),
         ("default_mode", {"default_mode": 99}),
         # Nothing has a price here.
         ("monthly_budget_micros", {"monthly_budget_micros": 5}),

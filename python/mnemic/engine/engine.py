@@ -37,6 +37,7 @@ from mnemic.engine.retaining import Retention
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
+from mnemic.engine.summarizing import SessionSummaries
 from mnemic.engine.tokens import Tokenizers
 from mnemic.engine.transfer.exporting import Exporter
 from mnemic.engine.transfer.importing import Importer
@@ -83,6 +84,7 @@ class Engine:
         defence: What it does not remember, or not trust.
         retention: What it forgets on purpose.
         consolidation: Merges facts that say the same.
+        summaries: Has sessions summarised that have ended.
         erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         backups: Copies of everything.
@@ -145,10 +147,13 @@ class Engine:
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
         self.consolidation = Consolidation(store, self._index)
+        self.summaries = SessionSummaries(store, self._index, self._extraction.wake)
         self._is_closed = False
         self._catch_up.start()
         self.reembedding.start()
         self._extraction.start()
+        if settings.extraction.llm.model is not None:
+            self.summaries.start()
         self._upkeep.start()
         self.erasure.start()
         self._housekeeping = Housekeeping(store, settings.limits.request_id_hours)
@@ -470,6 +475,7 @@ class Engine:
         # Retention waits for what it has erased, which ends waiting when it stops.
         self.erasure.stop()
         self.retention.stop()
+        self.summaries.stop()
         self._catch_up.stop()
         self.reembedding.stop()
         self._extraction.stop()

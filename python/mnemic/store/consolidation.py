@@ -26,8 +26,22 @@ class Statement:
     takes_slot: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SessionsPage:
+    """The messages of some sessions.
+
+    Attributes:
+        sessions: Of each the messages that hold, in the order in which they were written: the id, and whether a summary
+            names it, also one that has ended or was deleted.
+        next_after: The place to go on from; None when these were the last.
+    """
+
+    sessions: Sequence[Sequence[tuple[str, bool]]]
+    next_after: int | None
+
+
 class ConsolidationStore(ABC):
-    """The part of the store that consolidation reads; see `mnemic.store.interface.Store`."""
+    """The part of the store that consolidation and summaries read; see `mnemic.store.interface.Store`."""
 
     @abstractmethod
     def statements(
@@ -46,3 +60,18 @@ class ConsolidationStore(ABC):
         Returns:
             The place to go on from; None when these were the last. The statements of one scope all come in one call.
         """
+
+    @abstractmethod
+    def quiet_sessions(self, tenant: str, *, before_micros: int, after: int, now_micros: int) -> SessionsPage:
+        """Reads the messages of some sessions: scopes with a session id whose last message was written before a time.
+
+        Args:
+            tenant: Whose.
+            before_micros: The time.
+            after: Which sessions: those after this place, 0 for the first.
+            now_micros: The time against which expiry is judged.
+        """
+
+    @abstractmethod
+    def summaries_over(self, tenant: str, message_ids: Sequence[str]) -> list[str]:
+        """The ids of the summaries that hold and name any of the messages as a source."""

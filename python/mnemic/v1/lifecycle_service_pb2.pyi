@@ -227,7 +227,8 @@ Global___RetentionPolicy: _TypeAlias = RetentionPolicy  # noqa: Y015
 @_typing.final
 class RetentionScoreWeights(_message.Message):
     """How much each part of the retention score counts, 0 to 1; absent ones take the server's documented default. The
-    score is the weighted mean of the parts, each 0 to 1. A superseded memory scores half.
+    score is the weighted mean of the parts, each 0 to 1. A superseded memory scores half, and so does a message that a
+    summary covers.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
