@@ -56,6 +56,7 @@ class SqlStore(SqlTransfer, SqlConsolidation, SqlModels, Store):
         bytes_on_disk: The size of the database.
         find_damage: The database's own checks.
         clean_files: Zeroes what the database's files hold of what was removed; given the share of the time to work.
+        tidy_files: Does a part of that ahead; whether there is more to do.
         release: What to do last when the store is closed.
     """
 
@@ -66,10 +67,11 @@ class SqlStore(SqlTransfer, SqlConsolidation, SqlModels, Store):
         bytes_on_disk: Callable[[], int],
         find_damage: Callable[[], list[str]],
         clean_files: Callable[[float], CleanedFiles],
+        tidy_files: Callable[[], bool],
         release: Callable[[], None],
     ) -> None:
         self._database = database
-        self.erasing = SqlErasures(database, clean_files)
+        self.erasing = SqlErasures(database, clean_files, tidy_files)
         self._bytes_on_disk = bytes_on_disk
         self._find_damage = find_damage
         self._release = release
