@@ -176,7 +176,9 @@ def look_into(data_directory: Path) -> Iterator[ModelStore]:
     if not path.exists():
         raise MnemicError(Reason.STORE_UNAVAILABLE, f"there is no database in {path.parent}")
     reader = _make_engine(path, DEFAULT_BUSY_TIMEOUT_SECONDS, PLAIN, writes=False)
-    database = Database(readers=reader, writer=reader, translate=lambda error: translate_error(error, path))
+    # Nothing is written through it, so what its log notes is nobody's.
+    log = WriteAheadLog(path, WrittenPages())
+    database = Database(readers=reader, writer=reader, translate=lambda error: translate_error(error, path), log=log)
     try:
         yield _Look(database)
     finally:
