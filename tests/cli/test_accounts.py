@@ -143,6 +143,16 @@ def test_how_a_tenants_facts_are_drawn_is_set_and_taken_back(mnemic):
     assert (outcome.code, "price" in outcome.err) == (2, True)
 
 
+def test_a_tenant_says_what_happens_to_secrets_and_personal_data(mnemic):
+    rules = ["--secrets", "refuse", "--personal-data", "redact", "--default-trust", "untrusted"]
+    made = mnemic("tenants", "create", "acme", *rules, "--json").document["defence"]
+    assert made == {"secret_action": "refuse", "personal_data_action": "redact", "default_trust": "untrusted"}
+    changed = mnemic("tenants", "update", "acme", "--secrets", "server", "--json").document["defence"]
+    assert changed == made | {"secret_action": None}
+    outcome = mnemic("tenants", "update", "acme", "--personal-data", "hide")
+    assert (outcome.code, "--personal-data" in outcome.err, "redact" in outcome.err) == (2, True, True)
+
+
 def test_stats_tell_what_extraction_has_before_it_of_all_and_of_one(mnemic):
     mnemic("tenants", "create", "acme")
     for options in ([], ["--tenant", "acme"]):

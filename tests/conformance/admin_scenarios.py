@@ -93,12 +93,15 @@ def a_tenant_that_cannot_be_is_refused(wire):
         pb.UpdateTenantRequest(tenant=tenant, expected_version=-1),
     ):
         assert refusal_of(wire, "UpdateTenant", request) == INVALID
-    later = pb.TenantSettings(secret_action=pb.CONTENT_ACTION_REDACT)
-    for method, request in (
-        ("CreateTenant", pb.CreateTenantRequest(tenant=pb.Tenant(tenant_id="x", settings=later))),
-        ("UpdateTenant", pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=later))),
+    for settings in (
+        pb.TenantSettings(secret_action=pb.ContentAction.ValueType(9)),
+        pb.TenantSettings(default_trust=resources_pb2.TrustLevel.ValueType(9)),
     ):
-        assert wire.refused(method, request).code is grpc.StatusCode.UNIMPLEMENTED
+        for method, request in (
+            ("CreateTenant", pb.CreateTenantRequest(tenant=pb.Tenant(tenant_id="x", settings=settings))),
+            ("UpdateTenant", pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=settings))),
+        ):
+            assert refusal_of(wire, method, request) == INVALID
 
 
 @scenario
@@ -207,6 +210,19 @@ def figures_count_what_is_there(wire):
     assert calls["/mnemic.v1.MemoryService/AddMemories", 0] >= 1
     both = wire.refused("GetStats", pb.GetStatsRequest(tenant_id="default", all_tenants=True))
     assert ((both.code, both.reason), set(both.violations)) == (INVALID, {"tenant_id"})
+
+
+@scenario
+def whether_the_embedding_model_is_being_changed_is_told(wire):
+    add(wire, "one")
+    # How many there are, and what other scenarios left to embed, is chance.
+    status = wire.GetReembedStatus(
+        pb.GetReembedStatusRequest(), only=lambda answer: (answer.active_model, answer.target_model)
+    )
+    assert status.active_model
+    assert not status.target_model
+    assert 1 <= status.done_count <= status.total_count
+    assert not status.HasField("start_time")
 
 
 RULES = pb.ExtractionSettings(

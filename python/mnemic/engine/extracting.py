@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 
+from mnemic.engine.defending import Defence
 from mnemic.engine.drawn_facts import acceptable, known_fact, scope_of_fact, source_message, standing_of
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extraction_spending import Spending
@@ -116,6 +118,7 @@ class Extraction:
         embedder: Makes their vectors.
         searcher: Finds what is known already.
         rules: What is particular to each tenant.
+        defence: What of a fact may be remembered.
         settings: How facts are drawn.
     """
 
@@ -126,6 +129,7 @@ class Extraction:
         embedder: Embedder,
         searcher: Searcher,
         rules: TenantRules,
+        defence: Defence,
         settings: Settings,
     ) -> None:
         self._store = store
@@ -133,6 +137,7 @@ class Extraction:
         self._embedder = embedder
         self._searcher = searcher
         self._rules = rules
+        self._defence = defence
         self._spending = Spending(store, settings.extraction.llm)
         self._limits = settings.limits
         self._attempts = settings.extraction.attempts
@@ -345,7 +350,7 @@ class Extraction:
         now = _now()
         found = self._store.get(item.tenant, item.memory_ids)
         facts = [fact for result in results for fact in result.facts]
-        kept, dropped = acceptable(facts, found, self._limits, now)
+        kept, dropped = acceptable(facts, found, self._limits, partial(self._admit, item.tenant, now), now)
         vectors = self._embed([fact_input for _, fact_input, _ in kept])
         writes = []
         for (fact, fact_input, holds_from), vector in zip(kept, vectors, strict=True):
@@ -376,6 +381,9 @@ class Extraction:
         for result in results:
             self._dropped.update({str(reason): count for reason, count in result.dropped.items()})
         self._dropped.update(dropped)
+
+    def _admit(self, tenant: str, now: int, fact: MemoryInput) -> MemoryInput:
+        return self._defence.inputs(tenant, [fact], now_micros=now)[0]
 
     def _standing_of_summary(self, item: OutboxItem, sources: Sequence[str], identity: str) -> tuple[str, Standing]:
         """Why a summary is written, and how it relates to earlier ones of the same messages: it takes their place."""

@@ -1591,8 +1591,14 @@ class GetReembedStatusResponse(_message.Message):
     DONE_COUNT_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
     state: _resources_pb2.OperationState.ValueType
-    """How far it is; OPERATION_STATE_DONE when every version has a vector of the active model."""
+    """How far it is: OPERATION_STATE_DONE when every version has a vector of the target model (of the active one, when
+    there is no target), OPERATION_STATE_RUNNING while this server makes them, OPERATION_STATE_PENDING while nobody
+    does, OPERATION_STATE_FAILED when that ended with an error. Searches use a target that is done once the server is
+    started with it.
+    """
     active_model: _builtins.str
     """The identity of the model that searches use."""
     target_model: _builtins.str
@@ -1602,7 +1608,17 @@ class GetReembedStatusResponse(_message.Message):
     total_count: _builtins.int
     """How many there are in all."""
     last_error: _builtins.str
-    """The last error, in words."""
+    """Why it last got no further, in words; empty once it goes on."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the vectors of the target model (of the active one, when there is no target) began to be made for what was
+        there; unset for the first model of a store.
+        """
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When that last got further; unset likewise."""
+
     def __init__(
         self,
         *,
@@ -1612,10 +1628,12 @@ class GetReembedStatusResponse(_message.Message):
         done_count: _builtins.int = ...,
         total_count: _builtins.int = ...,
         last_error: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_model", b"active_model", "done_count", b"done_count", "last_error", b"last_error", "state", b"state", "target_model", b"target_model", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_model", b"active_model", "done_count", b"done_count", "last_error", b"last_error", "start_time", b"start_time", "state", b"state", "target_model", b"target_model", "total_count", b"total_count", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
