@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from mnemic.engine.consolidating_schedule import ConsolidationSchedule
 from mnemic.engine.consolidating_words import words_of
 from mnemic.engine.live_index import LiveIndex, PartitionChange, changes_of
 from mnemic.engine.replay import fingerprint_of, kept_answer, same_contents
 from mnemic.engine.restriction import NO_RESTRICTION, narrowed
 from mnemic.engine.retaining_checks import check_sample_size
+from mnemic.engine.settings import ConsolidationSettings
 from mnemic.engine.validation import check_ids_filter, check_request_id
 from mnemic.engine.versions import content_hash, embedding_work
 from mnemic.model.consolidation import ConsolidationReport, ConsolidationResult, ConsolidationSample
 from mnemic.model.deadline import NO_DEADLINE, Deadline
+from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import ChangeKind, Memory, metadata_to_json
 from mnemic.model.retention import DEFAULT_SAMPLE_SIZE
 from mnemic.model.scope import PartitionKey, Scope, ScopeMatch
@@ -55,11 +59,23 @@ class Consolidation:
     Args:
         store: The truth.
         index: Kept equal to it.
+        settings: When passes begin by themselves.
     """
 
-    def __init__(self, store: Store, index: LiveIndex) -> None:
+    def __init__(self, store: Store, index: LiveIndex, settings: ConsolidationSettings) -> None:
         self._store = store
         self._index = index
+        self._stopping = threading.Event()
+        self._schedule = ConsolidationSchedule(store, settings, self.consolidate)
+
+    def start_schedule(self) -> None:
+        """Begins to merge by itself, as the settings say. A second call does nothing."""
+        self._schedule.start()
+
+    def stop(self) -> None:
+        """Ends what is under way after its next commit; what is merged stays so."""
+        self._stopping.set()
+        self._schedule.stop()
 
     def consolidate(
         self,
@@ -86,7 +102,13 @@ class Consolidation:
         check_ids_filter(scope)
         check_sample_size(size)
         asked = narrowed(scope, ScopeMatch.EXACT, within)
-        run = _Run(self._store, self._index, tenant, size, deadline, writes=not validate_only)
+
+        def check() -> None:
+            deadline.check()
+            if self._stopping.is_set():
+                raise MnemicError(Reason.SHUTTING_DOWN, "the server is shutting down; what was merged stays so")
+
+        run = _Run(self._store, self._index, tenant, size, check, writes=not validate_only)
         if asked is not None:
             run.carry_out(asked)
         record = None if validate_only else kept_answer(_METHOD, request_id, fingerprint, run.counts())
@@ -102,13 +124,20 @@ class _Run:
     """One pass over the scopes that carry some ids."""
 
     def __init__(
-        self, store: Store, index: LiveIndex, tenant: str, sample_size: int, deadline: Deadline, *, writes: bool
+        self,
+        store: Store,
+        index: LiveIndex,
+        tenant: str,
+        sample_size: int,
+        check: Callable[[], None],
+        *,
+        writes: bool,
     ) -> None:
         self._store = store
         self._index = index
         self._tenant = tenant
         self._sample_size = sample_size
-        self._deadline = deadline
+        self._check = check
         self._writes = writes
         self._examined = self._merged = self._changed = 0
         self._keepers: set[str] = set()
@@ -123,7 +152,7 @@ class _Run:
 
             def note(statements: Sequence[Statement], groups: dict[bytes, _Group] = groups) -> None:
                 begin = time.monotonic()
-                self._deadline.check()
+                self._check()
                 self._examined += len(statements)
                 for statement in statements:
                     memory = statement.memory
@@ -169,7 +198,10 @@ class _Run:
         self._changed += len(group.versions) - len(same)
         if len(same) < 2:
             return
-        keeper, *others = sorted(same, key=_rank)
+        moments = self._store.first_moments(self._tenant, [memory.memory_id for memory in same])
+        # By the first of its versions: what took over others already begins anew with each of them.
+        same.sort(key=lambda memory: (moments.get(memory.memory_id, 0), memory.body, memory.memory_id))
+        keeper, *others = same
         if len(self._samples) < self._sample_size:
             self._samples.append(ConsolidationSample(keeper, tuple(others[:_SAMPLED_EACH])))
         if not self._writes:
@@ -180,7 +212,7 @@ class _Run:
             yield _Merge(keeper.memory_id, tuple(memory.memory_id for memory in others[first : first + step]))
 
     def _commit(self, merges: Sequence[_Merge], versions: dict[str, int]) -> None:
-        self._deadline.check()
+        self._check()
         begin = time.monotonic()
 
         def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
@@ -246,10 +278,6 @@ def key_of(statement: Statement) -> bytes:
 
 def _is_as_seen(memory: Memory, versions: dict[str, int]) -> bool:
     return memory.valid_to_micros is None and memory.version == versions[memory.memory_id]
-
-
-def _rank(memory: Memory) -> tuple[int, str, str]:
-    return memory.valid_from_micros, memory.body, memory.memory_id
 
 
 def _united(keeper: Memory, others: Sequence[Memory], now: int) -> Memory:

@@ -146,7 +146,7 @@ class Engine:
         self._operations = Operations(store, self._extraction)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
-        self.consolidation = Consolidation(store, self._index)
+        self.consolidation = Consolidation(store, self._index, settings.consolidation)
         self.summaries = SessionSummaries(store, self._index, self._extraction.wake)
         self._is_closed = False
         self._catch_up.start()
@@ -476,6 +476,7 @@ class Engine:
         self.erasure.stop()
         self.retention.stop()
         self.summaries.stop()
+        self.consolidation.stop()
         self._catch_up.stop()
         self.reembedding.stop()
         self._extraction.stop()

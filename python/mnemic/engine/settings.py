@@ -119,6 +119,14 @@ class RetentionSettings(_Section):
     )
 
 
+class ConsolidationSettings(_Section):
+    """When facts that say the same are merged."""
+
+    interval_hours: float = Field(
+        0.0, ge=0, le=24 * 365, description="how often a server merges facts that say the same by itself, 0 for never"
+    )
+
+
 class ServerSettings(_Section):
     """Where and how the server listens."""
 
@@ -266,6 +274,7 @@ class Settings(BaseSettings):
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    consolidation: ConsolidationSettings = Field(default_factory=ConsolidationSettings)
     defence: DefenceSettings = Field(default_factory=DefenceSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)

@@ -133,6 +133,7 @@ class MnemicServer:
             _log.warning("no TLS: credentials can be read on the way to this address", address=asked)
         self._authority.start()
         self._engine.retention.start_schedule()
+        self._engine.consolidation.start_schedule()
         self.metrics.serve()
         try:
             self._start_listening(tls)

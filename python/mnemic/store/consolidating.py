@@ -44,6 +44,11 @@ _STATEMENTS = (
 )
 
 
+_FIRST_MOMENTS = (
+    select(_VERSION.memory_id, func.min(_VERSION.valid_from_micros).label("moment"))
+    .where(_VERSION.memory_id.in_(bindparam("ids", expanding=True)), _VERSION.tenant == bindparam("tenant"))
+    .group_by(_VERSION.memory_id)
+)
 _SUMMARY = memory_versions.alias("summary")
 _SUMMARIES = (
     select(_SUMMARY.c.id)
@@ -105,6 +110,15 @@ class SqlConsolidation(ConsolidationStore):
             scope_ids = list(connection.scalars(selected))
             _read(connection, scope_ids, consume, now_micros)
         return scope_ids[-1] if len(scope_ids) == _SCOPES_AT_ONCE else None
+
+    def first_moments(self, tenant: str, memory_ids: Sequence[str]) -> dict[str, int]:
+        """See `ConsolidationStore.first_moments`."""
+        found: dict[str, int] = {}
+        with self._database.reading() as connection:
+            for ids in chunks(list(memory_ids)):
+                rows = connection.execute(_FIRST_MOMENTS, {"ids": ids, "tenant": tenant})
+                found.update({row.memory_id: row.moment for row in rows})
+        return found
 
     def quiet_sessions(self, tenant: str, *, before_micros: int, after: int, now_micros: int) -> SessionsPage:
         """See `ConsolidationStore.quiet_sessions`."""

@@ -62,6 +62,10 @@ class ConsolidationStore(ABC):
         """
 
     @abstractmethod
+    def first_moments(self, tenant: str, memory_ids: Sequence[str]) -> dict[str, int]:
+        """From when memories hold, in the earliest of their versions, in microseconds."""
+
+    @abstractmethod
     def quiet_sessions(self, tenant: str, *, before_micros: int, after: int, now_micros: int) -> SessionsPage:
         """Reads the messages of some sessions: scopes with a session id whose last message was written before a time.
 
