@@ -33,6 +33,7 @@ _SUPERSEDED = "consolidated: another memory says the same, and has its sources"
 _METHOD = "ConsolidateScope"
 # One commit takes so many memories: other writers wait for it.
 _MERGED_AT_ONCE = 100
+_LOOKED_AT_AT_ONCE = 500
 _SAMPLED_EACH = 10
 # After each step others have the machine for so many times as long as it took.
 _REST = 0.5
@@ -179,26 +180,34 @@ class _Run:
         versions: dict[str, int] = {}
         batch: list[_Merge] = []
         size = 0
-        for group in groups:
-            versions |= group.versions
-            for merge in self._planned(group):
-                more = 1 + len(merge.others)
-                if batch and (size + more > _MERGED_AT_ONCE or batch[-1].keeper == merge.keeper):
-                    self._commit(batch, versions)
-                    batch, size = [], 0
-                batch.append(merge)
-                size += more
+        for merge in self._planned(groups, versions):
+            more = 1 + len(merge.others)
+            if batch and (size + more > _MERGED_AT_ONCE or batch[-1].keeper == merge.keeper):
+                self._commit(batch, versions)
+                batch, size = [], 0
+            batch.append(merge)
+            size += more
         if batch:
             self._commit(batch, versions)
 
-    def _planned(self, group: _Group) -> Iterator[_Merge]:
+    def _planned(self, groups: Iterable[_Group], versions: dict[str, int]) -> Iterator[_Merge]:
+        """What is to be merged, and into `versions` those of all that it is about."""
+        for part in _in_parts(groups):
+            self._check()
+            ids = [memory_id for group in part for memory_id in group.versions]
+            found = self._store.get(self._tenant, ids)
+            moments = self._store.first_moments(self._tenant, ids)
+            for group in part:
+                versions |= group.versions
+                members = [found[memory_id] for memory_id in group.versions if memory_id in found]
+                yield from self._planned_of(group, members, moments)
+
+    def _planned_of(self, group: _Group, members: Sequence[Memory], moments: dict[str, int]) -> Iterator[_Merge]:
         """Which memory takes over the others: the one that holds for the longest, whatever order they came in."""
-        found = self._store.get(self._tenant, list(group.versions))
-        same = [memory for memory in found.values() if _is_as_seen(memory, group.versions)]
+        same = [memory for memory in members if _is_as_seen(memory, group.versions)]
         self._changed += len(group.versions) - len(same)
         if len(same) < 2:
             return
-        moments = self._store.first_moments(self._tenant, [memory.memory_id for memory in same])
         # By the first of its versions: what took over others already begins anew with each of them.
         same.sort(key=lambda memory: (moments.get(memory.memory_id, 0), memory.body, memory.memory_id))
         keeper, *others = same
@@ -251,6 +260,20 @@ class _Run:
     def _count(self, keeper: Memory, merged: int) -> None:
         self._keepers.add(keeper.memory_id)
         self._merged += merged
+
+
+def _in_parts(groups: Iterable[_Group]) -> Iterator[list[_Group]]:
+    """Groups in lists that have some hundred memories, or one group that has more."""
+    part: list[_Group] = []
+    size = 0
+    for group in groups:
+        part.append(group)
+        size += len(group.versions)
+        if size >= _LOOKED_AT_AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def key_of(statement: Statement) -> bytes:
