@@ -130,6 +130,11 @@ def test_how_a_tenants_facts_are_drawn_is_set_and_taken_back(mnemic):
     assert (changed["exclude_topics"], changed["instructions"]) == ([], "Short.")
     assert (changed["default_mode"], changed["time_zone"]) == ("local", "Europe/Lisbon")
     assert "time zone: Europe/Lisbon" in mnemic("tenants", "show", "acme").err
+    summaries = ("tenants", "update", "acme", "--extraction-summarize-after")
+    assert mnemic(*summaries, "7d", "--json").document["extraction"]["summarize_after_seconds"] == 604_800
+    assert "summaries after: 7 days" in mnemic("tenants", "show", "acme").err
+    assert mnemic(*summaries, "none", "--json").document["extraction"]["summarize_after_seconds"] is None
+    assert "no span of time" in mnemic(*summaries, "soon").err
     outcome = mnemic("tenants", "update", "acme", "--extraction-time-zone", "Mars/Olympus")
     assert (outcome.code, "time_zone" in outcome.err) == (2, True)
     outcome = mnemic("tenants", "update", "acme", "--extraction-budget", "much")

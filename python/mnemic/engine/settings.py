@@ -258,6 +258,9 @@ class Settings(BaseSettings):
 
     data_directory: Path = Field(default_factory=default_data_directory, description="where memories are kept")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    next_embedding: EmbeddingSettings | None = Field(
+        None, description="a model whose vectors are made meanwhile, for a start with it; unset: none"
+    )
     reranking: RerankingSettings = Field(default_factory=RerankingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     composing: ComposingSettings = Field(default_factory=ComposingSettings)

@@ -79,6 +79,7 @@ def rules_to_proto(rules: ExtractionRules) -> pb.ExtractionSettings:
         monthly_budget_micros=rules.monthly_budget_micros,
         time_zone=rules.time_zone,
         default_mode=memory_service_pb2.AddMode.ValueType(rules.default_mode or 0),
+        summarize_after_seconds=rules.summarize_after_seconds,
     )
 
 
@@ -96,6 +97,9 @@ def rules_from_proto(message: pb.ExtractionSettings) -> ExtractionRules:
         monthly_budget_micros=message.monthly_budget_micros if message.HasField("monthly_budget_micros") else None,
         time_zone=message.time_zone,
         default_mode=AddMode(message.default_mode) if message.default_mode else None,
+        summarize_after_seconds=(
+            message.summarize_after_seconds if message.HasField("summarize_after_seconds") else None
+        ),
     )
 
 

@@ -418,7 +418,7 @@ def _filled(own: Scope, default: Scope) -> Scope:
 
 
 def _placed(record: VersionRecord, scope: Scope) -> VersionRecord:
-    return replace(record, memory=replace(record.memory, scope=scope))
+    return record if record.memory.scope == scope else replace(record, memory=replace(record.memory, scope=scope))
 
 
 def _record_of(item: ForeignItem, scope: Scope, trust: TrustLevel) -> VersionRecord:
@@ -487,7 +487,10 @@ def _check_version(record: VersionRecord) -> None:
 
 
 def _with_vector(item: Incoming, vector: bytes | None, identity: str) -> Incoming:
-    memory = replace(item.record.memory, vector=vector, embedding_model=identity if vector is not None else None)
+    memory = item.record.memory
+    if vector == memory.vector and memory.embedding_model == (None if vector is None else identity):
+        return item
+    memory = replace(memory, vector=vector, embedding_model=identity if vector is not None else None)
     return replace(item, record=replace(item.record, memory=memory))
 
 
