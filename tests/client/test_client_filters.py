@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mnemic.client.filters import OPERATORS, compile_filters
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.filters import AllOf, AnyOf, Comparison, Not, Operator
-from mnemic.model.memory import MemoryKind
+from mnemic.model.memory import MemoryKind, TrustLevel
 
 MAY_FIRST = 1_777_593_600_000_000
 
@@ -48,6 +48,8 @@ def equal(field, value):
             Comparison("event_time", Operator.LESS, (MAY_FIRST,)),
         ),
         ({"event_time": {"lt": MAY_FIRST}}, Comparison("event_time", Operator.LESS, (MAY_FIRST,))),
+        ({"trust": {"gte": "normal"}}, Comparison("trust", Operator.GREATER_OR_EQUAL, (2,))),
+        ({"trust": [TrustLevel.UNTRUSTED, 3]}, Comparison("trust", Operator.IN, (1, 3))),
         (
             {"n": {"gte": 3, "lt": 9}},
             AllOf(
@@ -85,6 +87,7 @@ def test_the_forms_of_a_filter(given, expected):
         ({"city": {"eq": ["Porto"]}}, "filters.city.eq", "give one text"),
         ({"city": {"in": [None]}}, "filters.city.in[0]", "is None"),
         ({"at": datetime(2026, 5, 1, tzinfo=UTC)}, "filters.at", "is a datetime"),
+        ({"trust": "much"}, "filters.trust", "untrusted, normal or verified"),
         ({"event_time": {"gt": "soon"}}, "filters.event_time.gt", "RFC 3339"),
         ({"AND": []}, "filters.AND", "is empty"),
         ({"OR": [{}]}, "filters.OR[0]", "is empty"),

@@ -10,7 +10,7 @@ from memory_scenarios import bodies
 from wire import Wire, guarded_scenario, scenario
 
 from mnemic.model.access import AccessRole
-from mnemic.v1 import admin_service_pb2, resources_pb2
+from mnemic.v1 import admin_service_pb2, query_pb2, resources_pb2
 from mnemic.v1 import memory_service_pb2 as pb
 
 CARD = "4111 1111 1111 1111"
@@ -102,6 +102,29 @@ def what_a_tool_says_to_a_model_is_fenced(wire):
     search = pb.SearchMemoriesRequest(scope=wire.scope(), query="Lisbon")
     composed = wire.ComposeContext(pb.ComposeContextRequest(search=search, token_budget=400))
     assert f"<untrusted>{order}</untrusted>" in composed.text
+
+
+@scenario
+def a_search_a_listing_and_a_context_ask_for_a_least_trust(wire):
+    levels = {"low": "UNTRUSTED", "plain": "NORMAL", "sure": "VERIFIED"}
+    for body, level in levels.items():
+        added(wire, body=f"{body} tea", trust=resources_pb2.TrustLevel.Value(f"TRUST_LEVEL_{level}"))
+    trusted = query_pb2.Filter(
+        comparison=query_pb2.Comparison(
+            field="trust",
+            operator=query_pb2.COMPARISON_OPERATOR_GREATER_OR_EQUAL,
+            values=[resources_pb2.MetadataValue(integer_value=resources_pb2.TRUST_LEVEL_NORMAL)],
+        )
+    )
+    search = pb.SearchMemoriesRequest(scope=wire.scope(), query="tea", filter=trusted)
+    assert sorted(bodies(wire.SearchMemories(search).hits)) == ["plain tea", "sure tea"]
+    listing = pb.ListMemoriesRequest(scope=wire.scope(), filter=trusted)
+    assert sorted(bodies(wire.ListMemories(listing).memories)) == ["plain tea", "sure tea"]
+    composed = wire.ComposeContext(pb.ComposeContextRequest(search=search, token_budget=400)).text
+    assert ("low tea" in composed, "sure tea" in composed) == (False, True)
+    trusted.comparison.values[0].string_value = "normal"
+    search.filter.CopyFrom(trusted)
+    assert wire.refused("SearchMemories", search).reason == "INVALID_FILTER"
 
 
 @guarded_scenario

@@ -124,6 +124,9 @@ def holds(field: str, operator: Operator, *values: Any, of: Any = EVERYTHING) ->
         ("create_time", O.GREATER, [NOW - 4], True),
         ("confidence", O.GREATER_OR_EQUAL, [0.9], True),
         ("importance", O.LESS, [1], True),
+        ("trust", O.GREATER_OR_EQUAL, [2], True),
+        ("trust", O.GREATER, [2], False),
+        ("trust", O.IN, [1, 3], False),
     ],
 )
 def test_a_comparison_holds(field, operator, values, expected):
@@ -132,7 +135,7 @@ def test_a_comparison_holds(field, operator, values, expected):
 
 
 @pytest.mark.parametrize(
-    "field", sorted(FILTER_FIELDS.keys() - {"kind", "user_id", "create_time", "confidence", "importance"})
+    "field", sorted(FILTER_FIELDS.keys() - {"kind", "user_id", "create_time", "confidence", "importance", "trust"})
 )
 def test_an_empty_field_is_not_there(field):
     value = {str: "x", int: 1, float: 1.0}[FILTER_FIELDS[field]]

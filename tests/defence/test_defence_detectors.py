@@ -45,6 +45,7 @@ def test_nothing_is_found_in_what_only_looks_so():
         ("postgres://user:password@db/x", "postgres://user:password@db/x"),
         ("Write to Ana.Li+x@mail.co.uk, please.", "Write to [redacted: email address], please."),
         ("email:ana@mail.org", "email:[redacted: email address]"),
+        ("https://shop.org?mail=ana@mail.org", "https://shop.org?mail=[redacted: email address]"),
         (
             "git@github.com:us/it.git, icon@2x.png, lodash@4.17.21",
             "git@github.com:us/it.git, icon@2x.png, lodash@4.17.21",

@@ -1,5 +1,6 @@
 """Defence at write: no path into the store passes it by, and what was taken out is nowhere."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -120,8 +121,9 @@ def test_what_is_refused_writes_nothing_and_is_not_told(engine):
     assert MAIL not in str(refused(lambda: add(engine, MemoryInput(body="x", metadata={MAIL: 1}))))
 
 
-def test_a_key_of_metadata_is_not_redacted_but_refused(redacting):
-    error = refused(lambda: add(redacting, MemoryInput(body="x", metadata={MAIL: 1})))
+@pytest.mark.parametrize("more", [{"metadata": {MAIL: 1}}, {"slot": MAIL}])
+def test_what_tells_things_apart_is_not_redacted_but_refused(redacting, more):
+    error = refused(lambda: add(redacting, MemoryInput(body="x", **more)))
     assert MAIL not in str(error)
 
 
@@ -267,4 +269,52 @@ def test_a_mark_that_makes_a_text_too_long_is_refused(tmp_path):
 
 def test_what_was_done_is_counted(redacting):
     add(redacting, f"{CARD} and {MAIL}", MAIL)
-    assert redacting.defence.figures() == {("payment_card", "redact"): 1, ("email_address", "redact"): 2}
+    rule(redacting, personal_data_action=ContentAction.REFUSE)
+    refused(lambda: add(redacting, MAIL))
+    figures = {("payment_card", "redact"): 1, ("email_address", "redact"): 2, ("email_address", "refuse"): 1}
+    assert redacting.defence.figures() == figures
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens an engine with some settings of the defence."""
+    with ExitStack() as engines:
+
+        def open_with(**defence) -> Engine:
+            settings = load_settings(data_directory=tmp_path, embedding={"provider": "static"}, defence=defence)
+            return engines.enter_context(Engine.open(settings, pull_missing_model=True))
+
+        yield open_with
+
+
+def test_a_memory_says_who_wrote_it_and_nobody_else_can(opened):
+    engine = opened(writer_key="written_by")
+    (memory,) = add(engine, MemoryInput(body="a", metadata={"x": 1}), writer="key-1")
+    assert memory.metadata == {"x": 1, "written_by": "key-1"}
+    assert add(engine, "in process")[0].metadata == {}
+    forged = MemoryInput(body="b", metadata={"written_by": "key-2"})
+    with pytest.raises(MnemicError, match="set by the server"):
+        add(engine, forged, writer="key-1")
+    changes = MemoryUpdate(fields=frozenset({"metadata"}), metadata={"x": 2})
+    assert engine.update("t", memory.memory_id, changes).memory.metadata == {"x": 2, "written_by": "key-1"}
+    forging = MemoryUpdate(fields=frozenset({"metadata"}), metadata={"written_by": "key-2"})
+    with pytest.raises(MnemicError, match="set by the server"):
+        engine.update("t", memory.memory_id, forging)
+
+
+def test_a_source_adds_no_faster_than_it_may_and_no_other_waits_for_it(opened):
+    engine = opened(memories_per_second=0.001, memory_burst=3)
+    request = {"request_id": "0190a0c0-0000-7000-8000-000000000001"}
+    add(engine, "a", "b", writer="k", **request)
+    # A retry is no more memories.
+    engine.add("t", USER, [MemoryInput(body="a"), MemoryInput(body="b")], writer="k", **request)
+    with pytest.raises(MnemicError) as caught:
+        add(engine, "c", "d", writer="k")
+    assert caught.value.reason is Reason.QUOTA_EXCEEDED
+    assert 900 < (caught.value.retry_after_seconds or 0) <= 1000
+    add(engine, "c", writer="k")
+    add(engine, "c", "d", "e", writer="another credential")
+    add(engine, "c", "d", "e", tenant="another", writer="k")
+    engine.add("t", Scope(user_id="v"), [MemoryInput(body="f")], writer="k")
+    with pytest.raises(MnemicError):
+        engine.add("t", Scope(user_id="u", session_id="another"), [MemoryInput(body="f")], writer="k")

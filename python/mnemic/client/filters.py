@@ -27,7 +27,7 @@ from mnemic.model.filters import (
     Not,
     Operator,
 )
-from mnemic.model.memory import MetadataValue
+from mnemic.model.memory import MetadataValue, TrustLevel
 
 OPERATORS = {
     "eq": Operator.EQUAL,
@@ -149,12 +149,23 @@ def _value(field: str, value: object, path: str) -> MetadataValue:
         raise _invalid(path, f"is a {type(value).__name__}; give one text, integer, number or truth value")
     if isinstance(value, IntEnum) and field in _NAMES:
         return value.name.lower()
+    if field == "trust":
+        return _trust(value, path)
     try:
         if field in _TIMES and not isinstance(value, int):
             return micros(value, path)
         return metadata_value(value, path)
     except MnemicError as error:
         raise _invalid(path, error.violations[0].description) from None
+
+
+def _trust(value: object, path: str) -> int:
+    """The number of a level, also of one that is named."""
+    if isinstance(value, str) and value.upper() in TrustLevel.__members__:
+        return int(TrustLevel[value.upper()])
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    raise _invalid(path, f"is {value!r}; trust is untrusted, normal or verified")
 
 
 def _all(nodes: list[Filter]) -> Filter:

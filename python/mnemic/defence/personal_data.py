@@ -33,7 +33,7 @@ _FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "js", "ts", "css
 _LONGEST_LOCAL_PART = 64
 _DOMAIN = re.compile(r"(?:[^\W_]|-){1,63}+(?:\.(?:[^\W_]|-){1,63}+){1,8}+")
 
-_IN_URL = re.compile(r"://[^\s/@]{0,64}+$")
+_IN_URL = re.compile(r"://[^\s/@?#]{0,64}+$")
 
 _DOTTED = re.compile(r"(?<![\w.\-/])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)")
 _COLONED = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}+(?![\w:])")

@@ -35,3 +35,18 @@ class DefenceSettings(BaseModel):
     default_trust: Literal["untrusted", "normal", "verified"] = Field(
         "normal", description="the trust of memories that say none"
     )
+    writer_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="the key of metadata under which added memories say whose credential wrote them; unset: none",
+    )
+    memories_per_second: float | None = Field(
+        None,
+        gt=0,
+        le=1e6,
+        description="memories that one source (a credential, with the user, agent and app of the scope) may add on "
+        "average; unset: any number",
+    )
+    memory_burst: int = Field(100, ge=1, le=1_000_000, description="how many of them may come at once")
+    most_sources: int = Field(10_000, ge=1, le=1_000_000, description="how many sources are remembered for it")

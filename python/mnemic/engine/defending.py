@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from mnemic.defence.findings import ContentGroup, ContentKind, Finding
 from mnemic.defence.instructions import reads_as_instruction
 from mnemic.defence.screening import Screen, Screened, category_of
 from mnemic.defence.settings import DefenceSettings
+from mnemic.defence.source_rates import SourceRates
 from mnemic.engine.settings import Limits
 from mnemic.engine.tenant_rules import TenantRules
 from mnemic.engine.validation import MAX_LABELS, check_inputs, check_update
@@ -22,13 +24,15 @@ from mnemic.model.defence import ContentAction
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import Memory, MemoryInput, MemoryKind, Metadata, MetadataValue, Role, TrustLevel
 from mnemic.model.requests import MemoryUpdate
+from mnemic.model.scope import Scope
 
-_TEXTS = ("body", "name", "slot", "slot_value")
+_TEXTS = ("body", "name", "slot_value")
 _LISTS = ("categories", "entities")
 # What is embedded: a vector that came with it says what was redacted.
 _EMBEDDED = frozenset({"body", "name"})
-_ALL = frozenset({*_TEXTS, *_LISTS, "metadata"})
+_ALL = frozenset({*_TEXTS, *_LISTS, "slot", "metadata"})
 Item = TypeVar("Item", MemoryInput, MemoryUpdate, Memory)
+Count = Callable[..., None]
 
 
 class Defence:
@@ -49,6 +53,11 @@ class Defence:
         self._screens: dict[tuple[ContentAction | None, ContentAction | None], Screen] = {}
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._rates = (
+            None
+            if settings.memories_per_second is None
+            else SourceRates(settings.memories_per_second, settings.memory_burst, settings.most_sources)
+        )
 
     def figures(self) -> dict[tuple[str, str], int]:
         """How often what was found since the start: by what it was and what was done about it."""
@@ -59,8 +68,42 @@ class Defence:
         """The trust of a tenant's memories that say none."""
         return self._rules.defence_of(tenant).default_trust or self._default_trust
 
-    def inputs(self, tenant: str, inputs: Sequence[MemoryInput], *, now_micros: int) -> list[MemoryInput]:
+    def charge(self, tenant: str, writer: str, scope: Scope, count: int) -> None:
+        """Counts memories against what their source may add.
+
+        Args:
+            tenant: Whose they are.
+            writer: Whose credential brings them.
+            scope: Theirs; its session is no source of its own.
+            count: How many.
+
+        Raises:
+            MnemicError: QUOTA_EXCEEDED, with the time to wait.
+        """
+        if self._rates is None:
+            return
+        source = (tenant, writer, scope.user_id, scope.agent_id, scope.app_id)
+        seconds = self._rates.charge(source, count, time.monotonic())
+        if seconds > 0:
+            self._count(("source", "rate"))
+            raise MnemicError(
+                Reason.QUOTA_EXCEEDED,
+                f"this source (the credential, with the user, agent and app of the scope) may add "
+                f"{self._settings.memories_per_second:g} memories a second; try again in {seconds:.3g} s",
+                metadata={"quota": "memories_per_second", "limit": f"{self._settings.memories_per_second:g}"},
+                retry_after_seconds=seconds,
+            )
+
+    def inputs(
+        self, tenant: str, inputs: Sequence[MemoryInput], *, now_micros: int, writer: str = ""
+    ) -> list[MemoryInput]:
         """What may be remembered of what an add brings; all of it has a trust.
+
+        Args:
+            tenant: Whose it is.
+            inputs: It.
+            now_micros: The present.
+            writer: Whose credential brings it; empty for what is drawn from messages.
 
         Raises:
             MnemicError: CONTENT_REFUSED.
@@ -70,12 +113,11 @@ class Defence:
         admitted = []
         for position, item in enumerate(inputs):
             safe = _screened(item, screen, _ALL, f"memories[{position}].", self._count)
+            if writer:
+                safe = replace(safe, metadata=self._signed(safe.metadata, writer, f"memories[{position}]."))
             role = safe.role or (Role.USER if safe.kind is MemoryKind.MESSAGE else Role.NONE)
             admitted.append(replace(safe, trust=self._trust(safe.trust or default, role, (item.name, item.body))))
-        if any(
-            safe.body != item.body or safe.metadata != item.metadata
-            for safe, item in zip(admitted, inputs, strict=True)
-        ):
+        if any(replace(item, trust=safe.trust) != safe for item, safe in zip(inputs, admitted, strict=True)):
             check_inputs(admitted, self._limits, now_micros=now_micros)
         return admitted
 
@@ -90,6 +132,9 @@ class Defence:
         trust = (changes.trust or self.trust_of(tenant)) if "trust" in changes.fields else old.trust
         texts = [getattr(changes, name) for name in ("name", "body") if name in changes.fields]
         trust = self._trust(trust, old.role, texts)
+        key = self._settings.writer_key
+        if "metadata" in changes.fields and key is not None and isinstance(old.metadata.get(key), str):
+            safe = replace(safe, metadata=self._signed(safe.metadata, str(old.metadata[key]), "memory."))
         fields = changes.fields
         if safe.categories != named.categories:
             fields |= {"categories"}
@@ -108,6 +153,17 @@ class Defence:
         """
         safe = _screened(memory, self._screen(tenant), _ALL, path, self._count)
         return replace(safe, trust=self._trust(memory.trust, memory.role, (memory.name, memory.body)))
+
+    def _signed(self, metadata: Metadata, writer: str, path: str) -> Metadata:
+        """Metadata that says who wrote it, where that is wanted."""
+        key = self._settings.writer_key
+        if key is None:
+            return metadata
+        if metadata.get(key, writer) != writer:
+            raise invalid_field(
+                f"{path}metadata[{key!r}]", "is set by the server, which knows who writes; leave it out"
+            )
+        return {**metadata, key: writer}
 
     def _screen(self, tenant: str) -> Screen:
         rules = self._rules.defence_of(tenant)
@@ -151,12 +207,14 @@ class _Pass:
     Attributes:
         screen: What looks at its texts.
         path: Of the item in the request, with its dot.
+        count: Told what was found and what was done about it.
         kept: The kinds that are in it and to be told.
         redacted: The kinds that were taken out.
     """
 
     screen: Screen
     path: str
+    count: Count
     kept: set[ContentKind] = field(default_factory=set)
     redacted: set[ContentKind] = field(default_factory=set)
 
@@ -167,15 +225,18 @@ class _Pass:
         return screened.text
 
     def key(self, name: str, key: str) -> None:
-        """Looks at a key of metadata, which cannot be replaced: another may be the same afterwards."""
+        """Looks at what tells one thing from another: with a mark in it, two may be the same afterwards."""
         screened = self._look(name, key)
         if screened.redacted:
             finding = self.screen.find(key)[0]
-            raise _refused(f"{self.path}{name}", finding, "which cannot be redacted in a key; put it in a value")
+            raise _refused(
+                f"{self.path}{name}", finding, "which cannot be redacted where it is a key; put it in a value"
+            )
 
     def _look(self, name: str, text: str) -> Screened:
         screened = self.screen.screen(text)
         if screened.refused is not None:
+            self.count((screened.refused.kind.value, "refuse"))
             raise _refused(f"{self.path}{name}", screened.refused, "which this tenant's settings refuse; leave it out")
         self.kept |= screened.kept
         return screened
@@ -205,13 +266,15 @@ class _Pass:
         return tuple(dict.fromkeys(safe))
 
 
-def _screened(item: Item, screen: Screen, fields: frozenset[str], path: str, count: Any) -> Item:  # noqa: ANN401
+def _screened(item: Item, screen: Screen, fields: frozenset[str], path: str, count: Count) -> Item:
     """An item as it may be kept: of the fields named, what is to be redacted is, and tags are added."""
     if screen.looks_for_nothing:
         return item
-    passed = _Pass(screen, path)
+    passed = _Pass(screen, path, count)
     changes: dict[str, Any] = {name: passed.text(name, getattr(item, name)) for name in _TEXTS if name in fields}
     changes |= {name: passed.names(name, getattr(item, name)) for name in _LISTS if name in fields}
+    if "slot" in fields:
+        passed.key("slot", item.slot)
     if "metadata" in fields:
         changes["metadata"] = passed.metadata(item.metadata)
     changes = {name: value for name, value in changes.items() if value != getattr(item, name)}

@@ -195,9 +195,12 @@ class Engine:
         instructions: str = "",
         request_id: str = "",
         within: Scope = NO_RESTRICTION,
+        writer: str = "",
         deadline: Deadline = NO_DEADLINE,
     ) -> AddResult:
-        """Adds memories: all or none; durable and seen by the next search. No mode: the tenant's own."""
+        """Adds memories: all or none; durable and seen by the next search. No mode: the tenant's own. The writer is
+        whose credential it is.
+        """
         result = self._writer.add(
             tenant,
             scope,
@@ -206,6 +209,7 @@ class Engine:
             instructions=instructions,
             request_id=request_id,
             within=within,
+            writer=writer,
             deadline=deadline,
         )
         if result.operation_id:

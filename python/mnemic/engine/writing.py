@@ -91,6 +91,7 @@ class Writer:
         instructions: str,
         request_id: str,
         within: Scope,
+        writer: str,
         deadline: Deadline,
     ) -> AddResult:
         """Adds memories: all of them or none; see `mnemic.v1.MemoryService.AddMemories`."""
@@ -110,7 +111,8 @@ class Writer:
         check_inputs(inputs, self._limits, now_micros=now)
         if kept is not None:
             raise reused(kept)
-        inputs = self._defence.inputs(tenant, inputs, now_micros=now)
+        self._defence.charge(tenant, writer, scope, len(inputs))
+        inputs = self._defence.inputs(tenant, inputs, now_micros=now, writer=writer)
         self._require_named(tenant, scope, inputs, within)
         vectors = self._vectors(inputs, deadline)
         deadline.check()

@@ -26,6 +26,7 @@ FILTER_FIELDS: dict[str, type] = {
     "create_time": int,
     "confidence": float,
     "importance": float,
+    "trust": int,
 }
 
 

@@ -47,6 +47,7 @@ class MemoryService:
                 instructions=request.extraction_instructions,
                 request_id=request.request_id,
                 within=call.within,
+                writer=call.caller.subject,
                 deadline=call.deadline,
             )
         return to_proto.add_response(result)

@@ -201,6 +201,7 @@ class _EngineCollector(Collector):
         yield from _extraction(self._engine.extraction_figures())
         yield from _retention(self._engine.retention)
         yield from _queue(self._engine.extraction_stats())
+        yield _defence(self._engine.defence.figures())
         opened = "Partitions that were loaded from a snapshot."
         yield CounterMetricFamily("mnemic_snapshots_opened", opened, value=index.snapshots_opened)
         refused = "Snapshots that were damaged or stale."
@@ -258,6 +259,16 @@ def _queue(stats: ExtractionStats) -> Iterable[Metric]:
         ("mnemic_extraction_queue_age_seconds", "How old the oldest of the others is.", age),
     )
     return [GaugeMetricFamily(name, meaning, value=value) for name, meaning, value in gauges]
+
+
+def _defence(figures: Mapping[tuple[str, str], int]) -> Metric:
+    """What the defence at write found, in fields of memories."""
+    found = CounterMetricFamily(
+        "mnemic_defence_findings", "What was found in what was written, by what was done.", labels=["kind", "action"]
+    )
+    for (kind, action), count in figures.items():
+        found.add_metric([kind, action], count)
+    return found
 
 
 def _retention(retention: Retention) -> Iterable[Metric]:

@@ -165,7 +165,8 @@ class Comparison(_message.Message):
     field: _builtins.str
     """`metadata.KEY` for the caller's own fields, or one of: `kind`, `role` (names in lower case: `fact`,
     `assistant`), `name`, `category`, `entity`, `slot`, `user_id`, `agent_id`, `session_id`, `app_id`,
-    `event_time`, `create_time` (integers, microseconds since 1970-01-01 UTC), `confidence`, `importance`.
+    `event_time`, `create_time` (integers, microseconds since 1970-01-01 UTC), `confidence`, `importance`, `trust` (the
+    number of a TrustLevel: GREATER_OR_EQUAL 2 leaves out what is untrusted).
     """
     operator: Global___ComparisonOperator.ValueType
     """How to compare."""

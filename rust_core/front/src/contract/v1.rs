@@ -509,7 +509,8 @@ pub struct FilterList {
 pub struct Comparison {
     /// `metadata.KEY` for the caller's own fields, or one of: `kind`, `role` (names in lower case: `fact`,
     /// `assistant`), `name`, `category`, `entity`, `slot`, `user_id`, `agent_id`, `session_id`, `app_id`,
-    /// `event_time`, `create_time` (integers, microseconds since 1970-01-01 UTC), `confidence`, `importance`.
+    /// `event_time`, `create_time` (integers, microseconds since 1970-01-01 UTC), `confidence`, `importance`, `trust` (the
+    /// number of a TrustLevel: GREATER_OR_EQUAL 2 leaves out what is untrusted).
     #[prost(string, tag = "1")]
     pub field: ::prost::alloc::string::String,
     /// How to compare.

@@ -24,10 +24,11 @@ pub(super) enum Field {
     CreateTime,
     Confidence,
     Importance,
+    Trust,
 }
 
 /// The built-in fields in the order in which a message lists them.
-const BUILT_IN: [(&str, Field); 14] = [
+const BUILT_IN: [(&str, Field); 15] = [
     ("kind", Field::Kind),
     ("role", Field::Role),
     ("name", Field::Name),
@@ -42,6 +43,7 @@ const BUILT_IN: [(&str, Field); 14] = [
     ("create_time", Field::CreateTime),
     ("confidence", Field::Confidence),
     ("importance", Field::Importance),
+    ("trust", Field::Trust),
 ];
 
 /// Names of the numbers of `mnemic.v1.MemoryKind`, from 1.
@@ -145,6 +147,8 @@ impl Field {
             Self::CreateTime => Some(ValueRef::Integer(record.create_time_micros())),
             Self::Confidence => Some(ValueRef::Float(record.confidence())),
             Self::Importance => Some(ValueRef::Float(record.importance())),
+            // A number, unlike kinds and roles: what a filter asks for is a minimum.
+            Self::Trust => Some(ValueRef::Integer(i64::from(record.trust()))),
             Self::UserId | Self::AgentId | Self::SessionId | Self::AppId => None,
         }
     }
@@ -152,7 +156,7 @@ impl Field {
     fn is_number(&self) -> bool {
         matches!(
             self,
-            Self::EventTime | Self::CreateTime | Self::Confidence | Self::Importance
+            Self::EventTime | Self::CreateTime | Self::Confidence | Self::Importance | Self::Trust
         )
     }
 

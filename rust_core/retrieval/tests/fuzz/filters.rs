@@ -54,7 +54,7 @@ fn comparisons() -> impl Strategy<Value = Attempt> {
     let fields = prop_oneof![
         6 => prop::sample::select(vec![
             "metadata.k", "metadata.", "kind", "role", "name", "category", "entity", "slot", "user_id", "agent_id",
-            "session_id", "app_id", "event_time", "create_time", "confidence", "importance", "",
+            "session_id", "app_id", "event_time", "create_time", "confidence", "importance", "trust", "",
         ]).prop_map(str::to_owned),
         1 => texts().prop_map(|key| format!("metadata.{key}")),
         1 => texts(),
