@@ -12,6 +12,11 @@ pub trait QueryModel: Send + Sync {
     /// The length of a vector.
     fn dimension(&self) -> usize;
 
+    /// Whether a text of a few sentences takes no longer than waking a thread, some tens of microseconds.
+    fn is_quick(&self) -> bool {
+        false
+    }
+
     /// Embeds texts: their vectors one after another, each of length 1.
     ///
     /// # Errors

@@ -72,6 +72,10 @@ impl QueryModel for StaticModel {
         self.dimension
     }
 
+    fn is_quick(&self) -> bool {
+        true
+    }
+
     /// See [`QueryModel::embed_all`]; it is done before any deadline could pass.
     fn embed_all(&self, texts: &[&str], _deadline: Option<Instant>) -> Result<Vec<f32>, Error> {
         let mut vectors = Vec::with_capacity(texts.len() * self.dimension);

@@ -264,6 +264,56 @@ fn without_a_model_only_what_the_cache_holds_is_known() {
 }
 
 #[test]
+fn a_quick_model_embeds_on_the_thread_of_its_caller_unless_the_text_is_long() {
+    /// Tells on which thread it ran.
+    struct Quick(Arc<parking_lot::Mutex<Vec<thread::ThreadId>>>);
+    impl QueryModel for Quick {
+        fn identity(&self) -> &'static str {
+            "quick:1"
+        }
+        fn dimension(&self) -> usize {
+            2
+        }
+        fn is_quick(&self) -> bool {
+            true
+        }
+        fn embed_all(&self, texts: &[&str], _: Option<Instant>) -> Result<Vec<f32>, Error> {
+            self.0.lock().push(thread::current().id());
+            match texts[0] {
+                "panics" => panic!("as it was asked to"),
+                text => Ok(vec![text.len() as f32, 0.0]),
+            }
+        }
+    }
+    let ran = Arc::default();
+    let cache = Arc::new(VectorCache::new("quick:1", 2, 8));
+    let queue = Queue {
+        threads: 1,
+        waiting: 1,
+    };
+    let model = Arc::new(Quick(Arc::clone(&ran)));
+    let embedder = QueryEmbedder::new(Some(model), cache, queue).unwrap();
+    let ask = |text: &str| {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        embedder.embed(text, None, move |answer| sender.send(answer).unwrap());
+        receiver
+    };
+    assert_eq!(ask("tea").try_recv().unwrap(), Ok(vector(3.0)));
+    assert_eq!(ask("tea").try_recv().unwrap(), Ok(vector(3.0)));
+    assert!(matches!(
+        ask("panics").try_recv().unwrap(),
+        Err(Error::Internal(_))
+    ));
+    let long = "tea ".repeat(1_000);
+    assert_eq!(answer(&ask(&long)), Ok(vector(4_000.0)));
+    let own = thread::current().id();
+    let ran: Vec<bool> = ran.lock().iter().map(|&thread| thread == own).collect();
+    assert_eq!(ran, [true, true, false]);
+    let counters = embedder.counters();
+    assert_eq!((counters.hits, counters.misses), (1, 3));
+}
+
+#[test]
 fn many_callers_get_the_vectors_of_their_own_texts() {
     struct Lengths;
     impl QueryModel for Lengths {

@@ -14,6 +14,9 @@ use crate::{Error, Key, QueryModel, Vector, VectorCache};
 
 use flights::{Answer, Boarding, Flight, Flights, Waiter};
 
+/// A quick model embeds texts of up to so many bytes on the thread of their caller.
+const QUICK_BYTES: usize = 1_024;
+
 /// How much may run and wait at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Queue {
@@ -38,7 +41,7 @@ pub struct Counters {
     pub running: usize,
 }
 
-/// Embeds single texts: known ones from the cache, fresh ones on a fixed pool of threads.
+/// Embeds single texts: known ones from the cache, fresh ones on a fixed pool of threads, or at once by a model that is quick.
 ///
 /// A fresh text that several callers ask for at once is embedded once. A request that finds the queue full is refused
 /// at once; one whose deadline passed before its turn costs no run.
@@ -114,8 +117,8 @@ impl QueryEmbedder {
 
     /// Embeds a text and calls `done` with its unit vector.
     ///
-    /// `done` is called once: before this returns, if the text is known or the request is refused, else later on a
-    /// thread of the pool. It must not work long there.
+    /// `done` is called once: before this returns, if the text is known, the request is refused, or the model is quick and
+    /// the text not long, else later on a thread of the pool. It must not work long there.
     ///
     /// The errors are [`Error::Overloaded`], [`Error::Deadline`] when the deadline passed before the model was run,
     /// [`Error::NoModel`], [`Error::Closed`], and those of the model.
@@ -128,8 +131,13 @@ impl QueryEmbedder {
         if let Some(vector) = shared.cache.get(&key) {
             return done(Ok(vector));
         }
-        if shared.model.is_none() {
+        let Some(model) = shared.model.as_deref() else {
             return done(Err(Error::NoModel));
+        };
+        // To wake a thread for it, and one for its vector, would take longer.
+        if model.is_quick() && text.len() <= QUICK_BYTES {
+            shared.cache.count_misses(1);
+            return done(shared.run(model, &key, text));
         }
         let waiter = Waiter::new(deadline, done);
         let mut flights = shared.flights.lock();

@@ -34,6 +34,27 @@ impl QueryModel for Gated {
     }
 }
 
+/// Takes no time.
+struct Quick;
+
+impl QueryModel for Quick {
+    fn identity(&self) -> &'static str {
+        "quick"
+    }
+
+    fn dimension(&self) -> usize {
+        DIMENSION
+    }
+
+    fn is_quick(&self) -> bool {
+        true
+    }
+
+    fn embed_all(&self, _: &[&str], _: Option<Instant>) -> Result<Vec<f32>, Error> {
+        Ok(vec![1.0, 0.0, 0.0, 0.0])
+    }
+}
+
 /// Native answers whose model has one thread and room for one text that waits.
 struct Gate {
     native: Native,
@@ -48,14 +69,12 @@ fn gate() -> Gate {
         begun: Mutex::new(tell_begun),
         answers: Mutex::new(told),
     };
-    let cache = Arc::new(VectorCache::new("gated", DIMENSION, 100));
     let queue = Queue {
         threads: 1,
         waiting: 1,
     };
-    let embedder = QueryEmbedder::new(Some(Arc::new(model)), cache, queue).unwrap();
     Gate {
-        native: native_with(Some(Arc::new(embedder))),
+        native: native_with(Some(embedder_of(model, queue))),
         begun,
         answers,
     }
@@ -66,12 +85,7 @@ type Asked = std::pin::Pin<Box<dyn Future<Output = Answered> + Send>>;
 impl Gate {
     /// Asks, as far as that goes without waiting.
     fn ask(&self, text: &str, deadline: Option<Instant>) -> (Asked, Poll<Answered>) {
-        let request = SearchMemoriesRequest {
-            query: text.to_owned(),
-            profile: "balanced".to_owned(),
-            ..by_words()
-        };
-        let request = request.encode_to_vec().into();
+        let request = by_text(text).encode_to_vec().into();
         let (answers, caller) = (&self.native.answers, &self.native.anyone);
         match answers.answer(Method::Search, caller, request, deadline) {
             Answer::Now(_) => panic!("a fresh text must wait for the model"),
@@ -89,6 +103,20 @@ impl Gate {
     fn go_on(&self) {
         self.answers.send(Ok(vec![1.0, 0.0, 0.0, 0.0])).unwrap();
     }
+}
+
+fn by_text(text: &str) -> SearchMemoriesRequest {
+    SearchMemoriesRequest {
+        query: text.to_owned(),
+        profile: "balanced".to_owned(),
+        ..by_words()
+    }
+}
+
+fn embedder_of(model: impl QueryModel + 'static, queue: Queue) -> Arc<QueryEmbedder> {
+    let cache = VectorCache::new(model.identity(), DIMENSION, 100);
+    let embedder = QueryEmbedder::new(Some(Arc::new(model)), Arc::new(cache), queue);
+    Arc::new(embedder.unwrap())
 }
 
 fn wait(asked: Asked) -> Answered {
@@ -148,4 +176,24 @@ fn a_text_that_the_model_fails_on_is_left_to_python() {
     let failure = Error::Internal("the model failed".to_owned());
     gate.answers.send(Err(failure)).unwrap();
     assert!(wait(asked).is_none());
+}
+
+#[test]
+fn a_quick_model_answers_before_anybody_waits() {
+    let queue = Queue {
+        threads: 1,
+        waiting: 1,
+    };
+    let native = native_with(Some(embedder_of(Quick, queue)));
+    let request = by_text("fresh").encode_to_vec().into();
+    let (answers, caller) = (&native.answers, &native.anyone);
+    let Answer::Later(mut asked) = answers.answer(Method::Search, caller, request, None) else {
+        panic!("a text that is not known is asked of the model");
+    };
+    let polled = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(answered) = polled else {
+        panic!("it waits for another thread");
+    };
+    let found: SearchMemoriesResponse = message(answered);
+    assert_eq!(found.hits[0].body, "a banana");
 }
