@@ -28,6 +28,8 @@ from mnemic.extraction.local.english.discourse import (
     without_remarks,
 )
 from mnemic.extraction.local.english.instructions import Instruction, read_instruction
+from mnemic.extraction.local.english import links
+from mnemic.extraction.local.english.loose_slots import read_loosely
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -48,7 +50,7 @@ from mnemic.extraction.local.english.slots import (
     says_another,
     tells_further,
 )
-from mnemic.extraction.local.english.statements import Clause, clauses, stands_alone, tells_something, tense_of
+from mnemic.extraction.local.english.statements import Clause, clauses, is_stance, stands_alone, tells_something, tense_of
 from mnemic.extraction.local.language import Passage
 from mnemic.extraction.times import EventTime, event_times, lasting
 from mnemic.model.fact import ExtractedFact, SourceMessage
@@ -98,7 +100,8 @@ class English:
 class _Reading:
     """One message."""
 
-    def __init__(self, passage: Passage) -> None:
+    def __init__(self, passage: Passage, *, links_back: bool = True) -> None:
+        self._links_back = links_back
         self._passage = passage
         self._message = passage.message
         self._speaker = Person.speaking(self._message.name, self._message.role)
@@ -121,6 +124,8 @@ class _Reading:
             if guards.asks_for_work_on_text(sentence.text):
                 break
             found += self._sentence(sentence)
+        if self._links_back:
+            found = self._linked(found, body)
         return self._without_what_is_over(found)
 
     def heard(self) -> list[Heard]:
@@ -223,9 +228,16 @@ class _Reading:
     def _statement_of(self, clause: Clause) -> Iterator[ExtractedFact]:
         times, is_further = self._times(clause), says_another(clause.text)
         tells = tells_something(clause, has_time=bool(times), is_further=is_further)
-        if tells and not guards.is_reported(clause.predicate):
+        if not tells and not (clause.subject in ("i", "we") and stands_alone(clause.text) and not is_stance(clause)):
+            return
+        loose = read_loosely(clause.predicate) if clause.tense == "present" and clause.subject in ("i", "we") else None
+        if (tells or loose is not None) and not guards.is_reported(clause.predicate):
             confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
-            yield self._fact(self._told(clause.text, times), times=times, confidence=confidence)
+            body = self._told(clause.text, times)
+            if loose is None:
+                yield self._fact(body, times=times, confidence=confidence)
+            else:
+                yield replace(self._slot(self._speaker, loose, body, times, is_correction=self._is_taken_back), confidence=confidence)
 
     def _slots_of(self, fine: FineClause) -> Iterator[ExtractedFact]:
         """The facts of a clause that fills slots."""
@@ -337,6 +349,53 @@ class _Reading:
             others = [value for value in others if value.split()[0] == heard.slot.value.split()[0]]
         return tuple(dict.fromkeys(others if heard.slot.is_exclusive else others[:1]))
 
+    def _linked(self, found: list[ExtractedFact], body: str) -> list[ExtractedFact]:
+        """The facts of a message with what it changes, corrects or adds in words that no frame reads."""
+        told, surely = _telling_sentences(body)
+        is_wrong = self._is_taken_back or links.says_wrong(told)
+        signs = (is_wrong, links.says_over(surely), links.says_new(surely), links.says_further(surely))
+        if not told or not (any(signs) or (len(told) < _FRAGMENT_LETTERS and self._own_before())):
+            return found
+        self._candidates()
+        before = list(self._heard_before or ())
+        if not before:
+            return found
+        old = links.over_in(surely, before) if signs[1] else None
+        if old is not None:
+            return self._replacing(found, old, links.change_of(surely, old, before))
+        told_here = [heard for heard in before if heard.sources]
+        if not any(fact.is_correction for fact in found) and told_here:
+            fragment = links.correction_of(told, told_here, is_marked=is_wrong)
+            if fragment is not None:
+                wrong = next(one for one in told_here if one.slot.value == fragment.wrong)
+                return self._replacing(found, wrong, fragment)
+        if signs[2] and not signs[3] and not any(fact.slot and not fact.is_additive for fact in found):
+            fragment = links.news_of(surely, before)
+            if fragment is not None:
+                new = next(one for one in before if one.slot.value == fragment.wrong)
+                return self._replacing(found, new, fragment)
+        if signs[3] and not any(fact.slot for fact in found):
+            fragment = links.addition_of(surely, before)
+            if fragment is not None and not any(fragment.value.lower() in fact.body.lower() for fact in found):
+                return [*found, *self._fragment(fragment)]
+        return found
+
+    def _replacing(self, found: list[ExtractedFact], old: Heard, fragment: Fragment | None) -> list[ExtractedFact]:
+        """The facts of a message of which one stands in the place of a value; the fragment tells it if none does."""
+        is_correction = fragment is not None and fragment.relation is Relation.CORRECTS
+        for place, fact in enumerate(found):
+            if fact.slot == old.name and not _is_denial(fact) and folded(fact.slot_value) != folded(old.slot.value):
+                others = (old.slot.value,) if old.slot.adds else ()
+                found[place] = replace(
+                    fact, replaces=tuple(dict.fromkeys((*fact.replaces, *others))), is_correction=fact.is_correction or is_correction
+                )
+                return found
+        if fragment is None:
+            return found
+        new = list(self._fragment(fragment))
+        kept = [fact for fact in found if not new or fact.slot_value != fragment.value or fact.slot == new[0].slot]
+        return [*kept, *new]
+
     def _fragment(self, fragment: Fragment) -> Iterator[ExtractedFact]:
         """What a fragment tells of the slot that it is about."""
         heard = resolve(fragment, self._candidates())
@@ -374,7 +433,7 @@ class _Reading:
             self._heard_before = []
             for message in reversed(self._own_before()):
                 passage = replace(self._passage, message=message, earlier=(), known=())
-                self._heard_before += _Reading(passage).heard()[::-1]
+                self._heard_before += _Reading(passage, links_back=False).heard()[::-1]
             self._heard_before += of_known(self._passage.known, self._speaker)
         return [*self._heard[::-1], *self._heard_before]
 
@@ -448,6 +507,30 @@ class _Reading:
             **when,  # type: ignore[arg-type]  # the three times, whose types stand beside them
             **parts,  # type: ignore[arg-type]  # of callers in this class, checked by the dataclass's own tests
         )
+
+
+_FRAGMENT_LETTERS = 60
+_TO_COME = re.compile(
+    r"\b(?:will|going to|planning|want to|wants to|thinking of|thinking about|about to|hope to|hoping|would|might|may|could|should|next (?:week|month|year)|not|never)\b",
+    re.IGNORECASE,
+)
+
+
+def _telling_sentences(body: str) -> tuple[str, str]:
+    """What a message tells, and what of that is told as having come about; written out."""
+    told, surely = [], []
+    for sentence in sentences(body):
+        text = guards.told_before_asked(sentence.text)
+        if guards.asks_for_work_on_text(text):
+            break
+        if guards.is_question(sentence if text == sentence.text else Sentence(text)) or guards.is_quoting(text):
+            continue
+        text = with_verbs(with_capitals(written_out(text)))
+        if not guards.is_conditional(text):
+            told.append(text)
+            if not guards.is_unreal(text) and not _TO_COME.search(text):
+                surely.append(text)
+    return ". ".join(told), ". ".join(surely)
 
 
 def _quoting(text: str, instruction: Instruction) -> str:

@@ -191,6 +191,11 @@ def tells_something(clause: Clause, *, has_time: bool = False, is_further: bool 
     return len(terms) >= least
 
 
+def is_stance(clause: Clause) -> bool:
+    """Whether a clause tells what its speaker thinks, feels or will, and nothing of their life."""
+    return bool(_STANCE.match(clause.predicate))
+
+
 def stands_alone(text: str) -> bool:
     """Whether it needs nothing that was said before: no pronoun without a noun in front of it, no "this one"."""
     return not _dangles(text)
