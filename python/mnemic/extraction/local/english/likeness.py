@@ -12,6 +12,8 @@ from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.lexicon.things import CLASSES, classes_of
 from mnemic.extraction.local.english.values import DATE, MONTHS
+from mnemic.extraction.local.english.verb_groups import VERB_FORMS
+from mnemic.extraction.local.english.verbs import is_past
 
 _NUMBER_WORDS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -35,7 +37,7 @@ _NO_NAMES = frozenset(
     nope nah nearly almost maybe perhaps one two ten goodbye bye farewell adieu out can could would should will might must let's
     wife husband strictly hmm um er erm phew yikes gosh blimey right wrong another other same different my""".split()
 )
-_CAPITALS = r"(?:(?:Dr|Mr|Mrs|Ms|Prof|St)\.? )?[A-Z][\w'&.+-]*\w\+?(?:(?: (?:of|de|da|la|le|the|and the|&|upon|von|van) | )(?:[A-Z\d][\w'&.+-]*\w\+?|[A-Z\d]))*"
+_CAPITALS = r"(?:(?:Dr|Mr|Mrs|Ms|Prof|St)\.? )?(?:i(?=[A-Z]))?[A-Z][\w'&.+-]*\w\+?(?:(?: (?:of|de|da|la|le|the|and the|&|upon|von|van) | )(?:[A-Z\d][\w'&.+-]*\w\+?|[A-Z\d]))*"
 _PLAIN = r"[a-z][\w'-]*(?: (?!(?:now|and|but|so|for|at|in|on|to|from|with|these|instead|too|as|because|since|that|which|who|by|again|then|of|is|are|was|or|if|when|while|not|I|my)\b)[a-z][\w'-]*){0,2}"
 _SHAPED = re.compile(
     rf"(?P<address>{_EMAIL})"
@@ -50,7 +52,9 @@ _SHAPED = re.compile(
 )
 _OF_A_CLASS = re.compile(
     rf"(?<![\w-])(?:(?:{any_of(word.replace('-', ' ') for words in CLASSES.values() for word in words if '-' in word)})"
-    rf"|(?:[a-z]+ )?(?:{any_of(word for words in CLASSES.values() for word in words)})s?)(?![\w-])",
+    rf"|(?:[a-z]+ )?(?:{any_of(word for words in CLASSES.values() for word in words)})s?(?: (?:team|shift|department|class|lessons|degree|course|milk|food|club))?)(?![\w-])"
+    r"|\b(?:year|grade|class|form|room|floor|flat|seat|row|gate|platform|terminal|level|chapter|group|block|number) (?:\d+\w?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|[A-Z])\b"
+    r"|\b(?:early|late|night|day|morning|evening) shift\b",
     re.IGNORECASE,
 )
 _AFTER_CUE = re.compile(
@@ -120,16 +124,34 @@ def _named(match: re.Match[str], text: str) -> Iterator[Span]:
         value = " ".join(words)
         if not value or (value[:1].islower() and not value[:1].isdigit()):
             return
+        if len(words) == 1 and _begins_a_sentence(text, begin) and not _is_name_in_front(value, text[end:]):
+            return
         # "Anna's a nurse": whose, not what.
         if value.endswith("'s") and text[end : end + 1] == " ":
             return
     yield Span(value, begin, end)
 
 
+def _begins_a_sentence(text: str, begin: int) -> bool:
+    return begin == 0 or text[:begin].rstrip().endswith((".", "!", "?", ":"))
+
+
+def _is_name_in_front(value: str, after: str) -> bool:
+    """Whether the first word of a sentence is a name and has its capital not only from its place."""
+    word = value.lower()
+    if classes_of(word) or any(letter.isupper() or letter.isdigit() for letter in value[1:]):
+        return True
+    return not (is_past(word) or word in VERB_FORMS or word.endswith(("ing", "ly"))) and bool(
+        re.match(r"\s*(?:[,.!;:–-]|$|is\b|has\b)", after)
+    )
+
+
 def _classed(match: re.Match[str]) -> Iterator[Span]:
     value, begin = match[0], match.start()
     first, _, rest = value.partition(" ")
-    if rest and (first.lower() in _NO_NAMES or first.lower() in _NO_ADJECTIVES):
+    is_verb = first.lower() in VERB_FORMS or is_past(first.lower()) or first.endswith(("ly", "s"))
+    is_verb = is_verb and "job" not in classes_of(rest)
+    if rest and (is_verb or first.lower() in _NO_NAMES | _NO_ADJECTIVES):
         yield Span(rest, begin + len(first) + 1, match.end())
     else:
         yield Span(value, begin, match.end())
@@ -171,10 +193,18 @@ def likeness(one: str, other: str) -> Likeness:
     first, second = classes_of(one), classes_of(other)
     if first and second:
         return Likeness.CLASS if first & second else Likeness.NONE
+    if _shares_a_word(one, other):
+        return Likeness.CLASS
     shapes = shape_of(one), shape_of(other)
     if shapes[0] == shapes[1]:
         return Likeness.CLASS if shapes[0] in _TELLING_SHAPES else Likeness.SHAPE
     return Likeness.SHAPE if set(shapes) in _MIXED else Likeness.NONE
+
+
+def _shares_a_word(one: str, other: str) -> bool:
+    """Whether two values are of one kind by a word of theirs: "early shift" and "night shift", "year three" and "Year four"."""
+    first, second = one.lower().split(), other.lower().split()
+    return len(first) > 1 and len(second) > 1 and (first[-1] == second[-1] or first[0] == second[0]) and first[0] != "the"
 
 
 _TELLING_SHAPES = frozenset(("address", "phone", "date", "time", "measure", "code"))

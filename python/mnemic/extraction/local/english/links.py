@@ -14,9 +14,9 @@ from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.discourse import Fragment, Relation
 from mnemic.extraction.local.english.lexicon import signals
 from mnemic.extraction.local.english.lexicon.things import classes_of
-from mnemic.extraction.local.english.likeness import Likeness, Span, is_respelt, likeness, shape_of, spans
+from mnemic.extraction.local.english.likeness import Likeness, Span, is_respelt, shape_of, spans
 from mnemic.extraction.local.english.person import folded
-from mnemic.extraction.local.english.references import Heard
+from mnemic.extraction.local.english.references import Heard, is_kin, likeness_to
 
 
 def _words(single: Iterable[str], phrases: Iterable[str] = ()) -> re.Pattern[str]:
@@ -69,6 +69,20 @@ def names(text: str, value: str) -> re.Match[str] | None:
 
 
 _FEW_LETTERS = 3
+_OTHER_WORDS = {
+    "partner": ("wife", "husband", "girlfriend", "boyfriend", "fiance", "fiancé", "fiancée", "dating", "seeing"),
+    "manager": ("boss", "supervisor"),
+    "vehicle": ("car", "drive", "drives", "driving", "motor"),
+    "phone_model": ("phone", "mobile", "handset"),
+    "home": ("live", "living", "lives", "flat", "house", "moved", "city", "town"),
+    "employer": ("work", "works", "job", "company", "joined", "firm"),
+    "job": ("work", "career", "role", "promoted"),
+    "school": ("college", "university", "uni", "goes", "class"),
+    "bank": ("account", "accounts", "banking"),
+    "doctor": ("gp", "surgery", "practice"),
+    "birthday": ("born",),
+    "surname": ("name", "married"),
+}
 
 
 def _whole(value: str) -> re.Pattern[str]:
@@ -82,7 +96,9 @@ def over_in(text: str, heard: Sequence[Heard]) -> Heard | None:
         if _is_linkable(one):
             found = names(text, one.slot.value)
             if found is not None and _ENDS.search(_clause_around(text, found)):
-                return one
+                # "Ruth moved to Leeds" ends nothing of who the sister is.
+                if not is_kin(one) or _names_attribute(text, one):
+                    return one
     return None
 
 
@@ -136,7 +152,7 @@ def news_of(text: str, heard: Sequence[Heard]) -> Fragment | None:
         if not _is_linkable(one):
             continue
         for span in spans(text):
-            alike = likeness(_core(one.slot.value), span.value)
+            alike = likeness_to(one.slot, span.value)
             is_meant = alike is Likeness.CLASS and bool(classes_of(span.value)) and (not one.slot.adds or _names_attribute(text, one))
             if (is_meant or (alike >= Likeness.SHAPE and _names_attribute(text, one) and _is_led(text, span))) and _is_free(span, heard):
                 return Fragment(Relation.CHANGES, span.value, wrong=one.slot.value)
@@ -148,7 +164,7 @@ def addition_of(text: str, heard: Sequence[Heard]) -> Fragment | None:
     for one in heard:
         if _is_linkable(one):
             for span in spans(text):
-                alike = likeness(_core(one.slot.value), span.value)
+                alike = likeness_to(one.slot, span.value)
                 if alike is Likeness.CLASS and classes_of(span.value) and _is_free(span, heard):
                     return Fragment(Relation.ADDS, span.value, wrong=one.slot.value)
     return None
@@ -157,9 +173,8 @@ def addition_of(text: str, heard: Sequence[Heard]) -> Fragment | None:
 def _best(text: str, old: Heard, heard: Sequence[Heard], *, is_named: bool) -> Span | None:
     """The span of a text that can stand in the place of a value."""
     best, most = None, 0
-    value = _core(old.slot.value)
     for span in spans(text):
-        alike = likeness(value, span.value)
+        alike = likeness_to(old.slot, span.value)
         if alike is Likeness.NONE or not _is_free(span, heard) or _BEFORE_OLD.search(text[: span.begin].replace("  ", " ")[-24:]) and not _is_led(text, span):
             continue
         led = _is_led(text, span)
@@ -188,6 +203,9 @@ def _part(part: str, whole: str) -> bool:
 def _names_attribute(text: str, heard: Heard) -> bool:
     """Whether a text names what a slot is of: "manager" of `ana.manager`."""
     words = heard.slot.attribute.replace("favourite_", "").split("_")
+    if heard.slot.attribute == "pet":
+        words = [heard.slot.value.split()[0]]
+    words += _OTHER_WORDS.get(heard.slot.attribute, ())
     return any(len(word) > _FEW_LETTERS - 1 and re.search(rf"\b{word}(?:s|ing)?\b", text, re.IGNORECASE) for word in words)
 
 

@@ -24,6 +24,7 @@ from mnemic.extraction.local.english.discourse import (
     slips,
     starred,
     takes_back,
+    thing_first,
     uncleft,
     without_remarks,
 )
@@ -163,7 +164,7 @@ class _Reading:
                 return
 
     def _told_or_asked(self, text: str) -> Iterator[ExtractedFact]:
-        text = guards.without_openings(text, self._passage.names)
+        text = thing_first(guards.without_condition(guards.without_openings(text, self._passage.names)))
         if self._message.role is Role.USER:
             instruction = read_instruction(text)
             if instruction is not None:
@@ -185,6 +186,7 @@ class _Reading:
         for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names, self._mentioned):
             if fine.person is not None and not fine.is_first_person:
                 self._mentioned = fine.person
+            fine = replace(fine, text=guards.without_condition_behind(fine.text)) if is_unreal else fine
             slots = [] if is_unreal and guards.is_unreal(fine.text) else list(self._slots_of(fine))
             if slots:
                 told.append(fine.written)
@@ -264,7 +266,7 @@ class _Reading:
             slots = read_slots(fine.predicate)
             for slot in slots or self._belonging(fine.person, fine.predicate):
                 yield fine.person, replace(slot, adds=slot.adds or (self._is_further and not slot.is_denial))
-        for person, slot in read_possession(without_remarks(fine.text), self._speaker):
+        for person, slot in read_possession(without_remarks(fine.text), self._speaker, self._mentioned):
             # Ana's name is Ana: that is what the message's own fields say.
             if slot.attribute != "name" or slot.value != self._speaker.label:
                 yield person, slot
@@ -418,7 +420,8 @@ class _Reading:
             slot_value=slot.value,
             is_additive=is_new or heard.slot.adds,
             is_correction=is_correction,
-            replaces=() if is_new or not heard.slot.adds else (heard.slot.value,),
+            # Of what was known before the conversation nobody can tell whether there are others beside it.
+            replaces=() if is_new or (heard.sources and not heard.slot.adds) else (heard.slot.value,),
             categories=(slot.category,) if slot.category else (),
             confidence=_CORRECTION_CONFIDENCE,
         )
