@@ -259,12 +259,9 @@ def relative(kin: str, name: str | None, speaker: Person) -> Person:
     kin = kin.lower()
     if name:
         return Person(f"{speaker.possessive} {kin} {name}", f"{speaker.key}.{folded(name)}")
-    key = (
-        f"{speaker.key}.{folded(SAME_KIN.get(kin, kin))}"
-        if SAME_KIN.get(kin, kin) in ONE_AT_A_TIME or kin in ONE_AT_A_TIME
-        else ""
-    )
-    return Person(f"{speaker.possessive} {kin}", key)
+    is_one = SAME_KIN.get(kin, kin) in ONE_AT_A_TIME or kin in ONE_AT_A_TIME
+    key = f"{speaker.key}.{folded(SAME_KIN.get(kin, kin))}"
+    return Person(f"{speaker.possessive} {kin}", key, is_one_of_several=not is_one)
 
 
 def named(name: str, speaker: Person) -> Person:

@@ -68,6 +68,14 @@ def names(text: str, value: str) -> re.Match[str] | None:
     return found
 
 
+# Who has such a part in somebody's life can leave it; a sister stays one wherever she moves.
+_IN_A_ROLE = frozenset(
+    "partner manager boss doctor dentist therapist coach landlord teacher tutor trainer hairdresser physio optician vet flatmate roommate housemate".split()
+)
+_OF_BLOOD = frozenset(
+    """brother sister mother father son daughter child kid baby aunt uncle cousin niece nephew grandmother grandfather grandson
+    granddaughter""".split()
+)
 _FEW_LETTERS = 3
 _OTHER_WORDS = {
     "partner": ("wife", "husband", "girlfriend", "boyfriend", "fiance", "fiancé", "fiancée", "dating", "seeing"),
@@ -97,7 +105,7 @@ def over_in(text: str, heard: Sequence[Heard]) -> Heard | None:
             found = names(text, one.slot.value)
             if found is not None and _ENDS.search(_clause_around(text, found)):
                 # "Ruth moved to Leeds" ends nothing of who the sister is.
-                if not is_kin(one) or _names_attribute(text, one):
+                if one.slot.attribute in _IN_A_ROLE or not is_kin(one) or (one.slot.attribute not in _OF_BLOOD and _names_attribute(text, one)):
                     return one
     return None
 

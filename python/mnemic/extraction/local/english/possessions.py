@@ -120,7 +120,7 @@ _CONTACT = (
 )  # fmt: skip
 # "I've changed my email to …", "I switched gyms to …": what then is theirs.
 _CHANGED_THING = re.compile(
-    r"^(?:I|we) (?:have |has )?(?:(?:just|recently|finally|now|also) )*(?:changed|switched|moved|updated|swapped) (?:(?P<own>my|our) )?(?P<noun>[\w -]+?)(?P<plural>s)?(?: (?:over|from [\w@. '&-]+?))? to (?P<value>.+)$",
+    r"^(?:(?:I|we) )?(?:have |has )?(?:(?:just|recently|finally|now|also) )*(?:changed|switched|moved|updated|swapped|transferred) (?:(?:all|both) (?:of )?)?(?:(?P<own>my|our) )?(?P<noun>[\w -]+?)(?P<plural>s)?(?: (?:over|across|from [\w@. '&-]+?))? to (?P<value>.+)$",
     re.IGNORECASE,
 )
 _OWNER = re.compile(
@@ -148,8 +148,7 @@ _GENERIC_WORD = re.compile(
 _GENERIC_CLASS = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex)\b)[a-z][\w'-]*(?: [a-z][\w-]*){{0,2}}?) {_BE} (?:(?:by|with|at|on|in|from|for|about|around|to|an?|the) )*"
     rf"(?P<value>{_ANY_NAME}|\d[\w:.]*(?: (?:foot|feet|cm|kg|stone|am|pm|minutes|hours|miles|km)(?: \d+)?)?|(?:half|quarter) (?:past |to )?\w+|{NOUN}{END}){END}",
-    re.IGNORECASE,
-)
+    )
 _NAMED_KIN = re.compile(
     rf"\b(?:my|our|another) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)",
     re.IGNORECASE,
@@ -158,6 +157,10 @@ _NAMED_KIN = re.compile(
 _CHILD = re.compile(
     rf"^(?:we|I|our|my wife|my partner)\b[^.]*?\b(?:an?|another|our|my) (?:baby |little |healthy |beautiful )*(?P<kin>boy|girl|son|daughter),? (?:named|called) (?P<value>{NAME})",
     re.IGNORECASE,
+)
+# "A second dog, a spaniel called Wren".
+_NAMED_ANIMAL = re.compile(
+    rf"(?:,|:| -) an? (?:(?!I\b)[\w'-]+ ){{0,2}}?{ANIMAL},? (?:called|named) (?P<value>{NAME})", re.IGNORECASE
 )
 _OVER = re.compile(r"\b(?:old|ex|former|first|previous|late)\b")
 _OF_THE_MENTIONED = re.compile(r"^(?:and |but |so |now )*(?:his|her) (?!name\b)(?P<rest>.+)$", re.IGNORECASE)
@@ -223,6 +226,9 @@ def named_in_passing(clause: str) -> SlotReading | None:
     child = _CHILD.search(clause)
     if child is not None:
         return _kin_reading(child["kin"].lower(), child["value"].removesuffix("'s"))
+    animal = _NAMED_ANIMAL.search(clause)
+    if animal is not None:
+        return newly_named("animal", animal["animal"].lower(), animal["value"].removesuffix("'s"))
     match = _NAMED_KIN.search(clause)
     if match is None or _OVER.search((match["adjectives"] or "") + " " + (match["kin"] or "")):
         return None
@@ -232,6 +238,33 @@ def named_in_passing(clause: str) -> SlotReading | None:
     return SlotReading(
         "pet", f"{match['animal'].lower()} {value}", "{s} has a {value}.", "pets", adds=True, is_timeless=True
     )
+
+
+_UNNAMED = re.compile(
+    rf"\b(?:an?|another|our|my|new|second|third|little) (?:(?!I\b)[\w'-]+ ){{0,2}}?(?:{KIN}|{ANIMAL})(?! (?:called|named|is|has|was)\b)(?!'s)(?!,? (?-i:[A-Z]))",
+    re.IGNORECASE,
+)
+
+
+def unnamed_in(sentence: str) -> tuple[str, str] | None:
+    """The last person or animal that a sentence brings up without a name, as `kin` or `animal` and the word for it."""
+    found = None
+    for match in _UNNAMED.finditer(sentence):
+        if match["kin"] and match["kin"].lower() not in _NOT_NAMED_LATER:
+            found = ("kin", match["kin"].lower())
+        elif match["animal"]:
+            found = ("animal", match["animal"].lower())
+    return found
+
+
+_NOT_NAMED_LATER = frozenset("mother mom mum father dad parents".split())
+
+
+def newly_named(kind: str, what: str, name: str) -> SlotReading:
+    """The name of a person or an animal that was brought up without one: "a goldfish too. His name is Captain"."""
+    if kind == "kin":
+        return replace(_kin_reading(what, name), adds=of_kin(what)[1])
+    return SlotReading("pet", f"{what} {name}", "{s} has a {value}.", "pets", adds=True, is_timeless=True)
 
 
 def _owner(match: re.Match[str], speaker: Person) -> Person:
@@ -276,11 +309,12 @@ def _generic_class(rest: str) -> re.Match[str] | None:
         return None
     value = match["value"]
     is_telling = classes_of(value) or shape_of(value) not in ("word", "name", "number") or value[:1].isupper()
-    return match if is_telling and match["what"].split()[-1] not in _NO_GENERIC else None
+    return match if is_telling and not _NO_GENERIC & set(match["what"].replace("'s", "").split()) else None
 
 
 _NO_GENERIC = frozenset(
     """kids children family friends parents dad mum mom mother father brother sister son daughter wife husband day week weekend life dream
+    is are was has have called named cousin aunt uncle niece nephew sisters brothers partner girlfriend boyfriend baby people
     goal plan problem question point issue guess mistake way thing things idea advice time heart mind name plans passion""".split()
 )
 

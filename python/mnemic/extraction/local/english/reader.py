@@ -39,7 +39,13 @@ from mnemic.extraction.local.english.person import (
     with_capitals,
     written_out,
 )
-from mnemic.extraction.local.english.possessions import named_in_passing, read_possession, tells_contact
+from mnemic.extraction.local.english.possessions import (
+    named_in_passing,
+    newly_named,
+    read_possession,
+    tells_contact,
+    unnamed_in,
+)
 from mnemic.extraction.local.english.references import Heard, answered, is_alike, is_named, of_known, resolve
 from mnemic.extraction.local.english.sentences import Sentence, sentences
 from mnemic.extraction.local.english.slots import (
@@ -111,6 +117,7 @@ class _Reading:
         self._is_taken_back = False
         self._mentioned: Person | None = None
         self._is_further = False
+        self._unnamed: tuple[str, str] | None = None
 
     def facts(self) -> list[ExtractedFact]:
         found: list[ExtractedFact] = []
@@ -125,6 +132,7 @@ class _Reading:
             if guards.asks_for_work_on_text(sentence.text):
                 break
             found += self._sentence(sentence)
+            self._unnamed = unnamed_in(sentence.text) or self._unnamed
         if self._links_back:
             found = self._linked(found, body)
         return self._without_what_is_over(found)
@@ -182,6 +190,7 @@ class _Reading:
             found = [Clause(text, "", text, "future")]
         dated_ones = [clause for clause in found if read_dated(clause.text, clause.predicate) is not None]
         told: list[str] = []
+        fines: list[FineClause] = []
         self._is_further = tells_further(text)
         for fine in [] if dated_ones else fine_clauses(text, self._speaker, self._passage.names, self._mentioned):
             if fine.person is not None and not fine.is_first_person:
@@ -191,6 +200,8 @@ class _Reading:
             if slots:
                 told.append(fine.written)
                 yield from slots
+            elif not is_unreal:
+                fines.append(fine)
         yield from self._names_in(text)
         if is_unreal:
             return
@@ -200,7 +211,26 @@ class _Reading:
             if clause in dated_ones:
                 yield from self._appointment(clause)
             elif not any(_lies_in(one, clause.text) for one in told):
-                yield from self._statement_of(clause)
+                stated = list(self._statement_of(clause))
+                told += [clause.text] if stated else []
+                yield from stated
+        for fine in fines:
+            if not any(_lies_in(fine.written, one) for one in told):
+                yield from self._loosely(fine)
+
+    def _loosely(self, fine: FineClause) -> Iterator[ExtractedFact]:
+        """What a clause tells of its person by a verb of no frame, where the sentence around it cannot be kept."""
+        person = fine.person
+        if person is None or not person.key or not stands_alone(fine.whole) or guards.speaks_to_somebody(fine.text):
+            return
+        slot = read_loosely(fine.predicate)
+        if slot is None or guards.is_reported(fine.predicate) or (not fine.is_first_person and not links.says_further(fine.text)):
+            return
+        clause = Clause(fine.whole, "", fine.predicate, "present")
+        times = self._times(clause)
+        body = self._told(fine.whole, times)
+        fact = self._slot(person, _of_several(fine, slot), body, times, is_correction=self._is_taken_back)
+        yield replace(fact, confidence=_STATEMENT_CONFIDENCE)
 
     def _instruction(self, instruction: Instruction) -> ExtractedFact:
         return self._fact(
@@ -265,11 +295,11 @@ class _Reading:
         if fine.person is not None and fine.person.key:
             slots = read_slots(fine.predicate)
             for slot in slots or self._belonging(fine.person, fine.predicate):
-                yield fine.person, replace(slot, adds=slot.adds or (self._is_further and not slot.is_denial))
+                yield fine.person, _of_several(fine, replace(slot, adds=slot.adds or (self._is_further and not slot.is_denial)))
         for person, slot in read_possession(without_remarks(fine.text), self._speaker, self._mentioned):
             # Ana's name is Ana: that is what the message's own fields say.
             if slot.attribute != "name" or slot.value != self._speaker.label:
-                yield person, slot
+                yield person, _of_several(replace(fine, person=person), slot)
 
     def _belonging(self, person: Person, predicate: str) -> Iterator[SlotReading]:
         """Where somebody is or goes now, which is what was told of such a place before: "I'm at Globex now"."""
@@ -400,6 +430,12 @@ class _Reading:
 
     def _fragment(self, fragment: Fragment) -> Iterator[ExtractedFact]:
         """What a fragment tells of the slot that it is about."""
+        if fragment.relation is Relation.NAMES and self._unnamed is not None:
+            slot = newly_named(*self._unnamed, fragment.value)
+            self._unnamed = None
+            owner = self._mentioned if self._mentioned is not None and self._mentioned.key else self._speaker
+            yield self._slot(owner, slot, slot.told_of(owner.label).rstrip("."), [], is_correction=False)
+            return
         heard = resolve(fragment, self._candidates())
         if heard is None:
             return
@@ -510,6 +546,20 @@ class _Reading:
             **when,  # type: ignore[arg-type]  # the three times, whose types stand beside them
             **parts,  # type: ignore[arg-type]  # of callers in this class, checked by the dataclass's own tests
         )
+
+
+_CHANGES = re.compile(
+    r"\b(?:now|these days|nowadays|instead|currently|moved|relocated|joined|started|switched|changed|became|become|new|gone|just)\b",
+    re.IGNORECASE,
+)
+
+
+def _of_several(fine: FineClause, slot: SlotReading) -> SlotReading:
+    """What is told of one of several people of whom the same words are said, see `Person.is_one_of_several`."""
+    if fine.person is None or not fine.person.is_one_of_several or slot.is_denial:
+        return slot
+    is_changed = _CHANGES.search(fine.whole) is not None and not slot.adds
+    return replace(slot, adds=True, is_exclusive=is_changed)
 
 
 _FRAGMENT_LETTERS = 60
