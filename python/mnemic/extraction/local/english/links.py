@@ -15,6 +15,7 @@ from mnemic.extraction.local.english.discourse import Fragment, Relation
 from mnemic.extraction.local.english.lexicon import signals
 from mnemic.extraction.local.english.lexicon.things import classes_of
 from mnemic.extraction.local.english.likeness import Likeness, Span, is_respelt, shape_of, spans
+from mnemic.extraction.local.english.loose_slots import is_strong
 from mnemic.extraction.local.english.person import folded
 from mnemic.extraction.local.english.references import Heard, is_kin, likeness_to
 
@@ -225,6 +226,6 @@ def _core(value: str) -> str:
 
 def _is_linkable(heard: Heard) -> bool:
     slot = heard.slot
-    return not (slot.is_denial or slot.attribute.startswith(("taste.", "appointment.")) or slot.attribute in _NO_LINK)
+    return is_strong(slot.value.split()[0] if slot.attribute == "pet" else slot.value) and not (slot.is_denial or slot.attribute.startswith(("taste.", "appointment.")) or slot.attribute in _NO_LINK)
 
 

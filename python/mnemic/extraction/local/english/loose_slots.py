@@ -10,6 +10,7 @@ import re
 
 from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.lexicon.things import classes_of
+from mnemic.extraction.local.english.likeness import shape_of
 from mnemic.extraction.local.english.person import folded
 from mnemic.extraction.local.english.slots import SlotReading, says_another
 from mnemic.extraction.local.english.values import END, NOUN, ORGANISATION
@@ -34,7 +35,7 @@ _RISING = re.compile(
 )
 # What they tell is no state of affairs with a value of its own, or is told by frames.
 _NO_STATES = frozenset(
-    """think know hope feel mean say see guess want need try come get make do have let look seem keep find be tell ask believe wonder
+    """stay remain practice face grow continue hop sound appear prove keep figure explore discuss suffer recommend think know hope feel mean say see guess want need try come get make do have let look seem keep find be tell ask believe wonder
     suppose remember forget understand agree appreciate thank love like enjoy hate adore dislike care wish plan start begin stop
     become move join buy sell leave quit take's give put show help happen talk call named can could would will should may might must
     shall am is are was were had did does done been being go hear bet miss doubt imagine expect consider decide assume swear promise
@@ -122,7 +123,7 @@ def _verb(predicate: str) -> tuple[str, str, bool]:
     verb = words[place]
     if verb in ("get", "gets", "buy", "buys") and _SUPPLY.match(" ".join(words[place + 1 :])):
         return _base(verb), " ".join(words[place + 1 :]), False
-    if (is_past(verb) and verb not in ("read", "put")) or _base(verb) in _NO_STATES:
+    if verb.endswith("ing") or (is_past(verb) and verb not in ("read", "put")) or _base(verb) in _NO_STATES:
         return "", "", False
     return _base(verb), " ".join(words[place + 1 :]), False
 
@@ -155,6 +156,11 @@ def _without_ing(form: str) -> str:
     if len(stem) > 2 and stem[-1] == stem[-2] and stem[-1] not in "slz":
         return stem[:-1]
     return stem + "e" if _DROPPED_E.search(stem) and stem not in _NO_E and len(stem) > 2 else stem
+
+
+def is_strong(value: str) -> bool:
+    """Whether a value is a name, of a class or of a shape: what a conversation comes back to."""
+    return bool(classes_of(value)) or shape_of(value) != "word"
 
 
 def _is_telling(value: str) -> bool:

@@ -30,7 +30,7 @@ from mnemic.extraction.local.english.discourse import (
 )
 from mnemic.extraction.local.english.instructions import Instruction, read_instruction
 from mnemic.extraction.local.english import links
-from mnemic.extraction.local.english.loose_slots import read_loosely
+from mnemic.extraction.local.english.loose_slots import is_strong, read_loosely
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -223,8 +223,8 @@ class _Reading:
         person = fine.person
         if person is None or not person.key or not stands_alone(fine.whole) or guards.speaks_to_somebody(fine.text):
             return
-        slot = read_loosely(fine.predicate)
-        if slot is None or guards.is_reported(fine.predicate) or (not fine.is_first_person and not links.says_further(fine.text)):
+        slot = None if fine.inherits else read_loosely(fine.predicate)
+        if slot is None or not is_strong(slot.value) or guards.is_reported(fine.predicate) or (not fine.is_first_person and not links.says_further(fine.text)):
             return
         clause = Clause(fine.whole, "", fine.predicate, "present")
         times = self._times(clause)
@@ -263,7 +263,7 @@ class _Reading:
         if not tells and not (clause.subject in ("i", "we") and stands_alone(clause.text) and not is_stance(clause)):
             return
         loose = read_loosely(clause.predicate) if clause.tense == "present" and clause.subject in ("i", "we") else None
-        if (tells or loose is not None) and not guards.is_reported(clause.predicate):
+        if (tells or (loose is not None and is_strong(loose.value))) and not guards.is_reported(clause.predicate):
             confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
             body = self._told(clause.text, times)
             if loose is None:
@@ -471,10 +471,18 @@ class _Reading:
         if self._heard_before is None:
             self._heard_before = []
             for message in reversed(self._own_before()):
-                passage = replace(self._passage, message=message, earlier=(), known=())
-                self._heard_before += _Reading(passage, links_back=False).heard()[::-1]
+                self._heard_before += self._heard_in(message)
             self._heard_before += of_known(self._passage.known, self._speaker)
         return [*self._heard[::-1], *self._heard_before]
+
+    def _heard_in(self, message: SourceMessage) -> list[Heard]:
+        """The slots that an earlier message fills, the last first; each message is read once for all that follow it."""
+        heard = self._passage.heard.get(message.memory_id)
+        if heard is None:
+            passage = replace(self._passage, message=message, earlier=(), known=())
+            heard = _Reading(passage, links_back=False).heard()[::-1]
+            self._passage.heard[message.memory_id] = heard
+        return heard
 
     def _without_what_is_over(self, facts: list[ExtractedFact]) -> list[ExtractedFact]:
         """The facts of a message without those that it takes back itself, and those that only name what it replaces."""
