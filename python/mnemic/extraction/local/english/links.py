@@ -39,6 +39,14 @@ _BEFORE_OLD = re.compile(
 _NO_LINK = frozenset(("name", "pronouns"))
 
 
+def may_link(body: str) -> bool:
+    """Whether a message has any sign of these, before more is asked of it; a short one may be a bare value."""
+    return len(body) < FRAGMENT_LETTERS or any(sign.search(body) for sign in (_ENDS, _BEGINS, _SLIPS, _FURTHER))
+
+
+FRAGMENT_LETTERS = 60
+
+
 def says_over(text: str) -> bool:
     """Whether a text says that something ended."""
     return bool(_ENDS.search(text))

@@ -133,6 +133,9 @@ class _Reading:
                 break
             found += self._sentence(sentence)
             self._unnamed = unnamed_in(sentence.text) or self._unnamed
+        if self._heard_before is None and not self._is_taken_back:
+            # It needed nothing of what was said before: those behind it need not read it again.
+            self._passage.heard.setdefault(self._message.memory_id, self._heard[::-1])
         if self._links_back:
             found = self._linked(found, body)
         return self._without_what_is_over(found)
@@ -383,10 +386,12 @@ class _Reading:
 
     def _linked(self, found: list[ExtractedFact], body: str) -> list[ExtractedFact]:
         """The facts of a message with what it changes, corrects or adds in words that no frame reads."""
+        if not (self._own_before() or self._passage.known) or not (self._is_taken_back or links.may_link(body)):
+            return found
         told, surely = _telling_sentences(body)
         is_wrong = self._is_taken_back or links.says_wrong(told)
         signs = (is_wrong, links.says_over(surely), links.says_new(surely), links.says_further(surely))
-        if not told or not (any(signs) or (len(told) < _FRAGMENT_LETTERS and self._own_before())):
+        if not told or not (any(signs) or (len(told) < links.FRAGMENT_LETTERS and self._own_before())):
             return found
         self._candidates()
         before = list(self._heard_before or ())
@@ -570,7 +575,6 @@ def _of_several(fine: FineClause, slot: SlotReading) -> SlotReading:
     return replace(slot, adds=True, is_exclusive=is_changed)
 
 
-_FRAGMENT_LETTERS = 60
 _TO_COME = re.compile(
     r"\b(?:will|going to|planning|want to|wants to|thinking of|thinking about|about to|hope to|hoping|would|might|may|could|should|next (?:week|month|year)|not|never)\b",
     re.IGNORECASE,
