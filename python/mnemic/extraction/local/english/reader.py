@@ -31,6 +31,7 @@ from mnemic.extraction.local.english.discourse import (
 from mnemic.extraction.local.english.instructions import Instruction, read_instruction
 from mnemic.extraction.local.english import links
 from mnemic.extraction.local.english.loose_slots import is_strong, read_loosely
+from mnemic.extraction.local.english.mentions import read_mention
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -67,6 +68,7 @@ _SLOT_CONFIDENCE = 0.9
 _CORRECTION_CONFIDENCE = 0.85
 _DATED_CONFIDENCE = 0.7
 _STATEMENT_CONFIDENCE = 0.6
+_MENTION_CONFIDENCE = 0.5
 _LONGEST_CLAUSE = 300
 _LONGEST_BODY_READ = 20_000
 _LOOKS_BACK = 6
@@ -159,7 +161,7 @@ class _Reading:
                 found += self._fragments_in(part)
             elif not any(fact.slot for fact in found) and (self._is_taken_back or _MAY_REFER.search(part)):
                 found = list(self._fragments_in(part)) or found
-            yield from found
+            yield from found or self._mention(part)
 
     def _awaits_right(self) -> bool:
         """Whether the message says that something was wrong and has not yet said what is right."""
@@ -234,6 +236,29 @@ class _Reading:
         body = self._told(fine.whole, times)
         fact = self._slot(person, _of_several(fine, slot), body, times, is_correction=self._is_taken_back)
         yield replace(fact, confidence=_STATEMENT_CONFIDENCE)
+
+    def _mention(self, text: str) -> Iterator[ExtractedFact]:
+        """What a sentence of which nothing could be read tells of its speaker's life, in their words."""
+        text = guards.without_openings(text, self._passage.names)
+        if (
+            len(text) > _LONGEST_CLAUSE
+            or guards.is_unreal(text)
+            or guards.is_reported(text)
+            or guards.speaks_to_somebody(text)
+            or not stands_alone(text)
+        ):
+            return
+        mention = read_mention(text, self._passage.names)
+        if mention is None:
+            return
+        clause = Clause(text, "", text, "past")
+        times = self._times(clause)
+        body = f"{self._speaker.label}: {self._told(text, times)}"
+        slot = SlotReading(mention.attribute, mention.value, f"{{s}}: {{value}}.", "", adds=True)
+        if mention.is_past:
+            yield self._fact(body, times=times, confidence=_MENTION_CONFIDENCE)
+        else:
+            yield replace(self._slot(self._speaker, slot, body, times, is_correction=False), confidence=_MENTION_CONFIDENCE)
 
     def _instruction(self, instruction: Instruction) -> ExtractedFact:
         return self._fact(
