@@ -19,8 +19,8 @@ class Passage:
         known: Facts of the owner with slots, that hold: what a message may refer to.
         names: First names of those who take part, lower case.
         utc_offset_minutes: The writer's zone.
-        heard: What the messages read so far were found to tell, by their ids: a language's own, so that none is read anew
-            for each message that may refer to it.
+        heard: What the messages read so far tell, by their ids: a language's own, so that none is read anew for each
+            message that may refer to it.
     """
 
     message: SourceMessage

@@ -266,16 +266,24 @@ _FURTHER_THING = re.compile(r"^(?:second|third|additional|extra|other|spare)$", 
 def thing_first(text: str) -> str:
     """A sentence that tells of a new thing and what it is as one that tells what the thing is: "my new dentist is Dr Oyelaran"."""
     match = _NEW_THING.match(text)
-    if match is None or not (match["new"] or match["too"] or match["which"]) or match["what"].split()[0].lower() in _NO_THINGS:
+    if (
+        match is None
+        or not (match["new"] or match["too"] or match["which"])
+        or _NO_THINGS & set(match["what"].lower().split())
+    ):
         return text
-    is_further = bool(match["too"] or (match["which"] or "").lower() == "another" or _FURTHER_THING.match(match["new"] or ""))
+    is_further = bool(
+        match["too"] or (match["which"] or "").lower() == "another" or _FURTHER_THING.match(match["new"] or "")
+    )
     if not (is_further or match["new"]):
         return text
     too = " as well" if is_further else ""
     return f"my {'' if is_further else 'new '}{match['what']} is {match['value']}{too}"
 
 
-_NO_THINGS = frozenset("one thing things news bit lot of and in at on with for to day week month year life chapter era plan idea start few couple".split())
+_NO_THINGS = frozenset(
+    "is are was has have been called named one thing things news bit lot of and in at on with for to day week month year life chapter era plan idea start few couple".split()
+)
 
 
 def uncleft(text: str) -> str:
@@ -288,7 +296,13 @@ def uncleft(text: str) -> str:
         return f"{match['who']} {match['verb']} {match['value']}"
     match = _HEADED.match(text)
     if match is not None:
-        only = "also " if _ANOTHER_ONE.match(text) else "only " if re.match(r"^(?:and |so )?the only ", text, re.IGNORECASE) else ""
+        only = (
+            "also "
+            if _ANOTHER_ONE.match(text)
+            else "only "
+            if re.match(r"^(?:and |so )?the only ", text, re.IGNORECASE)
+            else ""
+        )
         noun = (
             f"the {match['value']} {match['noun']}"
             if match["called"] and match["noun"].lower() == "project"

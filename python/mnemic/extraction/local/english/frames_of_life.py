@@ -261,7 +261,13 @@ _on(
     "hobbies",
     adds=True,
 )
-_on("be", "height", r"(?P<value>\d (?:foot|feet|ft)(?: \d+)?|\d+ ?(?:cm|m)\b|\d\.\d+ ?m\b|\d'\d+)(?: tall)?", "{s} is {value} tall.", "personal")
+_on(
+    "be",
+    "height",
+    r"(?P<value>\d (?:foot|feet|ft)(?: \d+)?|\d+ ?(?:cm|m)\b|\d\.\d+ ?m\b|\d'\d+)(?: tall)?",
+    "{s} is {value} tall.",
+    "personal",
+)
 _on("play", "plays", rf"(?:the )?(?P<value>{INSTRUMENTS}|{SPORTS})\b", "{s} plays {value}.", "hobbies", adds=True)
 _on(
     "take",

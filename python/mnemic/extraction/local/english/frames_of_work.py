@@ -80,7 +80,14 @@ _on(
     accepts=is_home,
 )
 _on("call", "home", rf"(?P<value>{PLACE}) (?:my |our )?home\b", "{s} lives in {value}.", "personal", accepts=is_home)
-_on("get make find", "home", rf"(?:{DET} )?(?:new )?(?:home|life) (?:for (?:myself|ourselves) )?in {HOME_PLACE}", "{s} lives in {value}.", "personal", accepts=is_home)
+_on(
+    "get make find",
+    "home",
+    rf"(?:{DET} )?(?:new )?(?:home|life) (?:for (?:myself|ourselves) )?in {HOME_PLACE}",
+    "{s} lives in {value}.",
+    "personal",
+    accepts=is_home,
+)
 _on(
     "live be reside",
     "address",

@@ -81,7 +81,9 @@ _QUESTION_WITHIN = re.compile(
 _POLITE_CONDITION = re.compile(
     r"^(?i:(?:(?:so|and|but|well|oh|hey|also|btw|ok|okay),? )*(?:if|in case|for when|whenever|when|before|since|as) (?:you|anyone|anybody|it|that|this|we are|there|she kills|he kills))\b[^,:]{0,60}[,:]\s+(?=(?:I|we|my|our|(?!I\b)[A-Z])\b(?! (?:would|could|might|will)\b))",
 )
-_CONDITION_BEHIND = re.compile(r"[,;]? (?:if|unless|in case|whether|when I can|as long as|provided|assuming)\b.*$", re.IGNORECASE)
+_CONDITION_BEHIND = re.compile(
+    r"[,;]? (?:if|unless|in case|whether|when I can|as long as|provided|assuming)\b.*$", re.IGNORECASE
+)
 
 
 def without_condition(text: str) -> str:

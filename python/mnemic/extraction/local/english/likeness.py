@@ -101,7 +101,11 @@ def spans(text: str) -> list[Span]:
     taken = sorted(found)
     for match in _AFTER_CUE.finditer(text):
         begin, end = match.span("value")
-        if values.is_value(match["value"]) and match["value"].split()[-1] not in _NO_NAMES and not any(b < end and begin < e for b, e in taken):
+        if (
+            values.is_value(match["value"])
+            and match["value"].split()[-1] not in _NO_NAMES
+            and not any(b < end and begin < e for b, e in taken)
+        ):
             found.setdefault((begin, end), Span(match["value"], begin, end))
     return [
         found[begin, end]
@@ -204,7 +208,9 @@ def likeness(one: str, other: str) -> Likeness:
 def _shares_a_word(one: str, other: str) -> bool:
     """Whether two values are of one kind by a word of theirs: "early shift" and "night shift", "year three" and "Year four"."""
     first, second = one.lower().split(), other.lower().split()
-    return len(first) > 1 and len(second) > 1 and (first[-1] == second[-1] or first[0] == second[0]) and first[0] != "the"
+    return (
+        len(first) > 1 and len(second) > 1 and (first[-1] == second[-1] or first[0] == second[0]) and first[0] != "the"
+    )
 
 
 _TELLING_SHAPES = frozenset(("address", "phone", "date", "time", "measure", "code"))

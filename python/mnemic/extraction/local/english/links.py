@@ -14,7 +14,7 @@ from mnemic.extraction.local.english.alternatives import any_of
 from mnemic.extraction.local.english.discourse import Fragment, Relation
 from mnemic.extraction.local.english.lexicon import signals
 from mnemic.extraction.local.english.lexicon.things import classes_of
-from mnemic.extraction.local.english.likeness import Likeness, Span, is_respelt, shape_of, spans
+from mnemic.extraction.local.english.likeness import Likeness, Span, is_respelt, spans
 from mnemic.extraction.local.english.loose_slots import is_strong
 from mnemic.extraction.local.english.person import folded
 from mnemic.extraction.local.english.references import Heard, is_kin, likeness_to
@@ -34,7 +34,8 @@ _BEFORE_NEW = re.compile(
     re.IGNORECASE,
 )
 _BEFORE_OLD = re.compile(
-    r"\b(?:not|from|left|leaving|quit|sold|was|were|than|of|off|old|previous|former|said|wrote|typed|up|ditched|dropped|in)\b[\w' ]{0,12}$", re.IGNORECASE
+    r"\b(?:not|from|left|leaving|quit|sold|was|were|than|of|off|old|previous|former|said|wrote|typed|up|ditched|dropped|in)\b[\w' ]{0,12}$",
+    re.IGNORECASE,
 )
 _NO_LINK = frozenset(("name", "pronouns"))
 
@@ -70,16 +71,20 @@ def says_further(text: str) -> bool:
 def names(text: str, value: str) -> re.Match[str] | None:
     """Where a text names a value, by its words or by the last of several that is a name."""
     found = _whole(value).search(text)
-    if found is None and value[:1].islower() and " " in value and value.split()[-1][:1].isupper():
+    if found is None and value[:1].islower() and " " in value and value.rsplit(maxsplit=1)[-1][:1].isupper():
         found = _whole(" ".join(value.split()[1:])).search(text)
-    if found is None and value[:1].isupper() and " " in value and len(value.split()[0]) > _FEW_LETTERS:
-        found = _whole(value.split()[0]).search(text)
+    if found is None and value[:1].isupper() and " " in value and len(value.split(maxsplit=1)[0]) > _FEW_LETTERS:
+        found = _whole(value.split(maxsplit=1)[0]).search(text)
     return found
 
 
 # Who has such a part in somebody's life can leave it; a sister stays one wherever she moves.
 _IN_A_ROLE = frozenset(
-    "partner manager boss doctor dentist therapist coach landlord teacher tutor trainer hairdresser physio optician vet flatmate roommate housemate".split()
+    "manager boss doctor dentist therapist coach landlord teacher tutor trainer hairdresser physio optician vet flatmate roommate housemate".split()
+)
+_PARTED = re.compile(
+    r"\b(?:broke up|broken up|break-?up|split|splitting|divorced?|separated|parted|dumped|ex|history|called it off|called off|finished|over between|ended things|no longer together|out of the picture|single)\b",
+    re.IGNORECASE,
 )
 _OF_BLOOD = frozenset(
     """brother sister mother father son daughter child kid baby aunt uncle cousin niece nephew grandmother grandfather grandson
@@ -112,11 +117,18 @@ def over_in(text: str, heard: Sequence[Heard]) -> Heard | None:
     for one in heard:
         if _is_linkable(one):
             found = names(text, one.slot.value)
-            if found is not None and _ENDS.search(_clause_around(text, found)):
-                # "Ruth moved to Leeds" ends nothing of who the sister is.
-                if one.slot.attribute in _IN_A_ROLE or not is_kin(one) or (one.slot.attribute not in _OF_BLOOD and _names_attribute(text, one)):
-                    return one
+            if found is not None and _can_end(one, text) and _ENDS.search(_clause_around(text, found)):
+                return one
     return None
+
+
+def _can_end(heard: Heard, text: str) -> bool:
+    """Whether what is told of a name can end what it was told as: "Ruth moved to Leeds" ends nothing of who the sister is."""
+    if heard.slot.attribute in _IN_A_ROLE or not (is_kin(heard) or heard.slot.attribute == "partner"):
+        return True
+    if heard.slot.attribute == "partner" and _PARTED.search(text):
+        return True
+    return heard.slot.attribute not in _OF_BLOOD and _names_attribute(text, heard)
 
 
 def _clause_around(text: str, found: re.Match[str]) -> str:
@@ -143,13 +155,15 @@ def correction_of(text: str, heard: Sequence[Heard], *, is_marked: bool) -> Frag
     candidates = [one for one in heard if _is_linkable(one)]
     for one in candidates:
         for span in spans(text):
-            if is_respelt(_core(one.slot.value), span.value) and _is_free(span, candidates):
-                if is_marked or _is_bare(text):
-                    return Fragment(Relation.CORRECTS, span.value, wrong=one.slot.value)
+            is_slip = is_respelt(_core(one.slot.value), span.value) and _is_free(span, candidates)
+            if is_slip and (is_marked or _is_bare(text)):
+                return Fragment(Relation.CORRECTS, span.value, wrong=one.slot.value)
     if not is_marked:
         return None
     for one in candidates[:_NEAR]:
-        best = _best(text, one, candidates, is_named=names(text, one.slot.value) is not None or _names_attribute(text, one))
+        best = _best(
+            text, one, candidates, is_named=names(text, one.slot.value) is not None or _names_attribute(text, one)
+        )
         if best is not None:
             return Fragment(Relation.CORRECTS, best.value, wrong=one.slot.value)
     return None
@@ -170,8 +184,14 @@ def news_of(text: str, heard: Sequence[Heard]) -> Fragment | None:
             continue
         for span in spans(text):
             alike = likeness_to(one.slot, span.value)
-            is_meant = alike is Likeness.CLASS and bool(classes_of(span.value)) and (not one.slot.adds or _names_attribute(text, one))
-            if (is_meant or (alike >= Likeness.SHAPE and _names_attribute(text, one) and _is_led(text, span))) and _is_free(span, heard):
+            is_meant = (
+                alike is Likeness.CLASS
+                and bool(classes_of(span.value))
+                and (not one.slot.adds or _names_attribute(text, one))
+            )
+            if (
+                is_meant or (alike >= Likeness.SHAPE and _names_attribute(text, one) and _is_led(text, span))
+            ) and _is_free(span, heard):
                 return Fragment(Relation.CHANGES, span.value, wrong=one.slot.value)
     return None
 
@@ -192,7 +212,11 @@ def _best(text: str, old: Heard, heard: Sequence[Heard], *, is_named: bool) -> S
     best, most = None, 0
     for span in spans(text):
         alike = likeness_to(old.slot, span.value)
-        if alike is Likeness.NONE or not _is_free(span, heard) or _BEFORE_OLD.search(text[: span.begin].replace("  ", " ")[-24:]) and not _is_led(text, span):
+        if (
+            alike is Likeness.NONE
+            or not _is_free(span, heard)
+            or (_BEFORE_OLD.search(text[: span.begin].replace("  ", " ")[-24:]) and not _is_led(text, span))
+        ):
             continue
         led = _is_led(text, span)
         if alike is Likeness.SHAPE and not (is_named and led):
@@ -223,7 +247,9 @@ def _names_attribute(text: str, heard: Heard) -> bool:
     if heard.slot.attribute == "pet":
         words = [heard.slot.value.split()[0]]
     words += _OTHER_WORDS.get(heard.slot.attribute, ())
-    return any(len(word) > _FEW_LETTERS - 1 and re.search(rf"\b{word}(?:s|ing)?\b", text, re.IGNORECASE) for word in words)
+    return any(
+        len(word) > _FEW_LETTERS - 1 and re.search(rf"\b{word}(?:s|ing)?\b", text, re.IGNORECASE) for word in words
+    )
 
 
 def _core(value: str) -> str:
@@ -234,6 +260,6 @@ def _core(value: str) -> str:
 
 def _is_linkable(heard: Heard) -> bool:
     slot = heard.slot
-    return is_strong(slot.value.split()[0] if slot.attribute == "pet" else slot.value) and not (slot.is_denial or slot.attribute.startswith(("taste.", "appointment.")) or slot.attribute in _NO_LINK)
-
-
+    return is_strong(slot.value.split()[0] if slot.attribute == "pet" else slot.value) and not (
+        slot.is_denial or slot.attribute.startswith(("taste.", "appointment.")) or slot.attribute in _NO_LINK
+    )

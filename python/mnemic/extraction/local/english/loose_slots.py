@@ -29,7 +29,9 @@ _OBJECT = re.compile(
 _RESULT = re.compile(
     r"^(?:my|our|his|her|their) (?P<thing>[a-z][\w-]+) (?P<value>black|white|neat|strong|weak|straight|rare|well-done|plain|hot|cold|long|short)\b"
 )
-_WISH = re.compile(r"^(?:wants?|hopes?|dreams?|plans?) (?:to (?:be|become)|of (?:being|becoming)) an? (?P<value>[\w' -]+?)" + END)
+_WISH = re.compile(
+    r"^(?:wants?|hopes?|dreams?|plans?) (?:to (?:be|become)|of (?:being|becoming)) an? (?P<value>[\w' -]+?)" + END
+)
 _RISING = re.compile(
     r"^(?:usually |normally |always )*(?:get|gets|wake|wakes|getting|waking) up at (?:about |around )?(?P<value>[\w:.]+(?: (?:past|to) \w+| four| five| six| seven| am| pm)?)"
 )
@@ -48,9 +50,13 @@ _NO_OBJECTS = frozenset(
     break breaks look sense note photo photos picture pictures pics step steps chance chances moment moments while long far mean here there
     life world pride joy heart love words work sure lately recently always often inspiration strength support help advice hope""".split()
 )
-_TEAMS = re.compile(r"\b(?:team|shift|squad|side|group|committee|board|department|choir|band|orchestra|club|plan|programme|program|tariff|list|course|year)$")
+_TEAMS = re.compile(
+    r"\b(?:team|shift|squad|side|group|committee|board|department|choir|band|orchestra|club|plan|programme|program|tariff|list|course|year)$"
+)
 # Of these somebody has one at a time, so that what is told with "now" leaves no other.
-_ONE_AT_A_TIME = frozenset("use support drive read watch teach wear ride drink manage lead captain edit run supervise follow back sleep live".split())
+_ONE_AT_A_TIME = frozenset(
+    "use support drive read watch teach wear ride drink manage lead captain edit run supervise follow back sleep live".split()
+)
 _SAYS_NOW = re.compile(r"\b(?:now|these days|nowadays|instead|currently)\b", re.IGNORECASE)
 
 
@@ -84,7 +90,7 @@ def read_loosely(predicate: str) -> SlotReading | None:
     attribute = " ".join(filter(None, ("" if is_being else verb, preposition, thing)))
     lead = " ".join(filter(None, (_told(verb), preposition, f"{{own}} {thing}" if thing else "")))
     lead += _article(rest, match)
-    is_single = verb in _ONE_AT_A_TIME or bool(preposition or thing) and preposition.split()[-1:] != ["as"]
+    is_single = verb in _ONE_AT_A_TIME or (bool(preposition or thing) and preposition.split()[-1:] != ["as"])
     return _reading(attribute, lead, value, predicate, is_single=is_single)
 
 
@@ -147,7 +153,9 @@ def _base(verb: str) -> str:
 
 
 _DROPPED_E = re.compile(r"(?:[aeiou][vszc]|iv|[^aeiou]l|ak|at|ar|ur|id|od|ik|in|ut|iz|ov|us|ag|dg|ang)$")
-_NO_E = frozenset("read eat meat train explain heat treat join drain gain stay brain wear hear learn clean lean bear repair fear sweat row".split())
+_NO_E = frozenset(
+    "read eat meat train explain heat treat join drain gain stay brain wear hear learn clean lean bear repair fear sweat row".split()
+)
 
 
 def _without_ing(form: str) -> str:

@@ -26,11 +26,16 @@ _SUBJECTLESS = re.compile(
     re.IGNORECASE,
 )
 _HEADED = re.compile(r"^(?P<what>[A-Za-z][\w'-]*(?: [a-z][\w'-]*){0,2})(?:-wise,?| wise,?)?: (?=\S)")
-_NO_TOPICS = frozenset("ps pps fyi btw edit correction update note news hot hint todo tip warning question answer reminder spoiler".split())
-_PAST = re.compile(r"\b(?:was|were|had|used to|ago|back in|years? before|once|in my (?:teens|twenties|thirties|childhood|youth)|as a (?:kid|child|boy|girl|teen|student|toddler)|growing up|when I was|until|before that|formerly|previously)\b", re.IGNORECASE)
+_NO_TOPICS = frozenset(
+    "ps pps fyi btw edit correction update note news hot hint todo tip warning question answer reminder spoiler".split()
+)
+_PAST = re.compile(
+    r"\b(?:was|were|had|used to|ago|back in|years? before|once|in my (?:teens|twenties|thirties|childhood|youth)|as a (?:kid|child|boy|girl|teen|student|toddler)|growing up|when I was|until|before that|formerly|previously)\b",
+    re.IGNORECASE,
+)
 # Classes of which a mention says little: everybody mentions a song or a cake.
 _TELLING_CLASSES = frozenset(
-    "diet language instrument animal subject medicine illness vehicle phone computer job allergen status".split()
+    "diet language instrument animal medicine illness vehicle phone computer job allergen status".split()
 )
 _NO_SHAPES = frozenset(("word", "number"))
 
@@ -61,11 +66,30 @@ def read_mention(text: str, participants: frozenset[str]) -> Mention | None:
     is_headed = headed is not None and headed["what"].split()[0].lower() not in _NO_TOPICS
     if not (is_headed or _OWN.search(text) or _OF_THE_FAMILY.match(text) or _SUBJECTLESS.match(text)):
         return None
-    best = next((span for span in _sorted(spans(text)) if is_telling(span, participants)), None)
+    if _NO_NEWS.search(text):
+        return None
+    best = next(
+        (span for span in _sorted(spans(text)) if is_telling(span, participants) and not _is_in_front(span, text)), None
+    )
     if best is None:
         return None
     what = headed["what"] if is_headed and headed is not None else _noun_of(text, best)
     return Mention(best.value, folded(what), bool(_PAST.search(text)))
+
+
+# What somebody feels or does for somebody, rather than what is so.
+_NO_NEWS = re.compile(
+    r"\b(?:agree|agrees|sorry|thrilled|stoked|excited|joy|joyful|inspir\w+|awesome|amazing|passion|motivat\w+|difference|remind\w*|impact|proud|cute|fascinat\w+|stress|trust"
+    r"|especially|seeing|sounds|dream|grateful|thankful|creativity|meaningful|express|love being|loving|special to|important to|for example|however)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_in_front(span: Span, text: str) -> bool:
+    """Whether a value is one word with which the sentence begins: what has a capital there may be any noun."""
+    if span.begin or " " in span.value or classes_of(span.value) or not span.value.isalpha():
+        return False
+    return not re.match(r" and (?:I|my)\b|'s\b", text[span.end :])
 
 
 def _sorted(found: list[Span]) -> list[Span]:
@@ -78,10 +102,15 @@ def is_telling(span: Span, participants: frozenset[str]) -> bool:
     if any(word.lower() in participants for word in span.value.split()):
         return False
     classes = classes_of(span.value)
+    if span.value.lower().endswith("s") and "job" in classes:
+        classes -= {"job"}
     return bool(classes & _TELLING_CLASSES) or shape_of(span.value) not in _NO_SHAPES
 
 
-_NOUN_BEFORE = re.compile(r"(?:^|\b(?:the|my|our|a|an|his|her) )(?P<what>[a-z][\w-]*(?: [a-z][\w-]+)?) (?:is|are|at|with|by|called|goes by|of|for|from|in|on)\b[^,]*$", re.IGNORECASE)
+_NOUN_BEFORE = re.compile(
+    r"(?:^|\b(?:the|my|our|a|an|his|her) )(?P<what>[a-z][\w-]*(?: [a-z][\w-]+)?) (?:is|are|at|with|by|called|goes by|of|for|from|in|on)\b[^,]*$",
+    re.IGNORECASE,
+)
 
 
 def _noun_of(text: str, span: Span) -> str:
@@ -90,5 +119,3 @@ def _noun_of(text: str, span: Span) -> str:
     if classes:
         return f"mentions_{classes[0]}"
     return f"mentions_{found['what']}" if found else f"mentions_{shape_of(span.value)}"
-
-

@@ -148,7 +148,7 @@ _GENERIC_WORD = re.compile(
 _GENERIC_CLASS = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex)\b)[a-z][\w'-]*(?: [a-z][\w-]*){{0,2}}?) {_BE} (?:(?:by|with|at|on|in|from|for|about|around|to|an?|the) )*"
     rf"(?P<value>{_ANY_NAME}|\d[\w:.]*(?: (?:foot|feet|cm|kg|stone|am|pm|minutes|hours|miles|km)(?: \d+)?)?|(?:half|quarter) (?:past |to )?\w+|{NOUN}{END}){END}",
-    )
+)
 _NAMED_KIN = re.compile(
     rf"\b(?:my|our|another) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)",
     re.IGNORECASE,
@@ -211,7 +211,8 @@ def read_possession(
                     template.replace("{kind}", kind),
                     category,
                     # What some call somebody others do not.
-                    adds=says_another(clause) or (attribute == "nickname" and not clause.lower().startswith("everyone")),
+                    adds=says_another(clause)
+                    or (attribute == "nickname" and not clause.lower().startswith("everyone")),
                 ),
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from mnemic.extraction.local.english.values import JOBS
 
 _COLOURS = """red blue green yellow orange purple violet pink brown black white grey gray beige cream ivory gold silver bronze copper
@@ -106,14 +108,26 @@ CLASSES: dict[str, frozenset[str]] = {
 """Of each class its words, in lower case; of two words with a hyphen between them."""
 
 
+# In small letters these are other words.
+_ONLY_NAMES = frozenset(
+    "focus mini leaf swift polo golf jazz civic micra defender surface mac surface pixel galaxy honor seat astra fabia".split()
+)
+
+
 def classes_of(value: str) -> frozenset[str]:
     """The classes to which a value belongs, by any of its words but first by its last one."""
     words = value.lower().replace("'s", "").split()
-    joined = ["-".join(pair) for pair in zip(words, words[1:], strict=False)]
+    if len(words) > 1 and value.istitle():
+        # "Harry Potter" is no potter; "Honda Jazz" is a car by its first word.
+        found = _BY_WORD.get(words[0], frozenset()) | _BY_WORD.get(words[-1], frozenset())
+        return found - {"job", "activity", "animal", "food", "drink", "allergen", "colour", "medicine"}
+    joined = ["-".join(pair) for pair in pairwise(words)]
     for word in (*reversed(joined), *reversed(words)):
-        found = _BY_WORD.get(word) or (_BY_WORD.get(word[:-1]) if word.endswith("s") else None)
-        if found:
-            return found
+        if word in _ONLY_NAMES and value.islower():
+            continue
+        for form in (word, word.removesuffix("s")):
+            if form in _BY_WORD:
+                return _BY_WORD[form]
     return frozenset()
 
 
