@@ -74,7 +74,7 @@ class Linker:
         others = [
             heard.slot.value
             for heard in self.before
-            if heard.name == fact.slot and folded(heard.slot.value) != folded(fact.slot_value)
+            if heard.name == fact.slot and heard.slot.adds and folded(heard.slot.value) != folded(fact.slot_value)
         ]
         return replace(fact, replaces=tuple(dict.fromkeys((*fact.replaces, *others))))
 
@@ -85,7 +85,7 @@ class Linker:
             if fact.slot == old.name and not is_denial(fact) and folded(fact.slot_value) != folded(old.slot.value):
                 found[place] = replace(
                     fact,
-                    replaces=tuple(dict.fromkeys((*fact.replaces, old.slot.value))),
+                    replaces=tuple(dict.fromkeys((*fact.replaces, *((old.slot.value,) if old.slot.adds else ())))),
                     is_correction=fact.is_correction or is_correction,
                 )
                 return found

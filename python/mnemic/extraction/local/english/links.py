@@ -243,7 +243,7 @@ def _part(part: str, whole: str) -> bool:
 
 def _names_attribute(text: str, heard: Heard) -> bool:
     """Whether a text names what a slot is of: "manager" of `ana.manager`."""
-    words = heard.slot.attribute.replace("favourite_", "").split("_")
+    words = heard.slot.attribute.rpartition(".")[2].replace("favourite_", "").split("_")
     if heard.slot.attribute == "pet":
         words = [heard.slot.value.split()[0]]
     words += _OTHER_WORDS.get(heard.slot.attribute, ())

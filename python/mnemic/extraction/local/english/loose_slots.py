@@ -97,7 +97,9 @@ def read_loosely(predicate: str) -> SlotReading | None:
 def _reading(attribute: str, lead: str, value: str, predicate: str, *, is_single: bool) -> SlotReading:
     is_exclusive = is_single and bool(_SAYS_NOW.search(predicate)) and not says_another(predicate)
     template = f"{{s}} {lead} {{value}}.".replace("{own}", "{s}'s")
-    return SlotReading(folded(attribute), value, template, "", adds=True, is_timeless=False, is_exclusive=is_exclusive)
+    return SlotReading(
+        f"habit.{folded(attribute)}", value, template, "", adds=True, is_timeless=False, is_exclusive=is_exclusive
+    )
 
 
 def _told(verb: str) -> str:

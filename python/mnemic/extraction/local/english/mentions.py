@@ -74,20 +74,20 @@ def read_mention(text: str, participants: frozenset[str]) -> Mention | None:
     if best is None:
         return None
     what = headed["what"] if is_headed and headed is not None else _noun_of(text, best)
-    return Mention(best.value, folded(what), bool(_PAST.search(text)))
+    return Mention(best.value, f"mention.{folded(what)}", bool(_PAST.search(text)))
 
 
 # What somebody feels or does for somebody, rather than what is so.
 _NO_NEWS = re.compile(
     r"\b(?:agree|agrees|sorry|thrilled|stoked|excited|joy|joyful|inspir\w+|awesome|amazing|passion|motivat\w+|difference|remind\w*|impact|proud|cute|fascinat\w+|stress|trust"
-    r"|especially|seeing|sounds|dream|grateful|thankful|creativity|meaningful|express|love being|loving|special to|important to|for example|however)\b",
+    r"|especially|seeing|sounds|dream|grateful|thankful|creativity|meaningful|express|love being|loving|special to|important to|for example|however|so cool|gotta|blast|various|sense of|spots|stories)\b",
     re.IGNORECASE,
 )
 
 
 def _is_in_front(span: Span, text: str) -> bool:
     """Whether a value is one word with which the sentence begins: what has a capital there may be any noun."""
-    if span.begin or " " in span.value or classes_of(span.value) or not span.value.isalpha():
+    if span.begin or " " in span.value or classes_of(span.value) & _TELLING_CLASSES or not span.value.isalpha():
         return False
     return not re.match(r" and (?:I|my)\b|'s\b", text[span.end :])
 
@@ -117,5 +117,5 @@ def _noun_of(text: str, span: Span) -> str:
     found = _NOUN_BEFORE.search(text[: span.begin])
     classes = sorted(classes_of(span.value) & _TELLING_CLASSES)
     if classes:
-        return f"mentions_{classes[0]}"
-    return f"mentions_{found['what']}" if found else f"mentions_{shape_of(span.value)}"
+        return classes[0]
+    return found["what"] if found else shape_of(span.value)

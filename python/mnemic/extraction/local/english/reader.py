@@ -454,8 +454,7 @@ class _Reading:
             slot_value=slot.value,
             is_additive=is_new or heard.slot.adds,
             is_correction=is_correction,
-            # Of what was known before the conversation nobody can tell whether there are others beside it.
-            replaces=() if is_new or (heard.sources and not heard.slot.adds) else (heard.slot.value,),
+            replaces=() if is_new or not heard.slot.adds else (heard.slot.value,),
             categories=(slot.category,) if slot.category else (),
             confidence=_CORRECTION_CONFIDENCE,
         )

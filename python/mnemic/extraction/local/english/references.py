@@ -25,9 +25,11 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 HAS_SEVERAL = frozenset(
-    "pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering".split()
+    "pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering collects grows coaches teaches brews breeds restores".split()
 )
 """Attributes of which people have several: one that corrects another stands beside the rest."""
+# What is told by no frame: see `loose_slots` and `mentions`.
+_BESIDE_EACH_OTHER = ("habit.", "mention.")
 _KIN = re.compile(KIN, re.IGNORECASE)
 _TITLE = re.compile(r"^(?:dr|doctor|mr|mrs|ms|prof)\.? ", re.IGNORECASE)
 # Whose names "she is called Mia" may tell.
@@ -67,7 +69,11 @@ def of_known(facts: Iterable[KnownFact], speaker: Person) -> list[Heard]:
             escaped.replace(told, "{value}", 1) if told and told in escaped else f"{{s}}'s {attribute} is {{value}}."
         )
         kin = _KIN.fullmatch(attribute.replace("_", " "))
-        adds = attribute in HAS_SEVERAL or (kin is not None and of_kin(kin["kin"])[1])
+        adds = (
+            attribute.startswith(_BESIDE_EACH_OTHER)
+            or attribute in HAS_SEVERAL
+            or (kin is not None and of_kin(kin["kin"])[1])
+        )
         reading = SlotReading(attribute, fact.slot_value, template, "", adds=adds)
         found.append(Heard(speaker, reading, ()))
     return found
