@@ -34,7 +34,12 @@ def test_a_value_that_is_over_gives_way_to_one_like_it(before, message, slot, va
 @pytest.mark.parametrize(
     ("before", "message", "slot", "value"),
     [
-        ("My flight is on 12 May.", "Just checked the booking and it's actually 14 May.", "ana.flight", "14 May"),
+        (
+            "My flight is on 12 May.",
+            "Just checked the booking and it's actually 14 May.",
+            "ana.appointment.flight",
+            "14 May",
+        ),
         ("My manager is called Kirsty.", "Kirstie, with an ie.", "ana.manager", "Kirstie"),
         ("My doctor is Dr Lindqvist.", "I said Lindqvist, it's Lundqvist.", "ana.doctor", "Lundqvist"),
         ("I'm a radiographer.", "Hmm, autocorrect: radiologist.", "ana.job", "radiologist"),

@@ -119,7 +119,10 @@ def _named(match: re.Match[str], text: str) -> Iterator[Span]:
     value = match[0].strip("\"“”‘’' ") if kind == "quoted" else match[0]
     if kind == "name":
         words = value.split()
-        while words and words[0].lower().rstrip(".,") in _NO_NAMES:
+        is_first = _begins_a_sentence(text, begin)
+        while (
+            words and words[0].lower().rstrip(".,") in _NO_NAMES and (is_first or words[0] != "New" or len(words) == 1)
+        ):
             begin += len(words[0]) + 1
             words = words[1:]
         while words and words[-1].lower() in _NO_NAMES:

@@ -28,12 +28,12 @@ class Linker:
     Attributes:
         before: What the speaker told before, the nearest first, then what is known of them.
         is_taken_back: Whether the message says that something said before was wrong.
-        answer: The facts that a fragment tells.
+        answer: The facts that a fragment tells of what it is about.
     """
 
     before: Sequence[Heard]
     is_taken_back: bool
-    answer: Callable[[Fragment], Iterable[ExtractedFact]]
+    answer: Callable[[Fragment, Heard], Iterable[ExtractedFact]]
 
     def linked(self, found: list[ExtractedFact], body: str) -> list[ExtractedFact]:
         """The facts of a message with what it changes, corrects or adds in words that no frame reads.
@@ -64,7 +64,7 @@ class Linker:
         if is_further and not any(fact.slot for fact in found):
             fragment = links.addition_of(surely, self.before)
             if fragment is not None and not any(fragment.value.lower() in fact.body.lower() for fact in found):
-                return [*found, *self.answer(fragment)]
+                return [*found, *self.answer(fragment, _told_as(fragment.wrong, self.before))]
         return found
 
     def _alone(self, fact: ExtractedFact) -> ExtractedFact:
@@ -91,8 +91,16 @@ class Linker:
                 return found
         if fragment is None:
             return found
-        new = list(self.answer(fragment))
-        kept = [fact for fact in found if not new or fact.slot_value != fragment.value or fact.slot == new[0].slot]
+        new = list(self.answer(fragment, old))
+        if not new:
+            return found
+        # The same value read as something else, or kept in the message's own words, is told by the link.
+        kept = [
+            fact
+            for fact in found
+            if ".mention." not in fact.slot
+            and folded(fact.slot_value) not in (folded(new[0].slot_value), folded(fragment.value))
+        ]
         return [*kept, *new]
 
 

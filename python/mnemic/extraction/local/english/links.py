@@ -17,7 +17,7 @@ from mnemic.extraction.local.english.lexicon.things import classes_of
 from mnemic.extraction.local.english.likeness import Likeness, Span, is_respelt, spans
 from mnemic.extraction.local.english.loose_slots import is_strong
 from mnemic.extraction.local.english.person import folded
-from mnemic.extraction.local.english.references import Heard, is_kin, likeness_to
+from mnemic.extraction.local.english.references import Heard, is_kin, likeness_to, without_title
 
 
 def _words(single: Iterable[str], phrases: Iterable[str] = ()) -> re.Pattern[str]:
@@ -184,10 +184,8 @@ def news_of(text: str, heard: Sequence[Heard]) -> Fragment | None:
             continue
         for span in spans(text):
             alike = likeness_to(one.slot, span.value)
-            is_meant = (
-                alike is Likeness.CLASS
-                and bool(classes_of(span.value))
-                and (not one.slot.adds or _names_attribute(text, one))
+            is_meant = alike is Likeness.CLASS and (
+                not one.slot.adds or one.slot.attribute.startswith("habit.") or _names_attribute(text, one)
             )
             if (
                 is_meant or (alike >= Likeness.SHAPE and _names_attribute(text, one) and _is_led(text, span))
@@ -233,7 +231,7 @@ def _is_led(text: str, span: Span) -> bool:
 
 def _is_free(span: Span, heard: Sequence[Heard]) -> bool:
     """Whether a span is none of the values that are known."""
-    told = folded(span.value)
+    told = folded(without_title(span.value))
     return not any(told == folded(one.slot.value) or _part(told, folded(one.slot.value)) for one in heard)
 
 
@@ -261,5 +259,5 @@ def _core(value: str) -> str:
 def _is_linkable(heard: Heard) -> bool:
     slot = heard.slot
     return is_strong(slot.value.split()[0] if slot.attribute == "pet" else slot.value) and not (
-        slot.is_denial or slot.attribute.startswith(("taste.", "appointment.")) or slot.attribute in _NO_LINK
+        slot.is_denial or slot.attribute.startswith("taste.") or slot.attribute in _NO_LINK
     )

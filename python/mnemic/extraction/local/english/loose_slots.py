@@ -170,11 +170,13 @@ def _without_ing(form: str) -> str:
 
 def is_strong(value: str) -> bool:
     """Whether a value is a name, of a class or of a shape: what a conversation comes back to."""
-    return bool(classes_of(value)) or shape_of(value) != "word"
+    return bool(classes_of(value)) or shape_of(value) != "word" or _TEAMS.search(value) is not None
 
 
 def _is_telling(value: str) -> bool:
     words = value.lower().split()
     if not words or not values.is_value(value) or words[-1] in _NO_OBJECTS or words[0] in _NO_OBJECTS:
+        return False
+    if words[0] in values.NO_PLACES | values.NO_ORGANISATIONS:
         return False
     return not (len(words) == 1 and (is_adverb(words[0]) or words[0].endswith("ing")) and not classes_of(value))

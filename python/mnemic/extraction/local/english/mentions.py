@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.lexicon.things import classes_of
 from mnemic.extraction.local.english.likeness import Span, shape_of, spans
 from mnemic.extraction.local.english.person import folded
@@ -66,7 +67,8 @@ def read_mention(text: str, participants: frozenset[str]) -> Mention | None:
     is_headed = headed is not None and headed["what"].split()[0].lower() not in _NO_TOPICS
     if not (is_headed or _OWN.search(text) or _OF_THE_FAMILY.match(text) or _SUBJECTLESS.match(text)):
         return None
-    if _NO_NEWS.search(text):
+    stranger = _OF_A_STRANGER.match(text)
+    if _NO_NEWS.search(text) or (stranger is not None and "job" in classes_of(stranger["who"])):
         return None
     best = next(
         (span for span in _sorted(spans(text)) if is_telling(span, participants) and not _is_in_front(span, text)), None
@@ -85,6 +87,9 @@ _NO_NEWS = re.compile(
 )
 
 
+_OF_A_STRANGER = re.compile(r"(?:my|our|the) (?P<who>[\w-]+)\b", re.IGNORECASE)
+
+
 def _is_in_front(span: Span, text: str) -> bool:
     """Whether a value is one word with which the sentence begins: what has a capital there may be any noun."""
     if span.begin or " " in span.value or classes_of(span.value) & _TELLING_CLASSES or not span.value.isalpha():
@@ -99,7 +104,8 @@ def _sorted(found: list[Span]) -> list[Span]:
 
 def is_telling(span: Span, participants: frozenset[str]) -> bool:
     """Whether a span is a value and not somebody who takes part."""
-    if any(word.lower() in participants for word in span.value.split()):
+    words = {word.lower() for word in span.value.split()}
+    if words & participants or words <= values.NO_PLACES | values.NO_ORGANISATIONS:
         return False
     classes = classes_of(span.value)
     if span.value.lower().endswith("s") and "job" in classes:

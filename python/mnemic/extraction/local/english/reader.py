@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mnemic.extraction.local.english import guards, links
-from mnemic.extraction.local.english.appointments import read_dated
+from mnemic.extraction.local.english.appointments import Dated, read_dated
 from mnemic.extraction.local.english.clause_grammar import FineClause, fine_clauses, with_verbs
 from mnemic.extraction.local.english.dating import told
 from mnemic.extraction.local.english.detection import is_english
@@ -250,7 +250,8 @@ class _Reading:
         """What a sentence of which nothing could be read tells of its speaker's life, in their words."""
         text = guards.without_openings(text, self._passage.names)
         if (
-            len(text) > _LONGEST_CLAUSE
+            self._is_taken_back
+            or len(text) > _LONGEST_CLAUSE
             or guards.is_unreal(text)
             or guards.is_reported(text)
             or guards.speaks_to_somebody(text)
@@ -286,6 +287,9 @@ class _Reading:
         times = self._draft.times(clause)
         if appointment is not None and times:
             owner = appointment.owner or self._speaker.key
+            self._heard.append(
+                self._dated(appointment, owner, told(times[0], utc_offset_minutes=self._passage.utc_offset_minutes))
+            )
             yield self._draft.fact(
                 self._draft.told(clause.text, times),
                 times=times,
@@ -295,6 +299,15 @@ class _Reading:
                 categories=(appointment.category,),
                 confidence=_SLOT_CONFIDENCE,
             )
+
+    def _dated(self, appointment: Dated, owner: str, date: str) -> Heard:
+        """An appointment as what a later message may refer to."""
+        what = appointment.attribute.rpartition(".")[2].replace("_", " ")
+        label = self._speaker.label if owner == self._speaker.key else capitalised(owner)
+        slot = SlotReading(
+            appointment.attribute, date, f"{{s}}'s {what} is on {{value}}.", appointment.category, appointment.adds
+        )
+        return Heard(Person(label, owner), slot, (self._message.memory_id,))
 
     def _statement_of(self, clause: Clause) -> Iterator[ExtractedFact]:
         times, is_further = self._draft.times(clause), says_another(clause.text)
@@ -426,15 +439,15 @@ class _Reading:
             others = [value for value in others if value.split()[0] == heard.slot.value.split()[0]]
         return tuple(dict.fromkeys(others if heard.slot.is_exclusive else others[:1]))
 
-    def _fragment(self, fragment: Fragment) -> Iterator[ExtractedFact]:
-        """What a fragment tells of the slot that it is about."""
+    def _fragment(self, fragment: Fragment, about: Heard | None = None) -> Iterator[ExtractedFact]:
+        """What a fragment tells of the slot that it is about, which is looked for unless it is given."""
         if fragment.relation is Relation.NAMES and self._unnamed is not None:
             slot = newly_named(*self._unnamed, fragment.value)
             self._unnamed = None
             owner = self._mentioned if self._mentioned is not None and self._mentioned.key else self._speaker
             yield self._slot(owner, slot, slot.told_of(owner.label).rstrip("."), [], is_correction=False)
             return
-        heard = resolve(fragment, self._candidates())
+        heard = about or resolve(fragment, self._candidates())
         if heard is None:
             return
         is_renamed = fragment.relation is Relation.NAMES and is_named(heard.slot)

@@ -130,6 +130,11 @@ def answered(fragment: Fragment, heard: Heard) -> SlotReading:
     return replace(slot, value=value, template=template, is_timeless=True)
 
 
+def without_title(value: str) -> str:
+    """A name without "Dr" or another title in front."""
+    return _TITLE.sub("", value)
+
+
 def _part_of(slot: SlotReading, value: str) -> tuple[str, Likeness]:
     """The part of a slot's value that a value is like, and how like: of "dog Rex" the name or the animal."""
     parts = [_tail(slot.value), slot.value.split()[0]] if slot.attribute == "pet" else [_tail(slot.value)]
