@@ -1,4 +1,4 @@
-"""Searches of somebody else while work goes on: a probe at a fixed arrival, once idle and once beside the work."""
+"""What somebody else's calls take while work goes on: probes at fixed arrivals, once idle and once beside the work."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from dataclasses import dataclass
 
 import grpc
 
+from bench.harness import carried_texts, many_texts
 from mnemic.v1 import memory_service_pb2 as messages
 from mnemic.v1 import memory_service_pb2_grpc as service
 from mnemic.v1 import resources_pb2
 
-ARRIVALS_PER_SECOND = 100
+SEARCHES_PER_SECOND = 100
+ADDS_PER_SECOND = 20
 _LEAST_IDLE_SECONDS = 10.0
+_WARM_UPS = 20
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Milliseconds of the work, and the p99 of others' searches beside it and before it."""
+class Latencies:
+    """Milliseconds: the p99 of one kind of calls before the work and beside it."""
 
-    seconds: float
     idle_p99_ms: float
     busy_p99_ms: float
 
@@ -31,40 +33,96 @@ class Beside:
         return self.busy_p99_ms / self.idle_p99_ms
 
 
+@dataclass(frozen=True)
+class Beside:
+    """How long the work took, and what others' calls took beside it."""
+
+    seconds: float
+    searches: Latencies
+    adds: Latencies
+
+
+class Probe:
+    """Calls at a fixed arrival; each latency counts from the arrival that was due.
+
+    Args:
+        per_second: How many arrive.
+        call: Makes the call of a number.
+    """
+
+    def __init__(self, per_second: int, call: Callable[[int], object]) -> None:
+        self._per_second = per_second
+        self._call = call
+        self._number = 0
+
+    def run(self, done: threading.Event) -> list[float]:
+        """Calls until it is done; milliseconds."""
+        latencies = []
+        for _ in range(_WARM_UPS):
+            self._next()
+        begin = time.perf_counter()
+        while not done.is_set():
+            due = begin + len(latencies) / self._per_second
+            time.sleep(max(0.0, due - time.perf_counter()))
+            self._next()
+            latencies.append(1e3 * (time.perf_counter() - due))
+        return latencies
+
+    def _next(self) -> None:
+        self._call(self._number)
+        self._number += 1
+
+
 def beside(address: str, user: str, vectors: list[bytes], work: Callable[[], object]) -> Beside:
-    """Runs the work while another user's searches arrive; each latency counts from the arrival that was due."""
-    idle = _probe(address, user, vectors, threading.Event(), _LEAST_IDLE_SECONDS)
+    """Runs the work while another user searches and a third one adds."""
+    with grpc.insecure_channel(address) as searching, grpc.insecure_channel(address) as adding:
+        probes = (
+            Probe(SEARCHES_PER_SECOND, _searches(searching, user, vectors)),
+            Probe(ADDS_PER_SECOND, _adds(adding)),
+        )
+        idle = _together(probes, lambda: time.sleep(_LEAST_IDLE_SECONDS))
+        seconds: list[float] = []
+
+        def timed() -> None:
+            begin = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - begin)
+
+        busy = _together(probes, timed)
+    searches, adds = (Latencies(_p99(before), _p99(meanwhile)) for before, meanwhile in zip(idle, busy, strict=True))
+    return Beside(seconds[0], searches, adds)
+
+
+def _together(probes: tuple[Probe, ...], work: Callable[[], object]) -> list[list[float]]:
     done = threading.Event()
-    busy: list[float] = []
-    prober = threading.Thread(target=lambda: busy.extend(_probe(address, user, vectors, done, None)))
-    prober.start()
-    begin = time.perf_counter()
+    latencies: list[list[float]] = [[] for _ in probes]
+    threads = [
+        threading.Thread(target=lambda probe=probe, found=found: found.extend(probe.run(done)))
+        for probe, found in zip(probes, latencies, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
     try:
         work()
-        seconds = time.perf_counter() - begin
     finally:
         done.set()
-        prober.join()
-    return Beside(seconds, _p99(idle), _p99(busy))
-
-
-def _probe(address: str, user: str, vectors: list[bytes], done: threading.Event, seconds: float | None) -> list[float]:
-    latencies = []
-    with grpc.insecure_channel(address) as channel:
-        search = service.MemoryServiceStub(channel).SearchMemories
-        scope = resources_pb2.Scope(user_id=user)
-        requests = [messages.SearchMemoriesRequest(scope=scope, vector=vector) for vector in vectors]
-        for request in requests[:20]:
-            search(request, timeout=60)
-        begin = time.perf_counter()
-        number = 0
-        while not done.is_set() and (seconds is None or time.perf_counter() - begin < seconds):
-            due = begin + number / ARRIVALS_PER_SECOND
-            time.sleep(max(0.0, due - time.perf_counter()))
-            search(requests[number % len(requests)], timeout=60)
-            latencies.append(1e3 * (time.perf_counter() - due))
-            number += 1
+        for thread in threads:
+            thread.join()
     return latencies
+
+
+def _searches(channel: grpc.Channel, user: str, vectors: list[bytes]) -> Callable[[int], object]:
+    search = service.MemoryServiceStub(channel).SearchMemories
+    scope = resources_pb2.Scope(user_id=user)
+    requests = [messages.SearchMemoriesRequest(scope=scope, vector=vector) for vector in vectors]
+    return lambda number: search(requests[number % len(requests)], timeout=60)
+
+
+def _adds(channel: grpc.Channel) -> Callable[[int], object]:
+    add = service.MemoryServiceStub(channel).AddMemories
+    scope = resources_pb2.Scope(user_id="who adds")
+    texts = many_texts(1000, carried_texts())
+    return lambda number: add(messages.AddMemoriesRequest(scope=scope, texts=[texts[number % len(texts)]]), timeout=60)
 
 
 def _p99(latencies: list[float]) -> float:

@@ -50,7 +50,7 @@ def test_what_is_archived_is_out_of_searches_and_what_is_restored_is_in_again(en
 
 @pytest.mark.parametrize("policy", [{"max_age_micros": 1}, {"max_memories_per_scope": 1}], ids=["limits", "budgets"])
 def test_a_run_that_was_cut_goes_on_and_its_counts_are_exact(settings, monkeypatch, policy):
-    monkeypatch.setattr(retaining_runs, "_ARCHIVED_AT_ONCE", 2)
+    monkeypatch.setattr(retaining_runs, "_ARCHIVED_AT_ONCE", (2, 2))
     commits = threading.Semaphore(2)
     archive = retaining_runs._Run._archive
 

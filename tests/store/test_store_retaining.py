@@ -255,6 +255,15 @@ def test_frames_of_any_size_find_the_same(empty, known, wanted):
         assert reasons([item for frame in frames for item in frame.candidates]) == whole
 
 
+def test_a_frame_takes_no_more_scopes_than_it_can_judge(store, monkeypatch):
+    monkeypatch.setattr(retaining_selection, "_JUDGED_AT_ONCE", 6)
+    for user, count in (("a", 3), ("b", 3), ("c", 9), ("d", 1), ("e", 1)):
+        add(store, *(memory_of(f"{user} {number}", Scope(user_id=user)) for number in range(count)))
+    frames = previewed(store, selection_of([policy(max_memories_per_scope=1)]))
+    # The limits' frame, then of budgets: a and b together, c alone although it has more, d and e, and the end.
+    assert [len(frame.candidates) for frame in frames] == [0, 4, 8, 0, 0]
+
+
 def policy(**limits) -> RetentionPolicy:
     return RetentionPolicy(policy_id="p", **limits)
 

@@ -22,8 +22,10 @@ from mnemic.store.interface import Store
 from mnemic.store.retaining import Archiving, Candidate, Frame, RunRecord, Stage
 
 _log = structlog.get_logger("mnemic.retention")
-# One commit takes so many: other writers wait for it.
-_ARCHIVED_AT_ONCE = 100
+# Other writers wait for a commit: it takes as many as can be written in this time, beside what the disk takes to keep
+# them, which is the same for few and many. At least and at most so many.
+_WRITING_SECONDS = 0.005
+_ARCHIVED_AT_ONCE = (25, 200)
 _DESTROYED_AT_ONCE = 1000
 # After each step others have the machine for so many times as long as it took: longer where they write, too.
 _REST = 0.5
@@ -163,6 +165,7 @@ class _Run:
         self._saved = time.monotonic()
         self._last_revision = index.revision
         self._are_others_writing = False
+        self._archived_at_once = _ARCHIVED_AT_ONCE[0]
 
     def carry_out(self) -> None:
         """Does all that is left of it, unless the process ends first."""
@@ -194,11 +197,12 @@ class _Run:
             if time.monotonic() - self._saved > _SAVE_SECONDS:
                 self._save()
             return False
-        for start in range(0, len(candidates), _ARCHIVED_AT_ONCE):
-            batch = candidates[start : start + _ARCHIVED_AT_ONCE]
-            is_last = start + len(batch) == len(candidates)
+        done = 0
+        while done < len(candidates):
+            batch = candidates[done : done + self._archived_at_once]
+            done += len(batch)
             begin = time.monotonic()
-            self._archive(batch, frame if is_last else None)
+            self._archive(batch, frame if done == len(candidates) else None)
             if self._rest(begin):
                 return True
         return False
@@ -206,7 +210,11 @@ class _Run:
     def _archive(self, batch: Sequence[Candidate], finished: Frame | None) -> None:
         later: list[tuple[Progress, RunRecord]] = []
 
+        began: list[float] = []
+
         def record(gone: Sequence[Candidate]) -> RunRecord:
+            # All but this is written now.
+            self._adapt(len(batch), time.monotonic() - began[0])
             progress = self._progress.after(gone, finished)
             later.append((progress, replace(self._record, progress=progress.to_json())))
             return later[-1][1]
@@ -215,6 +223,7 @@ class _Run:
         went: list[Candidate] = []
 
         def write() -> tuple[int, dict[PartitionKey, PartitionChange]]:
+            began.append(time.monotonic())
             committed, gone = self._store.retention.archive(archiving)
             went.extend(gone)
             return committed.revision, changes_of(committed)
@@ -226,6 +235,14 @@ class _Run:
         self._record = replace(kept, revision=revision if went else kept.revision)
         self._saved = time.monotonic()
         self._tell()
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        """Makes the next commit as large as others may wait for, by what one took to write; at most half or twice."""
+        fewest, most = _ARCHIVED_AT_ONCE
+        change = min(max(_WRITING_SECONDS / max(seconds, 1e-6), 0.5), 2.0)
+        # A batch that was the rest of a frame tells only that more would have taken too long.
+        if count == self._archived_at_once or change < 1.0:
+            self._archived_at_once = min(max(int(count * change), fewest), most)
 
     def _empty_archive(self, destroy: Destroy) -> bool:
         """Destroys what is due; False if the process ends first."""
