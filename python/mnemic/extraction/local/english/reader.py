@@ -219,12 +219,12 @@ class _Reading:
                 continue
             if clause in dated_ones:
                 yield from self._appointment(clause)
-            elif not any(_lies_in(one, clause.text) for one in told):
+            elif not any(one in clause.text for one in told):
                 stated = list(self._statement_of(clause))
                 told += [clause.text] if stated else []
                 yield from stated
         for fine in fines:
-            if not any(_lies_in(fine.written, one) for one in told):
+            if not any(fine.written in one for one in told):
                 yield from self._loosely(fine)
 
     def _loosely(self, fine: FineClause) -> Iterator[ExtractedFact]:
@@ -497,7 +497,3 @@ class _Reading:
 
 def _is_same_speaker(one: SourceMessage, other: SourceMessage) -> bool:
     return one.role is other.role and one.name == other.name
-
-
-def _lies_in(part: str, text: str) -> bool:
-    return part in text
