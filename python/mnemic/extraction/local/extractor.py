@@ -65,6 +65,7 @@ class LocalExtractor:
         )
         places = {message.memory_id: place for place, message in enumerate(conversation)}
         names = frozenset(message.name.split()[0].lower() for message in conversation if message.name.strip())
+        heard: dict[str, object] = {}
         for message in request.messages:
             deadline.check()
             language = self._language_of(message, conversation[: places[message.memory_id]])
@@ -76,6 +77,7 @@ class LocalExtractor:
                         known=request.known,
                         names=names,
                         utc_offset_minutes=request.utc_offset_minutes,
+                        heard=heard,
                     )
                 )
 

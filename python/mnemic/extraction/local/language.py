@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from mnemic.model.fact import ExtractedFact, KnownFact, SourceMessage
 
@@ -19,6 +19,8 @@ class Passage:
         known: Facts of the owner with slots, that hold: what a message may refer to.
         names: First names of those who take part, lower case.
         utc_offset_minutes: The writer's zone.
+        heard: What the messages read so far tell, by their ids: a language's own, so that none is read anew for each
+            message that may refer to it.
     """
 
     message: SourceMessage
@@ -26,6 +28,7 @@ class Passage:
     known: Sequence[KnownFact] = ()
     names: frozenset[str] = frozenset()
     utc_offset_minutes: int = 0
+    heard: dict[str, Any] = field(default_factory=dict)
 
 
 class Language(Protocol):

@@ -47,13 +47,16 @@ _MATRIX = re.compile(
     r"(?: that)? (?=(?:I|we|my|our|(?-i:(?!I\b)[A-Z][\w'-]+))\b)"
     r"|(?:it |and it )?(?:turns|turned) out,? (?:that )?|(?:I |we )?(?:should (?:add|mention|say|note)|forgot to (?:say|mention|add|tell you)|(?:just )?(?:wanted|want) to (?:say|mention|let you know|tell you|add)|can confirm)(?: that)?,? (?=I|we|my|our|(?-i:[A-Z]))"
     r"|(?:just )?(?:so you know|for (?:the record|context|reference|your information))(?: for [\w ]+)?,? |(?:the )?(?:truth|fact|thing|point|news|short version) is,? (?:that )?"
+    r"|[^,.]{0,60}?\b(?:delighted|pleased|happy|proud|thrilled|glad|sorry|excited|relieved|ashamed|embarrassed|able) to (?:hear|know|say|report|announce|learn|tell you|share|confirm|admit)(?: that)? (?=(?:I|we|my|our)\b)"
+    r"|(?:fun fact|news flash|newsflash|breaking news|update|quick update|small update|good news|big news|heads up|fyi|psa|confession|plot twist|career change complete|change of plan),? (?=(?:I|we|my|our|(?-i:[A-Z]))\b)"
+    r"|(?:have I|did I) (?:told you|tell you|mentioned|mention|said|say)(?: that)? |(?:he|she|they|(?-i:[A-Z])\w+|my \w+) (?:just )?(?:says|said|told me|reminds me|insists|points out|informs me)(?: that)? (?=(?:he|she|I|we|my|it)\b)"
     r"|did I (?:tell you|mention|say)(?: that)? |(?:please )?(?:note|remember)(?: that)? )",
     re.IGNORECASE,
 )
 _LEAD = re.compile(
     rf"^(?:(?i:and|but|so|then|plus|also|or)\s+)*{_LEADING_ADVERB}(?:(?i:in|at|on|for|after|before|back in|since|from|as of|during|when|until|by|with|over|alongside"
     r"|besides|on top of|apart from|straight out of|way back in|outside|as well as|growing up|ever since|two|three|four|five|a few|some|many|\d+)\b[^,:]{0,60}?,?\s+)??"
-    rf"(?=(?:I|[Ww]e)\s|(?:[Mm]y|[Oo]ur) (?:[\w'-]+ ){{1,5}}?(?:is|are|has|was|were|have|did)\b|^(?:[Mm]y|[Oo]ur) |{_NAME_START}[\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
+    rf"(?=(?:I|[Ww]e|[Hh]e|[Ss]he)\s|(?:[Mm]y|[Oo]ur) (?:[\w'-]+ ){{1,5}}?(?:is|are|has|was|were|have|did)\b|^(?:[Mm]y|[Oo]ur) |{_NAME_START}[\w'-]+(?: [A-Z][\w'-]+)? {_VERB}\b)",
 )
 _FIRST = re.compile(
     r"^(?P<who>(?:[Mm]y [\w -]{2,40}? and )?I|[Ww]e(?: both| all)?|[Mm]e and my \w+)\s+(?P<predicate>.+)$"
@@ -256,12 +259,9 @@ def relative(kin: str, name: str | None, speaker: Person) -> Person:
     kin = kin.lower()
     if name:
         return Person(f"{speaker.possessive} {kin} {name}", f"{speaker.key}.{folded(name)}")
-    key = (
-        f"{speaker.key}.{folded(SAME_KIN.get(kin, kin))}"
-        if SAME_KIN.get(kin, kin) in ONE_AT_A_TIME or kin in ONE_AT_A_TIME
-        else ""
-    )
-    return Person(f"{speaker.possessive} {kin}", key)
+    is_one = SAME_KIN.get(kin, kin) in ONE_AT_A_TIME or kin in ONE_AT_A_TIME
+    key = f"{speaker.key}.{folded(SAME_KIN.get(kin, kin))}"
+    return Person(f"{speaker.possessive} {kin}", key, is_one_of_several=not is_one)
 
 
 def named(name: str, speaker: Person) -> Person:

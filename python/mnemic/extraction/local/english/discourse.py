@@ -246,9 +246,43 @@ _PSEUDO_CLEFT = re.compile(
     r"^what (?P<who>[\w' ]+?) (?:really |actually )?(?P<verb>is|am|are),? is,? (?P<value>.+)$", re.IGNORECASE
 )
 _HEADED = re.compile(
-    r"^(?:and |so )?the (?:only |main |other )?(?P<noun>[\w-]+(?: [\w-]+)?) (?:that |which )?(?P<who>I|we) (?P<verb>(?:am |are |have been )?[a-z]+(?: (?:at|in|for|on|with|to))?)(?: (?P<when>at the moment|right now|now|currently|these days))?"
+    r"^(?:and |so |now )*(?:the|another|one other|one more|a second|one) (?:only |main |other |new )*(?P<noun>[\w-]+(?: [\w-]+)?) (?:that |which )?(?P<who>I|we) (?P<verb>(?:am |are |have been )?[a-z]+(?: (?:at|in|for|on|with|to))?)(?: (?P<when>at the moment|right now|now|currently|these days))?"
     r" (?:is|are)(?: now)?(?: (?P<called>called|named))?,? (?P<value>.+)$",
     re.IGNORECASE,
+)
+
+
+# "I've got a new dentist, Dr Oyelaran": what is new, and then what it is.
+_NEW_THING = re.compile(
+    r"^(?:(?:I|we) (?:have |had )?(?:(?:just|now|also|finally|recently|already) )*(?:got|have|found|get|picked up|started using|signed up for|been given|been assigned|am on|are on|moved to|switched to|changed to|ended up with|acquired) "
+    r"|(?:there is|it is|meet|say hello to|update:|new:) )?(?:myself |ourselves )?(?P<which>an?|my|our|the|another)? ?(?P<new>(?:brand[- ])?new|second|third|different|additional|extra|other|spare|work|proper)?"
+    r" ?(?P<what>(?:favou?rite )?[a-z][\w-]*(?: [a-z][\w-]*)?)(?P<too> (?:too|as well|now|at work|these days))*(?:,? (?:called|named|and (?:it|he|she) is(?: called| named)?|(?:it|he|she|which|who) is(?: called| named)?|(?:his|her|its|their) name is|and (?:his|her|its|their) name is)|:|,| -| –)"
+    r" (?:an? |the )?(?P<value>(?-i:[A-Z\d+])[\w'&.+@-]*(?: (?:of |the |de )?(?-i:[A-Z\d])[\w'&.-]*)*)(?P<tail>[,.;!:].*| (?:now|and|so|but|for|because|since|who|which|at|in)\b.*)?$",
+    re.IGNORECASE,
+)
+_FURTHER_THING = re.compile(r"^(?:second|third|additional|extra|other|spare)$", re.IGNORECASE)
+
+
+def thing_first(text: str) -> str:
+    """A sentence that tells of a new thing and what it is as one that tells what the thing is: "my new dentist is Dr Oyelaran"."""
+    match = _NEW_THING.match(text)
+    if (
+        match is None
+        or not (match["new"] or match["too"] or match["which"])
+        or _NO_THINGS & set(match["what"].lower().split())
+    ):
+        return text
+    is_further = bool(
+        match["too"] or (match["which"] or "").lower() == "another" or _FURTHER_THING.match(match["new"] or "")
+    )
+    if not (is_further or match["new"]):
+        return text
+    too = " as well" if is_further else ""
+    return f"my {'' if is_further else 'new '}{match['what']} is {match['value']}{too}"
+
+
+_NO_THINGS = frozenset(
+    "is are was has have been called named one thing things news bit lot of and in at on with for to day week month year life chapter era plan idea start few couple".split()
 )
 
 
@@ -262,7 +296,13 @@ def uncleft(text: str) -> str:
         return f"{match['who']} {match['verb']} {match['value']}"
     match = _HEADED.match(text)
     if match is not None:
-        only = "only " if re.match(r"^(?:and |so )?the only ", text, re.IGNORECASE) else ""
+        only = (
+            "also "
+            if _ANOTHER_ONE.match(text)
+            else "only "
+            if re.match(r"^(?:and |so )?the only ", text, re.IGNORECASE)
+            else ""
+        )
         noun = (
             f"the {match['value']} {match['noun']}"
             if match["called"] and match["noun"].lower() == "project"
@@ -270,6 +310,9 @@ def uncleft(text: str) -> str:
         )
         return f"{match['who']} {only}{match['verb']} {noun}"
     return text
+
+
+_ANOTHER_ONE = re.compile(r"^(?:and |so |now )*(?:another|one|a second|the other)\b", re.IGNORECASE)
 
 
 def denies_another(clause: str) -> bool:

@@ -261,6 +261,13 @@ _on(
     "hobbies",
     adds=True,
 )
+_on(
+    "be",
+    "height",
+    r"(?P<value>\d (?:foot|feet|ft)(?: \d+)?|\d+ ?(?:cm|m)\b|\d\.\d+ ?m\b|\d'\d+)(?: tall)?",
+    "{s} is {value} tall.",
+    "personal",
+)
 _on("play", "plays", rf"(?:the )?(?P<value>{INSTRUMENTS}|{SPORTS})\b", "{s} plays {value}.", "hobbies", adds=True)
 _on(
     "take",
@@ -403,7 +410,7 @@ for _verb, _attribute in (
     _on(
         _verb,
         _attribute,
-        rf"(?:the |some |my |our |old |vintage )*(?P<value>(?!up\b|my\b|me\b)[\w'-]+(?: (?!at|in|on|for|with|and|as|to|too|again)[\w'-]+)?){END}",
+        rf"(?:the |some |my |our |old |vintage )*(?P<value>(?!up\b|my\b|me\b)[\w'-]+(?: (?!at|in|on|for|with|and|as|to|too|again|now|these|instead)[\w'-]+)?){END}",
         f"{{s}} {_attribute} {{value}}.",
         "hobbies",
         adds=True,

@@ -72,6 +72,23 @@ _on(
     accepts=is_home,
 )
 _on(
+    "be become",
+    "home",
+    rf"(?:officially |proud |now |a |an |the )*(?P<value>{PLACE}) (?:residents?|locals?|dwellers?|homeowners?|based)\b",
+    "{s} lives in {value}.",
+    "personal",
+    accepts=is_home,
+)
+_on("call", "home", rf"(?P<value>{PLACE}) (?:my |our )?home\b", "{s} lives in {value}.", "personal", accepts=is_home)
+_on(
+    "get make find",
+    "home",
+    rf"(?:{DET} )?(?:new )?(?:home|life) (?:for (?:myself|ourselves) )?in {HOME_PLACE}",
+    "{s} lives in {value}.",
+    "personal",
+    accepts=is_home,
+)
+_on(
     "live be reside",
     "address",
     r"at (?P<value>(?:(?:number |no\.? ?)?\d+\w?(?:,? (?-i:[A-Z][\w'-]*))+|number \d+\w?\b)|(?-i:(?:[A-Z][\w'-]* )+)\d+)",

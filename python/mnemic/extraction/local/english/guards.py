@@ -71,10 +71,29 @@ _OPENINGS = re.compile(
 
 
 _QUESTION_WITHIN = re.compile(
-    r"[,;:-]\s*(?:so |but |and )?(?:how|what|why|where|which|can|could|should|do|does|is|are|would|will)\s+(?:can|could|should|do|does|would"
+    r"[,;:-]\s*(?:did I (?:say|mention|tell)|have I (?:said|mentioned|told)|would you believe|can you believe|do you (?:remember|know)|you know|isn't it|right)\b"
+    r"|[,;:-]\s*(?:so |but |and )?(?:how|what|why|where|which|can|could|should|do|does|is|are|would|will)\s+(?:can|could|should|do|does|would"
     r"|is|are|I|we|you|it|this|that|there)\b",
     re.IGNORECASE,
 )
+
+
+_POLITE_CONDITION = re.compile(
+    r"^(?i:(?:(?:so|and|but|well|oh|hey|also|btw|ok|okay),? )*(?:if|in case|for when|whenever|when|before|since|as) (?:you|anyone|anybody|it|that|this|we are|there|she kills|he kills))\b[^,:]{0,60}[,:]\s+(?=(?:I|we|my|our|(?!I\b)[A-Z])\b(?! (?:would|could|might|will)\b))",
+)
+_CONDITION_BEHIND = re.compile(
+    r"[,;]? (?:if|unless|in case|whether|when I can|as long as|provided|assuming)\b.*$", re.IGNORECASE
+)
+
+
+def without_condition(text: str) -> str:
+    """A sentence without a condition that nothing hangs on: "if you're booking, my favourite restaurant is Lupe's"."""
+    return _POLITE_CONDITION.sub("", text)
+
+
+def without_condition_behind(text: str) -> str:
+    """A clause without the condition at its end: "my hobby is badminton, twice a week if work lets me"."""
+    return _CONDITION_BEHIND.sub("", text)
 
 
 def told_before_asked(text: str) -> str:

@@ -74,3 +74,9 @@ def read_instruction(text: str) -> Instruction | None:
                 value = "none" if value else "use"
             return Instruction(plain, attribute, value)
     return Instruction(plain)
+
+
+def quoting(text: str, instruction: Instruction) -> str:
+    """The text with a new name in quotes: in "Call Ana Annie" two names would read as one."""
+    is_name = instruction.attribute == "nickname"
+    return text.replace(f" {instruction.value}", f' "{instruction.value}"') if is_name else text

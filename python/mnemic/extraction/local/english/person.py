@@ -64,10 +64,13 @@ class Person:
     Attributes:
         label: What stands in a sentence: a name, or "the user".
         key: What stands before the dot of a slot: the name folded, or `user`.
+        is_one_of_several: Whether there may be others of whom the same words are said: "my brother". What is told of such a
+            one stands beside what was told before, unless it says that something changed or was wrong.
     """
 
     label: str
     key: str
+    is_one_of_several: bool = False
 
     @classmethod
     def speaking(cls, name: str, role: Role) -> Person:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from mnemic.extraction.local.english import values
 from mnemic.extraction.local.english.clause_grammar import named, of_kin, relative
 from mnemic.extraction.local.english.frame import DOCTOR, is_job
+from mnemic.extraction.local.english.lexicon.things import classes_of
+from mnemic.extraction.local.english.likeness import shape_of
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.slots import SlotReading, says_another, says_only
 from mnemic.extraction.local.english.values import ANIMAL, DATE, DIETS, END, KIN, NAME, NOUN, ORGANISATION, PLACE
@@ -18,7 +20,7 @@ _BE = rf"(?:is|are|was changed to|has (?:just )?(?:changed|switched|moved) to|(?
 _ANY_NAME = r"(?-i:(?:the )?(?:[A-Z][\w'&.-]*|\d[\w'&.-]*)(?:\s+(?:of|the|de|and the|&)\s+[A-Z][\w'&-]*|\s+(?!(?:And|But|I)\b)[A-Z\d][\w'&.-]*){0,4})"
 _EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _PHONE_NUMBER = r"\+?[\d ()-]{2,}\d"
-_MODEL = r"(?-i:i?[A-Z][\w-]*(?: [A-Z\d][\w-]*)*)"
+_MODEL = r"(?-i:i?[A-Z][\w-]*(?: (?:[A-Z\d]|i\d)[\w-]*)*)"
 _SOMETHING = rf"(?:(?:an?|the|to|in|at|on) )*(?P<value>{NOUN}(?: and {NOUN})?){END}"
 
 
@@ -67,6 +69,7 @@ _NOUNS = (
     _Noun("diet", r"diet", rf"(?:mostly |strictly |an? )?(?P<value>{DIETS}|paleo|plant-based|low-carb)\b", "{s}'s diet is {value}.", "food"),
     _Noun("doctor", r"(?:family )?(?:doctor|gp|physician)(?:'s name)?", rf"(?:an? )?(?:{DOCTOR}|(?P<plain>{NAME}))", "{s}'s doctor is Dr {value}.", "health"),
     _Noun("{what}", r"(?P<what>dentist|therapist|physio|physiotherapist|optician|vet|counsellor|counselor|psychiatrist|dermatologist|midwife)(?:'s name)?", rf"(?:{DOCTOR}|(?P<plain>{NAME}))", "{s}'s {what} is {value}.", "health"),
+    _Noun("bank", r"(?:bank|bank accounts?|current account|accounts?|banking)", rf"(?:with |at )?(?P<value>{_ANY_NAME})", "{s} banks with {value}.", "personal"),
     _Noun("gym", r"gym", rf"(?P<value>{_ANY_NAME})", "{s} trains at {value}.", "health"),
     _Noun("school", r"(?:school|college|university|uni|high school|primary school|nursery)", rf"(?P<value>{_ANY_NAME})", "{s} attends {value}.", "education"),
     _Noun("field_of_study", r"(?:major|degree subject|course)", rf"(?:in )?(?P<value>{NOUN}){END}", "{s} studies {value}.", "education"),
@@ -100,7 +103,7 @@ _INVERTED = tuple(
     if noun.attribute in _IN_WORDS | {"home", "gym", "school", "employer", "doctor", "{kin}", "surname", "nickname", "project"}
 )  # fmt: skip
 _CALLED_BY_FRIENDS = re.compile(
-    rf"(?:my friends|my family|everyone|everybody|people|most people|they all) calls? me (?P<value>{NAME})$",
+    rf"(?:(?:at|in|on|with|among) [\w' ]{{2,20}} )?(?:(?:my|our|the|all my|most of my) [\w' -]{{2,30}}?|everyone|everybody|people|most people|they|they all|some people|folks|friends|mates|colleagues)(?: at [a-z]+| here)?(?: all| just| always| still| usually)? (?:calls?|knows?) me (?:as )?(?P<value>{NAME})(?=$|,| for| because| too| as well| since)",
     re.IGNORECASE,
 )
 # What is told neither by a verb of the speaker nor by "my".
@@ -117,11 +120,16 @@ _CONTACT = (
 )  # fmt: skip
 # "I've changed my email to …", "I switched gyms to …": what then is theirs.
 _CHANGED_THING = re.compile(
-    r"^(?:I|we) (?:have |has )?(?:(?:just|recently|finally|now|also) )*(?:changed|switched|moved|updated|swapped) (?:(?P<own>my|our) )?(?P<noun>[\w -]+?)(?P<plural>s)?(?: (?:over|from [\w@. '&-]+?))? to (?P<value>.+)$",
+    r"^(?:(?:I|we) )?(?:have |has )?(?:(?:just|recently|finally|now|also) )*(?:changed|switched|moved|updated|swapped|transferred) (?:(?:all|both) (?:of )?)?(?:(?P<own>my|our) )?(?P<noun>[\w -]+?)(?P<plural>s)?(?: (?:over|across|from [\w@. '&-]+?))? to (?P<value>.+)$",
     re.IGNORECASE,
 )
 _OWNER = re.compile(
     rf"^(?:(?P<home>(?=home (?:is|base is)))|(?P<own>my|our|the(?= project\b)|the(?= new (?:house|flat|apartment|place|home|car|job|school|gym|doctor|gp|boss|manager|phone|number|email|project|surname)\b)|one of my|one of our|another|the other)\b|(?:my|our) {KIN}(?:,? (?P<name>{NAME}),?)?'s|(?P<bare>(?!I\b|It\b|That\b|What\b|Who\b|There\b|Here\b|Let\b)[A-Z][\w-]+(?: [A-Z][\w-]+)?)'s\b)\s*(?P<rest>.+)$",
+    re.IGNORECASE,
+)
+# "my main hobby these days is pottery", "my username on the forum is birdman".
+_WHEN_BEFORE_BE = re.compile(
+    r"^(?P<noun>(?:and |so |but |now )*(?:my|our|his|her|their|[A-Z][\w-]+'s) (?:[\w'-]+ ){1,3}?[\w'-]+)(?: (?:nowadays|these days|right now|at the moment|currently|this (?:year|season|month|term|week|time)|for (?:now|the \w+)|at (?:work|home|school)|of choice|now|on [\w ]{2,15}|round here|around here))+(?= (?:is|are) )",
     re.IGNORECASE,
 )
 _SAYS_NOW = re.compile(r"\b(?:now|these days|nowadays)\b", re.IGNORECASE)
@@ -137,6 +145,10 @@ _GENERIC_WORD = re.compile(
     rf"{_ADJECTIVES}(?P<what>(?:[a-z][\w-]* )?(?:order|drink|instrument|sign|size|team|sport|type|style|brand|flavou?r|snack|meal|dish|dessert|breakfast|lunch|tea|coffee|perfume|scent|club|rank|plan|faith|religion|nationality|subject|specialty|speciality|star sign|team name)) {_BE} (?:an? |the )?(?P<value>{NOUN}){END}",
     re.IGNORECASE,
 )
+_GENERIC_CLASS = re.compile(
+    rf"{_ADJECTIVES}(?P<what>(?!(?:old|first|last|former|previous|ex)\b)[a-z][\w'-]*(?: [a-z][\w-]*){{0,2}}?) {_BE} (?:(?:by|with|at|on|in|from|for|about|around|to|an?|the) )*"
+    rf"(?P<value>{_ANY_NAME}|\d[\w:.]*(?: (?:foot|feet|cm|kg|stone|am|pm|minutes|hours|miles|km)(?: \d+)?)?|(?:half|quarter) (?:past |to )?\w+|{NOUN}{END}){END}",
+)
 _NAMED_KIN = re.compile(
     rf"\b(?:my|our|another) (?P<adjectives>(?:(?:new|second|first|other|lovely|old|ex|former|late) )*)(?:{KIN}|{ANIMAL}),? (?P<value>{NAME})(?P<possessive>'s)?(?:,|\b)",
     re.IGNORECASE,
@@ -146,20 +158,34 @@ _CHILD = re.compile(
     rf"^(?:we|I|our|my wife|my partner)\b[^.]*?\b(?:an?|another|our|my) (?:baby |little |healthy |beautiful )*(?P<kin>boy|girl|son|daughter),? (?:named|called) (?P<value>{NAME})",
     re.IGNORECASE,
 )
+# "A second dog, a spaniel called Wren".
+_NAMED_ANIMAL = re.compile(
+    rf"(?:,|:| -) an? (?:(?!I\b)[\w'-]+ ){{0,2}}?{ANIMAL},? (?:called|named) (?P<value>{NAME})", re.IGNORECASE
+)
 _OVER = re.compile(r"\b(?:old|ex|former|first|previous|late)\b")
+_OF_THE_MENTIONED = re.compile(r"^(?:and |but |so |now )*(?:his|her) (?!name\b)(?P<rest>.+)$", re.IGNORECASE)
 _REST_PLURAL = re.compile(r"^(?P<many>favou?rite) (?P<what>\w+?)s (?=is|are)")
 
 
-def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, SlotReading]]:
+def read_possession(
+    clause: str, speaker: Person, mentioned: Person | None = None
+) -> Iterator[tuple[Person, SlotReading]]:
     """The slots that a clause about somebody's thing fills, with those whose they are.
 
     Args:
         clause: Written out; `clause_grammar.with_verbs` has been at it.
         speaker: Who says "my".
+        mentioned: Who is meant by "his" or "her".
     """
+    clause = _WHEN_BEFORE_BE.sub(r"\g<noun>", clause)
     changed = _CHANGED_THING.match(clause)
     if changed is not None and (changed["own"] or changed["plural"]):
         clause = f"my {changed['noun']} is {changed['value']}"
+    other = _OF_THE_MENTIONED.match(clause)
+    if other is not None and mentioned is not None and mentioned.key:
+        for reading in _of_noun(other["rest"], clause):
+            yield mentioned, reading
+            return
     owner = _OWNER.match(clause)
     if owner is not None:
         person = _owner(owner, speaker)
@@ -184,7 +210,9 @@ def read_possession(clause: str, speaker: Person) -> Iterator[tuple[Person, Slot
                     match["value"],
                     template.replace("{kind}", kind),
                     category,
-                    adds=says_another(clause),
+                    # What some call somebody others do not.
+                    adds=says_another(clause)
+                    or (attribute == "nickname" and not clause.lower().startswith("everyone")),
                 ),
             )
 
@@ -199,6 +227,9 @@ def named_in_passing(clause: str) -> SlotReading | None:
     child = _CHILD.search(clause)
     if child is not None:
         return _kin_reading(child["kin"].lower(), child["value"].removesuffix("'s"))
+    animal = _NAMED_ANIMAL.search(clause)
+    if animal is not None:
+        return newly_named("animal", animal["animal"].lower(), animal["value"].removesuffix("'s"))
     match = _NAMED_KIN.search(clause)
     if match is None or _OVER.search((match["adjectives"] or "") + " " + (match["kin"] or "")):
         return None
@@ -208,6 +239,33 @@ def named_in_passing(clause: str) -> SlotReading | None:
     return SlotReading(
         "pet", f"{match['animal'].lower()} {value}", "{s} has a {value}.", "pets", adds=True, is_timeless=True
     )
+
+
+_UNNAMED = re.compile(
+    rf"\b(?:an?|another|our|my|new|second|third|little) (?:(?!I\b)[\w'-]+ ){{0,2}}?(?:{KIN}|{ANIMAL})(?! (?:called|named|is|has|was)\b)(?!'s)(?!,? (?-i:[A-Z]))",
+    re.IGNORECASE,
+)
+
+
+def unnamed_in(sentence: str) -> tuple[str, str] | None:
+    """The last person or animal that a sentence brings up without a name, as `kin` or `animal` and the word for it."""
+    found = None
+    for match in _UNNAMED.finditer(sentence):
+        if match["kin"] and match["kin"].lower() not in _NOT_NAMED_LATER:
+            found = ("kin", match["kin"].lower())
+        elif match["animal"]:
+            found = ("animal", match["animal"].lower())
+    return found
+
+
+_NOT_NAMED_LATER = frozenset("mother mom mum father dad parents".split())
+
+
+def newly_named(kind: str, what: str, name: str) -> SlotReading:
+    """The name of a person or an animal that was brought up without one: "a goldfish too. His name is Captain"."""
+    if kind == "kin":
+        return replace(_kin_reading(what, name), adds=of_kin(what)[1])
+    return SlotReading("pet", f"{what} {name}", "{s} has a {value}.", "pets", adds=True, is_timeless=True)
 
 
 def _owner(match: re.Match[str], speaker: Person) -> Person:
@@ -232,7 +290,7 @@ def _of_noun(rest: str, clause: str) -> Iterator[SlotReading]:
             continue
         yield _reading(noun, match, clause)
         return
-    match = _GENERIC.match(rest) or _GENERIC_WORD.match(rest)
+    match = _GENERIC.match(rest) or _GENERIC_WORD.match(rest) or _generic_class(rest)
     if match is not None:
         what = match["what"]
         yield SlotReading(
@@ -243,6 +301,23 @@ def _of_noun(rest: str, clause: str) -> Iterator[SlotReading]:
             adds=says_another(clause),
             is_timeless=True,
         )
+
+
+def _generic_class(rest: str) -> re.Match[str] | None:
+    """Whatever is somebody's and has a value of a class or a shape: "my hair is copper", "my standup is at 9:45"."""
+    match = _GENERIC_CLASS.match(rest)
+    if match is None:
+        return None
+    value = match["value"]
+    is_telling = classes_of(value) or shape_of(value) not in ("word", "name", "number") or value[:1].isupper()
+    return match if is_telling and not _NO_GENERIC & set(match["what"].replace("'s", "").split()) else None
+
+
+_NO_GENERIC = frozenset(
+    """kids children family friends parents dad mum mom mother father brother sister son daughter wife husband day week weekend life dream
+    is are was has have called named cousin aunt uncle niece nephew sisters brothers partner girlfriend boyfriend baby people
+    goal plan problem question point issue guess mistake way thing things idea advice time heart mind name plans passion""".split()
+)
 
 
 def _value(match: re.Match[str]) -> str:

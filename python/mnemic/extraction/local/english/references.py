@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from mnemic.extraction.local.english.clause_grammar import of_kin
 from mnemic.extraction.local.english.discourse import Fragment, Relation
+from mnemic.extraction.local.english.lexicon.things import classes_of
+from mnemic.extraction.local.english.likeness import Likeness, likeness
 from mnemic.extraction.local.english.person import Person, folded
 from mnemic.extraction.local.english.slots import SlotReading
 from mnemic.extraction.local.english.values import KIN
@@ -23,9 +25,11 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 HAS_SEVERAL = frozenset(
-    "pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering".split()
+    "pet hobby speaks learning plays allergy intolerance health not_eaten education degree volunteering collects grows coaches teaches brews breeds restores".split()
 )
 """Attributes of which people have several: one that corrects another stands beside the rest."""
+# What is told by no frame: see `loose_slots` and `mentions`.
+_BESIDE_EACH_OTHER = ("habit.", "mention.")
 _KIN = re.compile(KIN, re.IGNORECASE)
 _TITLE = re.compile(r"^(?:dr|doctor|mr|mrs|ms|prof)\.? ", re.IGNORECASE)
 # Whose names "she is called Mia" may tell.
@@ -65,7 +69,11 @@ def of_known(facts: Iterable[KnownFact], speaker: Person) -> list[Heard]:
             escaped.replace(told, "{value}", 1) if told and told in escaped else f"{{s}}'s {attribute} is {{value}}."
         )
         kin = _KIN.fullmatch(attribute.replace("_", " "))
-        adds = attribute in HAS_SEVERAL or (kin is not None and of_kin(kin["kin"])[1])
+        adds = (
+            attribute.startswith(_BESIDE_EACH_OTHER)
+            or attribute in HAS_SEVERAL
+            or (kin is not None and of_kin(kin["kin"])[1])
+        )
         reading = SlotReading(attribute, fact.slot_value, template, "", adds=adds)
         found.append(Heard(speaker, reading, ()))
     return found
@@ -78,6 +86,7 @@ def resolve(fragment: Fragment, candidates: Sequence[Heard]) -> Heard | None:
         fragment: What was said.
         candidates: The nearest first.
     """
+    alike: Heard | None = None
     for heard in candidates:
         if heard.slot.is_denial or heard.slot.attribute.startswith("taste."):
             continue
@@ -85,13 +94,15 @@ def resolve(fragment: Fragment, candidates: Sequence[Heard]) -> Heard | None:
             if _names(heard.slot.value, fragment.wrong):
                 return heard
         elif fragment.relation is Relation.NAMES:
-            if heard.slot.attribute == "pet" or heard.slot.attribute in _NAMED or _is_kin(heard):
+            if heard.slot.attribute == "pet" or heard.slot.attribute in _NAMED or is_kin(heard):
                 return heard
-        elif (not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one") and is_alike(
-            heard.slot.value, fragment.value
-        ):
-            return heard
-    return None
+        elif not fragment.noun or fragment.noun in heard.slot.value or fragment.noun == "one":
+            if alike is None and is_alike(heard.slot.value, fragment.value):
+                alike = heard
+            if _part_of(heard.slot, fragment.value)[1] >= Likeness.CLASS:
+                # The nearest of a class is surer than the nearest of a shape.
+                return heard
+    return alike
 
 
 def is_named(slot: SlotReading) -> bool:
@@ -105,7 +116,10 @@ def answered(fragment: Fragment, heard: Heard) -> SlotReading:
     value = _TITLE.sub("", fragment.value)
     old = _tail(slot.value)
     if slot.attribute == "pet":
-        animal = slot.value.split()[0]
+        animal, _, name = slot.value.partition(" ")
+        if "animal" in classes_of(value) and name and not value[:1].isupper():
+            # "Kiwi is a terrapin, sorry": the animal was wrong, and not its name.
+            return replace(slot, value=f"{value} {name}", template="{s} has a {value}.", adds=True, is_timeless=True)
         return replace(slot, value=f"{animal} {value}", template="{s} has a {value}.", adds=True, is_timeless=True)
     if fragment.wrong and folded(fragment.wrong) != folded(slot.value) and _contains(slot.value, fragment.wrong):
         # "number 84, not 48" of "48 Alder Street".
@@ -116,13 +130,30 @@ def answered(fragment: Fragment, heard: Heard) -> SlotReading:
     return replace(slot, value=value, template=template, is_timeless=True)
 
 
+def without_title(value: str) -> str:
+    """A name without "Dr" or another title in front."""
+    return _TITLE.sub("", value)
+
+
+def _part_of(slot: SlotReading, value: str) -> tuple[str, Likeness]:
+    """The part of a slot's value that a value is like, and how like: of "dog Rex" the name or the animal."""
+    parts = [_tail(slot.value), slot.value.split()[0]] if slot.attribute == "pet" else [_tail(slot.value)]
+    return max(((part, likeness(part, value)) for part in parts), key=lambda one: one[1])
+
+
+def likeness_to(slot: SlotReading, value: str) -> Likeness:
+    """How like a value is to that of a slot."""
+    return _part_of(slot, value)[1]
+
+
 def _tail(value: str) -> str:
     """The name at the end of a value such as `dog Rex`, or the whole value."""
     head, _, rest = value.partition(" ")
     return rest if rest[:1].isupper() and head.islower() else value
 
 
-def _is_kin(heard: Heard) -> bool:
+def is_kin(heard: Heard) -> bool:
+    """Whether a slot names one of somebody's people."""
     return _KIN.fullmatch(heard.slot.attribute.replace("_", " ")) is not None
 
 

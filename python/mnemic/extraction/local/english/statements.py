@@ -67,7 +67,7 @@ _PLAN = re.compile(
 )
 _DANGLING = re.compile(
     r"\b(?P<pronoun>it|its|they|them|their|theirs|he|she|him|her|his|hers|'em)\b|\bthe (?:other|same|former|latter)\b"
-    r"|\b(?:this|these|those)\s+(?!morning|afternoon|evening|week|weekend|month|year|summer|winter|spring|autumn|fall|past|last"
+    r"|\b(?:this|these|those)\s+(?!days\b|morning|afternoon|evening|week|weekend|month|year|summer|winter|spring|autumn|fall|past|last"
     r"|coming|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\w+|\b(?:that|this|these|those|there|here)\b\s*(?:$|[,.;!])"
     r"|\b(?:that|this) (?:was|is|will|would|made|makes|means|meant|has|had|one|way|kind|type|sort|stuff|thing)\b"
     r"|\b(?:ones?|someone|both|some|another|others)\s*(?:$|[,.;!])|\b(?:such|here|something|anything|similar|that happen|that same|the thought)\b"
@@ -189,6 +189,11 @@ def tells_something(clause: Clause, *, has_time: bool = False, is_further: bool 
     if is_further:
         least = min(least, _LEAST_TERMS_WITH_NAME)
     return len(terms) >= least
+
+
+def is_stance(clause: Clause) -> bool:
+    """Whether a clause tells what its speaker thinks, feels or will, and nothing of their life."""
+    return bool(_STANCE.match(clause.predicate))
 
 
 def stands_alone(text: str) -> bool:

@@ -69,7 +69,7 @@ JOBS = frozenset(
     locksmith watchmaker goldsmith cobbler typist proofreader subtitler copyeditor sub-editor columnist correspondent anchor engineer
     tutor vet veterinarian videographer waiter waitress welder writer""".split()
 )
-DIETS = r"vegan|vegetarian|pescatarian|pescetarian|flexitarian|keto|halal|kosher|gluten[- ]free|dairy[- ]free|lactose[- ]free"
+DIETS = r"vegan|vegetarian|pescatarian|pescetarian|flexitarian|keto|halal|kosher|gluten[- ]free|dairy[- ]free|lactose[- ]free|omnivore|carnivore|paleo|plant[- ]based|low[- ]carb|coeliac|celiac|meat[- ]eater|teetotal|fruitarian|sugar[- ]free|nut[- ]free|veggie"
 INSTRUMENTS = (
     r"guitar|piano|violin|viola|cello|drums|flute|clarinet|saxophone|sax|trumpet|trombone|harp|ukulele|bass|banjo|oboe"
     r"|accordion|harmonica|keyboard|organ"

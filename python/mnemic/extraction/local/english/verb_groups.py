@@ -135,7 +135,7 @@ SUBJECTLESS_FORMS = frozenset(form for form, (_, kind) in _FORMS.items() if kind
 _WORD = re.compile(r"\s*,?\s*([^\W\d_]+(?:['-][^\W\d_]+)*)")
 _MORE_ADVERBS = frozenset(
     """actually currently finally again somehow basically kinda kind-of presently proud proudly all instead nowadays today as
-    since then ever too maybe ended-up myself ourselves yet""".split()
+    since then ever too maybe ended-up myself ourselves himself herself themselves yet back""".split()
 ) - {"maybe", "as", "since", "then", "all", "too", "instead"}
 _BE = {"am": "now", "is": "now", "are": "now", "was": "then", "were": "then", "been": "", "be": "", "being": ""}
 # Before a verb in -ing or with "to" they say that it begins, goes on or came about.
