@@ -130,8 +130,8 @@ class Engine:
         importer = Importer(store, self._index, embedder, self.authority.rules, settings, self._extraction.wake)
         self.transfer = Transfer(Exporter(store), importer)
         self._operations = Operations(store, self._extraction)
-        self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
-        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
+        self.erasure = Erasures(store, self._index, provider, self._extraction.wake, self.audit)
+        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived, self.audit)
         self._is_closed = False
         self._catch_up.start()
         self._extraction.start()
