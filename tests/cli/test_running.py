@@ -244,6 +244,20 @@ def test_reembed_migrates_to_the_model_of_the_settings(run, tmp_path):
     assert run("doctor").code == 0
 
 
+def test_how_far_a_change_of_the_model_is_can_be_asked_of_a_directory_in_use(run, tmp_path, server):
+    settings = load_settings(data_directory=tmp_path / "data", embedding={"provider": "static"})
+    with Engine(settings, open_sqlite(settings.data_directory), OtherModel()) as engine:
+        engine.add(DEFAULT_TENANT, Scope(user_id="u1"), [MemoryInput(body="one")])
+        engine._store.begin_filling("static:1", 256, time.time_ns() // 1000)
+        asked = run("reembed", "--status", "--json").document
+    assert (asked["state"], asked["active_model"], asked["target_model"]) == ("running", "other:1", "static:1")
+    assert (asked["done"], asked["total"]) == (0, 1)
+    stopped = run("reembed", "--status")
+    assert stopped.out.startswith("pending: static:1 has 0 of 1 version, 0.0%")
+    assert run("reembed", "--status", "--server", server, "--json").document["state"] == "done"
+    assert run("reembed", "--server", server).code == 2
+
+
 def test_models_are_listed_with_their_state(run, monkeypatch, tmp_path):
     found = {model["name"]: model for model in run("models", "list", "--json").document["models"]}
     assert found["static"]["state"] == "installed"

@@ -184,6 +184,7 @@ def administrators_have_their_own_tenant_and_less_than_operators(wire):
         ("RevokeApiKey", pb2.RevokeApiKeyRequest(key_id=above)),
         ("GetStats", pb2.GetStatsRequest(all_tenants=True)),
         ("ListTenants", pb2.ListTenantsRequest()),
+        ("GetReembedStatus", pb2.GetReembedStatusRequest()),
     ):
         assert wire.refused(method, request, credential=administrator).reason == "PERMISSION_DENIED"
 

@@ -8,8 +8,9 @@ import pytest
 from store_support import DIMENSION, MODEL, USER, add, change, memory_of, new_id, remove, restore, vector_of
 
 from mnemic.model.errors import MnemicError, Reason
-from mnemic.store import sql
-from mnemic.store.interface import Mutation, RequestRecord, StoredModel
+from mnemic.store import sql_models
+from mnemic.store.interface import Mutation, RequestRecord
+from mnemic.store.model_store import Filling, StoredModel
 from mnemic.store.work import FinishedWork, OutboxKind, OutboxState, OutboxWrite, WorkLostError
 
 SECOND = "test-model:2"
@@ -28,6 +29,20 @@ def test_one_model_is_active(store):
     assert [model.active for model in store.models()] == [True, False]
     store.register_model(SECOND, 4, active=True)
     assert [model.active for model in store.models()] == [False, True]
+
+
+def test_a_filling_is_noted_until_the_switch(store):
+    store.register_model(MODEL, DIMENSION, active=True)
+    store.begin_filling(SECOND, 4, 1000)
+    store.begin_filling(SECOND, 4, 2000)  # Under way: it goes on.
+    store.note_filling(SECOND, 3000, "the provider is away")
+    assert store.models()[1] == StoredModel(SECOND, 4, False, Filling(1000, 1000, "the provider is away"))
+    store.note_filling(SECOND, 4000)
+    assert store.models()[1].filling == Filling(1000, 4000)
+    store.register_model(SECOND, 4, active=True)
+    assert [model.filling for model in store.models()] == [None, Filling(1000, 4000)]
+    store.begin_filling(SECOND, 4, 5000)  # Active: there is nothing to fill.
+    assert store.models()[1].filling == Filling(1000, 4000)
 
 
 def test_a_known_model_keeps_its_dimension(store):
@@ -111,19 +126,19 @@ def _fields(memory):
 
 
 def test_dropping_a_model_can_be_interrupted(store, monkeypatch):
-    monkeypatch.setattr(sql, "_DROPPED_AT_ONCE", 4)
+    monkeypatch.setattr(sql_models, "_DROPPED_AT_ONCE", 4)
     store.register_model(MODEL, DIMENSION, active=False)
     memories = [memory_of() for _ in range(10)]
     add(store, *memories)
     store.put_vectors(MODEL, [(memory.memory_id, 1, vector_of(1)) for memory in memories])
-    forget = sql.models.forget_model
-    monkeypatch.setattr(sql.models, "drop_vectors", _fail_at_third_call(sql.models.drop_vectors))
+    forget = sql_models.models.forget_model
+    monkeypatch.setattr(sql_models.models, "drop_vectors", _fail_at_third_call(sql_models.models.drop_vectors))
     with pytest.raises(RuntimeError):
         store.drop_model(MODEL)
     assert store.check() == []
     assert store.count_without_vector(MODEL) == 8
     monkeypatch.undo()
-    assert sql.models.forget_model is forget
+    assert sql_models.models.forget_model is forget
     store.drop_model(MODEL)
     store.drop_model(MODEL)  # Not there: nothing to do.
     assert store.models() == []

@@ -193,11 +193,12 @@ def _open(target: TargetOptions) -> Backend:
     return LocalBackend(directory_settings(target))
 
 
-def directory_settings(options: DirectoryOptions, **server: object) -> Settings:
+def directory_settings(options: DirectoryOptions, *, next_embedding: str | None = None, **server: object) -> Settings:
     """The settings with the flags over them.
 
     Args:
         options: The flags.
+        next_embedding: The flag of the model that is to come; None means not given.
         **server: Flags of the server's section; None means not given.
     """
     from mnemic.engine.settings import load_settings  # noqa: PLC0415 (start-up time: loads pydantic)
@@ -207,6 +208,8 @@ def directory_settings(options: DirectoryOptions, **server: object) -> Settings:
         overrides["data_directory"] = options.data_directory.expanduser()
     if options.embedding is not None:
         overrides["embedding"] = {"provider": options.embedding}
+    if next_embedding is not None:
+        overrides["next_embedding"] = {"provider": next_embedding}
     given = {name: value for name, value in server.items() if value is not None}
     if given:
         overrides["server"] = given

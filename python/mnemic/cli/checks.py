@@ -212,11 +212,15 @@ def _findings(name: str, findings: list[str], sound: str, hint: str) -> Check:
 
 def _index(settings: Settings, store: Store, provider: EmbeddingProvider) -> Iterator[Check]:
     from mnemic.engine.live_index import LiveIndex  # noqa: PLC0415 (needs the core, whose absence is a finding)
+    from mnemic.engine.reembedding import status_of  # noqa: PLC0415 (the same)
     from mnemic.engine.snapshots import open_snapshots  # noqa: PLC0415 (the same)
 
     active = next((model for model in store.models() if model.active), None)
     if active is not None and active.identity != provider.identity:
         found = f"the store was embedded with {active.identity}, the settings name {provider.identity}"
+        status = status_of(store, is_filling=False)
+        if status.target_model == provider.identity:
+            found += f", of which {status.done_count:,} of {counted(status.total_count, 'version')} have a vector"
         yield Check("vectors", Level.FAIL, found, f"mnemic reembed --embedding {settings.embedding.provider}")
         return
     missing = store.count_without_vector(provider.identity)

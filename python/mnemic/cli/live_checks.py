@@ -15,6 +15,7 @@ from mnemic.cli.tls_checks import host_and_port, look, refusal_hint, tls_check
 from mnemic.cli.version import installed_version
 from mnemic.client.inspector import SERVICES, SERVING, CallerReport, Figure, Report, ServerInspector, ServerReport
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.operations import OperationState
 from mnemic.model.stats import NodeStats
 
 _TIMEOUT_SECONDS = 5.0
@@ -46,6 +47,8 @@ def check_server(address: str, connection: Connection) -> Iterator[Check]:
         if report is not None:
             yield from _state(report.stats)
             yield from _server(report)
+            if report.server is not None:
+                yield from _reembedding(server)
 
 
 def _reach(server: ServerInspector, address: str, connection: Connection) -> Check:
@@ -169,6 +172,27 @@ def _server(report: Report) -> Iterator[Check]:
         yield _disk(server)
     yield from _figures(server.figures)
     yield _metrics(server.metrics_address)
+
+
+def _reembedding(server: ServerInspector) -> Iterator[Check]:
+    """Whether the model is being changed; nothing to say where it is not."""
+    try:
+        status = server.reembedding()
+    except MnemicError as error:
+        if error.reason is not Reason.NOT_IMPLEMENTED:  # An older server does not tell.
+            yield failed("reembedding", error)
+        return
+    if not status.target_model:
+        return
+    words = f"{status.target_model} has {status.done_count:,} of {counted(status.total_count, 'version')}"
+    if status.last_error:
+        yield Check("reembedding", Level.WARN, f"{words}; {status.last_error}", "the server tries again")
+    elif status.state is OperationState.DONE:
+        yield Check("reembedding", Level.OK, f"{words}; start the server with it to switch")
+    elif status.state is OperationState.RUNNING:
+        yield Check("reembedding", Level.OK, words)
+    else:
+        yield Check("reembedding", Level.WARN, f"{words}, and nobody goes on", "start the server with --next-embedding")
 
 
 def _versions(server: ServerReport) -> Check:

@@ -38,6 +38,14 @@ def serve(
         typer.Option("--tls-client-ca", metavar="FILE", help="PEM: only clients with a certificate of these."),
     ] = None,
     directory: DirectoryOptions,
+    next_embedding: Annotated[
+        str | None,
+        typer.Option(
+            "--next-embedding",
+            metavar="NAME",
+            help="Make the vectors of this model meanwhile, to start with it later; see `mnemic reembed --status`.",
+        ),
+    ] = None,
     log_level: Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option("--log-format", help="console or json.")] = None,
     pull: Annotated[
@@ -57,6 +65,7 @@ def serve(
     """
     settings = directory_settings(
         directory,
+        next_embedding=next_embedding,
         address=address,
         front=front,
         unix_socket=unix_socket,
@@ -99,11 +108,11 @@ def _serve(settings: Settings, *, pull: bool) -> None:
     from mnemic.embedding.install import pull_model  # noqa: PLC0415 (start-up time: loads onnx)
     from mnemic.server.server import serve as run_server  # noqa: PLC0415 (start-up time: loads grpc)
 
-    name = settings.embedding.provider
-    if pull and name in CATALOGUE:
-        # Before the server starts, so that its log does not write into the bar.
-        with fraction_bar(f"Installing the embedding model {name}") as report:
-            pull_model(name, models_directory=settings.embedding.models_directory, progress=report)
+    for embedding in (settings.embedding, settings.next_embedding):
+        if pull and embedding is not None and embedding.provider in CATALOGUE:
+            # Before the server starts, so that its log does not write into the bar.
+            with fraction_bar(f"Installing the embedding model {embedding.provider}") as report:
+                pull_model(embedding.provider, models_directory=embedding.models_directory, progress=report)
     run_server(settings, pull_missing_model=False, on_ready=lambda address: _print_banner(settings, address))
 
 

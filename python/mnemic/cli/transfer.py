@@ -236,15 +236,17 @@ def import_file(
         backend.entering("mnemic import", AuditAction.WRITE, scope),
         progress_bar("Importing", "items") as update,
     ):
+        whole = 0
         if not skip_bad:
-            total, problems = _run(backend, replace(request, validate_only=True), source, update, "Checking")
+            checked, problems = _run(backend, replace(request, validate_only=True), source, update, "Checking")
             if problems:
                 _print_problems(problems)
                 raise bad_input(
                     f"item {problems[0].item_index} cannot be imported; nothing was",
                     hint="mend it, or import the others with --skip-bad",
                 )
-        total, problems = _run(backend, request, source, update, "Importing")
+            whole = checked["processed"]
+        total, problems = _run(backend, request, source, update, "Importing", whole=whole)
     if as_json:
         print_json(
             {
@@ -266,7 +268,7 @@ def import_file(
 
 
 def _run(
-    backend: Backend, request: ImportRequest, source: IO[bytes], update: Update, step: str
+    backend: Backend, request: ImportRequest, source: IO[bytes], update: Update, step: str, *, whole: int = 0
 ) -> tuple[dict[str, int], list[ImportProblem]]:
     problems: list[ImportProblem] = []
     total = {"processed": 0, "added": 0, "duplicates": 0, "revision": 0}
@@ -278,7 +280,7 @@ def _run(
             "duplicates": answer.duplicate_count,
             "revision": answer.revision,
         }
-        update(step, answer.processed_count, answer.processed_count)
+        update(step, answer.processed_count, max(whole, answer.processed_count))
     return total, problems
 
 

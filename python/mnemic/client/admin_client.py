@@ -25,10 +25,12 @@ from mnemic.client.encodable import encodable
 from mnemic.client.failures import from_rpc_error
 from mnemic.model.access import ApiKey, Tenant
 from mnemic.model.operations import DeadLetter, DeadLetterPage, ReplayResult, WorkKind
+from mnemic.model.reembedding import ReembedStatus
 from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.v1 import admin_service_pb2_grpc
 from mnemic.wire.accounts import key_from_proto, key_to_proto, tenant_from_proto, tenant_to_proto
+from mnemic.wire.reembedding import status_from_proto
 from mnemic.wire.values import micros_from_timestamp
 
 Answer = TypeVar("Answer")
@@ -98,6 +100,7 @@ class MnemicAdminClient(AdminBackups, AdminAudit):
         Args:
             tenant: Its id and the new values.
             fields: Which of them count: `display_name`, `settings.max_memories`, `settings.max_bytes`,
+                `settings.secret_action`, `settings.personal_data_action`, `settings.default_trust`,
                 `settings.extraction` or a field within it, such as `settings.extraction.exclude_topics`.
             expected_version: VERSION_CONFLICT unless it is the current one; 0 for any.
         """
@@ -122,6 +125,10 @@ class MnemicAdminClient(AdminBackups, AdminAudit):
         with encodable():
             request = pb.GetStatsRequest(tenant_id=tenant)
         return decoding.stats(self._call(self._stub.GetStats, request))
+
+    def reembed_status(self) -> ReembedStatus:
+        """How far a change of the embedding model is; for operators."""
+        return status_from_proto(self._call(self._stub.GetReembedStatus, pb.GetReembedStatusRequest()))
 
     def create_key(self, key: ApiKey) -> CreatedKey:
         """Creates an API key; of `key` counts what the caller chooses: tenant, role, name, scope, expiry and rate."""

@@ -15,9 +15,11 @@ from mnemic.client.channel import call_metadata, open_channel
 from mnemic.client.failures import from_rpc_error
 from mnemic.model.access import AccessRole
 from mnemic.model.errors import MnemicError, Reason
+from mnemic.model.reembedding import ReembedStatus
 from mnemic.model.stats import NodeStats
 from mnemic.v1 import admin_service_pb2, admin_service_pb2_grpc, memory_service_pb2_grpc, resources_pb2
 from mnemic.v1 import memory_service_pb2 as pb
+from mnemic.wire.reembedding import status_from_proto
 
 SERVING = "SERVING"
 # Each has a health of its own, besides the empty name for all together.
@@ -145,6 +147,11 @@ class ServerInspector:
             decoding.stats(answer),
             _server(answer.server) if answer.HasField("server") else None,
         )
+
+    def reembedding(self) -> ReembedStatus:
+        """How far a change of the embedding model is; for operators."""
+        request = admin_service_pb2.GetReembedStatusRequest()
+        return status_from_proto(self._ask(self._admin.GetReembedStatus, request))
 
     def searching(self) -> Callable[[], object]:
         """A search in a scope that has memories, if there is any, to be done as often as wanted."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from mnemic.embedding.factory import open_provider
 from mnemic.embedding.install import pull_model
 from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.reembedding import switch_if_filled
 from mnemic.engine.settings import Settings
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.store.interface import Store
@@ -29,8 +30,14 @@ def open_model(settings: Settings, *, pull_missing: bool, progress: Progress | N
     return open_provider(settings.embedding)
 
 
+def open_next_model(settings: Settings) -> Callable[[], EmbeddingProvider] | None:
+    """What opens the model that is to come; None where the settings name none."""
+    following = settings.next_embedding
+    return None if following is None else lambda: open_provider(following)
+
+
 def require_model(store: Store, provider: EmbeddingProvider) -> None:
-    """Registers the model with a new store.
+    """Registers the model with a new store, or switches to one whose vectors were made meanwhile.
 
     Raises:
         MnemicError: MODEL_MISMATCH when the store has another one.
@@ -38,10 +45,11 @@ def require_model(store: Store, provider: EmbeddingProvider) -> None:
     active = next((model for model in store.models() if model.active), None)
     if active is None:
         store.register_model(provider.identity, provider.dimension, active=True)
-    elif active.identity != provider.identity:
+    elif active.identity != provider.identity and not switch_if_filled(store, provider):
         raise MnemicError(
             Reason.MODEL_MISMATCH,
             f"the store was embedded with {active.identity} ({active.dimension} dimensions) and the settings name "
-            f"{provider.identity} ({provider.dimension}); run `mnemic reembed` to migrate, or set the model back",
+            f"{provider.identity} ({provider.dimension}); run `mnemic reembed` to migrate, or set the model back "
+            "(with this one as `next_embedding`, the server makes its vectors meanwhile)",
             metadata={"stored_model": active.identity, "configured_model": provider.identity},
         )

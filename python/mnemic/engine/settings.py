@@ -16,6 +16,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from mnemic.defence.settings import DefenceSettings
 from mnemic.embedding.settings import EmbeddingSettings, ProviderName
 from mnemic.engine.tokens import ESTIMATE, OPENAI_ENCODINGS
 from mnemic.extraction.settings import ExtractionSettings
@@ -257,11 +258,15 @@ class Settings(BaseSettings):
 
     data_directory: Path = Field(default_factory=default_data_directory, description="where memories are kept")
     embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    next_embedding: EmbeddingSettings | None = Field(
+        None, description="a model whose vectors are made meanwhile, for a start with it; unset: none"
+    )
     reranking: RerankingSettings = Field(default_factory=RerankingSettings)
     search: SearchSettings = Field(default_factory=SearchSettings)
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    defence: DefenceSettings = Field(default_factory=DefenceSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

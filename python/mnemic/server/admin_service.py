@@ -23,6 +23,7 @@ from mnemic.server.backup_calls import BackupCalls
 from mnemic.server.calls import Call
 from mnemic.v1 import admin_service_pb2 as pb
 from mnemic.wire.accounts import extraction_to_proto, key_to_proto, tenant_to_proto
+from mnemic.wire.reembedding import status_to_proto
 
 
 class ServerFigures(Protocol):
@@ -44,7 +45,7 @@ class ServerFigures(Protocol):
 
 
 class AdminService(BackupCalls, AuditCalls):
-    """The RPCs that work; `bind_service` answers UNIMPLEMENTED for the others.
+    """All of its RPCs.
 
     Args:
         engine: What it administers.
@@ -161,6 +162,10 @@ class AdminService(BackupCalls, AuditCalls):
         return pb.ReplayDeadLettersResponse(
             requeued_count=result.requeued, missing_ids=result.missing_ids, replayed=result.replayed
         )
+
+    def get_reembed_status(self, _request: pb.GetReembedStatusRequest, _call: Call) -> pb.GetReembedStatusResponse:
+        """How far a change of the embedding model is."""
+        return status_to_proto(self._engine.reembedding.status())
 
     def get_stats(self, request: pb.GetStatsRequest, call: Call) -> pb.GetStatsResponse:
         """What the store and this node hold."""

@@ -124,6 +124,8 @@ def _with_own_ids(item: Incoming, tenant: str, known: dict[str, _Known]) -> Inco
     A copy of a user's memories for another user is thus a copy, and making it again finds it.
     """
     memory = item.record.memory
+    if not any(map(known.__contains__, (memory.memory_id, memory.superseded_by, *memory.source_ids))):
+        return item
 
     def own(memory_id: str) -> str:
         taken = known.get(memory_id)
@@ -178,7 +180,7 @@ def _decide(item: Incoming, known: dict[str, _Known], tenant: str, sealer: Seale
     one.hashes[memory.version] = content_hash
     one.has_ended = memory.valid_to_micros is not None
     one.is_deleted = item.record.delete_time_micros is not None
-    return replace(item, fate=Fate.NEW)
+    return item if item.fate is Fate.NEW else replace(item, fate=Fate.NEW)
 
 
 def _conflict(item: Incoming, problem: str) -> Incoming:
@@ -199,7 +201,7 @@ def _ends(new: Sequence[Incoming], before: dict[str, _Known]) -> list[VersionEnd
 def _write_of(item: Incoming) -> VersionWrite:
     record = item.record
     return VersionWrite(
-        replace(record.memory, revision=0),
+        record.memory,
         record.change,
         item.content_hash,
         record.reason,

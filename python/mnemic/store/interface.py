@@ -15,8 +15,10 @@ from mnemic.model.stats import StoreStats
 from mnemic.store.audit import AuditStore
 from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
+from mnemic.store.consolidation import ConsolidationStore
 from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.extraction_usage import ExtractionStore
+from mnemic.store.model_store import ModelStore
 from mnemic.store.retaining import RetentionStore
 from mnemic.store.standing import NO_STANDING, Standing
 from mnemic.store.transfer import TransferStore
@@ -198,22 +200,9 @@ class Mutation:
     now_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredModel:
-    """An embedding model that the store knows.
-
-    Attributes:
-        identity: See `EmbeddingProvider.identity`.
-        dimension: The length of its vectors.
-        active: Whether searches use it; at most one is. A reembed fills an inactive one and then switches.
-    """
-
-    identity: str
-    dimension: int
-    active: bool
-
-
-class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore):
+class Store(
+    WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore, ConsolidationStore, ModelStore
+):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and
@@ -382,34 +371,6 @@ class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, 
         """The partitions of which `scan_changes` leads nowhere from before a revision, with that revision: what was
         derived from an older state may hold what the store has lost since.
         """
-
-    @abstractmethod
-    def models(self) -> list[StoredModel]:
-        """The embedding models that the store knows."""
-
-    @abstractmethod
-    def register_model(self, identity: str, dimension: int, *, active: bool) -> None:
-        """Makes a model known (again: no change). Making one active makes the others inactive, in one commit."""
-
-    @abstractmethod
-    def put_vectors(self, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> int:
-        """Stores vectors of (memory id, version) for a model, replacing older ones; commits. Returns the revision.
-        Versions that are no longer there are passed over.
-        """
-
-    @abstractmethod
-    def versions_without_vector(self, identity: str, *, limit: int) -> list[Memory]:
-        """Versions of undeleted memories that have no vector of this model, oldest first: what a reembed, or a
-        caught-up provider, has to do.
-        """
-
-    @abstractmethod
-    def count_without_vector(self, identity: str) -> int:
-        """How many `versions_without_vector` would give without a limit."""
-
-    @abstractmethod
-    def drop_model(self, identity: str) -> None:
-        """Removes an inactive model and its vectors."""
 
     @abstractmethod
     def tenants(self, *, limit: int, after: str = "") -> list[Tenant]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.memory import Memory
-from mnemic.store.interface import StoredModel
+from mnemic.store.model_store import Filling, StoredModel
 from mnemic.store.rows import MEMORY_COLUMNS, SCOPE_COLUMNS, chunks, load_scopes, memory_of, readable, scope_of_row
 from mnemic.store.sealing import ScopeSeal, Sealer, place_of, sealer_of
 from mnemic.store.tables import embedding_models, embeddings, memory_versions, pending_vectors, scopes
@@ -41,6 +41,7 @@ _WITHOUT_VECTOR = (
     .limit(bindparam("limit"))
 )
 _COUNT_WITHOUT_VECTOR = select(func.count()).where(pending_vectors.c.model_id == bindparam("model"))
+_COUNT_VECTORS = select(func.count()).where(embeddings.c.model_id == bindparam("model"))
 _ALL_PENDING = insert(pending_vectors).from_select(
     ["version_id", "model_id"], select(_VERSION.id, bindparam("model")).where(~_VERSION.is_deleted)
 )
@@ -94,8 +95,38 @@ def active_model(connection: Connection) -> ModelRow | None:
 
 
 def stored_models(connection: Connection) -> list[StoredModel]:
-    """See `Store.models`."""
-    return [StoredModel(model.identity, model.dimension, model.is_active) for model in known_models(connection)]
+    """See `ModelStore.models`."""
+    return [
+        StoredModel(
+            row.identity,
+            row.dimension,
+            row.is_active,
+            None
+            if row.fill_start_micros is None
+            else Filling(row.fill_start_micros, row.fill_time_micros, row.fill_error),
+        )
+        for row in connection.execute(select(embedding_models).order_by(embedding_models.c.id))
+    ]
+
+
+def begin_filling(connection: Connection, identity: str, dimension: int, now_micros: int) -> None:
+    """See `ModelStore.begin_filling`."""
+    register_model(connection, identity, dimension, active=False)
+    model = embedding_models.c
+    connection.execute(
+        update(embedding_models)
+        .where(model.identity == identity, ~model.is_active, model.fill_start_micros.is_(None))
+        .values(fill_start_micros=now_micros, fill_time_micros=now_micros, fill_error="")
+    )
+
+
+def note_filling(connection: Connection, identity: str, now_micros: int, error: str) -> None:
+    """See `ModelStore.note_filling`."""
+    filling = update(embedding_models).where(
+        embedding_models.c.identity == identity, embedding_models.c.fill_start_micros.is_not(None)
+    )
+    values: dict[str, object] = {"fill_error": error} if error else {"fill_time_micros": now_micros, "fill_error": ""}
+    connection.execute(filling.values(values))
 
 
 def _require(connection: Connection, identity: str) -> ModelRow:
@@ -169,7 +200,7 @@ def load_seals(connection: Connection, scope_ids: Iterable[int]) -> dict[int, Sc
 
 
 def register_model(connection: Connection, identity: str, dimension: int, *, active: bool) -> bool:
-    """See `Store.register_model`; whether another model became the active one."""
+    """See `ModelStore.register_model`; whether another model became the active one."""
     model = next((model for model in known_models(connection) if model.identity == identity), None)
     if model is not None and model.dimension != dimension:
         raise MnemicError(
@@ -185,7 +216,10 @@ def register_model(connection: Connection, identity: str, dimension: int, *, act
         connection.execute(_ALL_PENDING, {"model": model.row_id})
     switches = active and not model.is_active
     if switches:
-        connection.execute(update(embedding_models).values(is_active=False).where(embedding_models.c.is_active))
+        others = update(embedding_models).where(embedding_models.c.id != model.row_id)
+        connection.execute(
+            others.values(is_active=False, fill_start_micros=None, fill_time_micros=None, fill_error=None)
+        )
         connection.execute(update(embedding_models).values(is_active=True).where(embedding_models.c.id == model.row_id))
     return switches
 
@@ -232,7 +266,7 @@ def store_vectors(
 
 
 def versions_without_vector(connection: Connection, identity: str, limit: int) -> list[Memory]:
-    """See `Store.versions_without_vector`."""
+    """See `ModelStore.versions_without_vector`."""
     model = _require(connection, identity)
     found: list[Memory] = []
     after = 0
@@ -249,9 +283,15 @@ def versions_without_vector(connection: Connection, identity: str, limit: int) -
 
 
 def count_without_vector(connection: Connection, identity: str) -> int:
-    """See `Store.count_without_vector`."""
+    """See `ModelStore.count_without_vector`."""
     model = _require(connection, identity)
     return int(connection.execute(_COUNT_WITHOUT_VECTOR, {"model": model.row_id}).scalar_one())
+
+
+def count_vectors(connection: Connection, identity: str) -> int:
+    """See `ModelStore.count_vectors`."""
+    model = _require(connection, identity)
+    return int(connection.execute(_COUNT_VECTORS, {"model": model.row_id}).scalar_one())
 
 
 def find_inactive(connection: Connection, identity: str) -> ModelRow | None:

@@ -20,7 +20,6 @@ from mnemic.store import (
     feed,
     following,
     listing,
-    models,
     outbox,
     reading,
     requests,
@@ -28,6 +27,7 @@ from mnemic.store import (
     writing,
 )
 from mnemic.store.changes import ChangePosition, ChangesPage
+from mnemic.store.consolidating import SqlConsolidation
 from mnemic.store.database import Database
 from mnemic.store.erasing import SqlErasures
 from mnemic.store.erasure_interface import CleanedFiles
@@ -38,19 +38,17 @@ from mnemic.store.interface import (
     PartitionRow,
     RequestRecord,
     Store,
-    StoredModel,
     WriteBatch,
 )
 from mnemic.store.places import Places
 from mnemic.store.retaining_sql import SqlRetention
+from mnemic.store.sql_models import SqlModels
 from mnemic.store.sql_transfer import SqlTransfer
 from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
 
-_DROPPED_AT_ONCE = 20_000
 
-
-class SqlStore(SqlTransfer, Store):
+class SqlStore(SqlTransfer, SqlConsolidation, SqlModels, Store):
     """Implements `Store`, which says what each method does; what differs between databases comes in from outside.
 
     Args:
@@ -309,54 +307,6 @@ class SqlStore(SqlTransfer, Store):
             extraction_usage.hold(
                 connection, item_id, rules, reason=reason, now_micros=now_micros, until_micros=until_micros
             )
-
-    def models(self) -> list[StoredModel]:
-        """See `Store.models`."""
-        with self._database.reading() as connection:
-            return models.stored_models(connection)
-
-    def register_model(self, identity: str, dimension: int, *, active: bool) -> None:
-        """See `Store.register_model`."""
-        with self._database.writing() as connection:
-            if models.register_model(connection, identity, dimension, active=active):
-                writing.require_rebuild(connection)
-
-    def put_vectors(self, identity: str, vectors: Sequence[tuple[str, int, bytes]]) -> int:
-        """See `Store.put_vectors`; when nothing is stored, nothing is committed and the revision stays."""
-        with self._database.writing() as connection:
-            stored = models.store_vectors(connection, identity, vectors)
-            if stored is None:
-                return reading.read_revision(connection)
-            revision, _ = writing.advance(connection)
-            writing.note_vectors(connection, stored, revision)
-            return revision
-
-    def versions_without_vector(self, identity: str, *, limit: int) -> list[Memory]:
-        """See `Store.versions_without_vector`."""
-        with self._database.reading() as connection:
-            return models.versions_without_vector(connection, identity, max(limit, 0))
-
-    def count_without_vector(self, identity: str) -> int:
-        """See `Store.count_without_vector`."""
-        with self._database.reading() as connection:
-            return models.count_without_vector(connection, identity)
-
-    def drop_model(self, identity: str) -> None:
-        """See `Store.drop_model`. In several commits, so that other writes need not wait for all of it; what was
-        interrupted is finished by another call.
-        """
-        after = 0
-        while True:
-            with self._database.writing() as connection:
-                model = models.find_inactive(connection, identity)
-                if model is None:
-                    return
-                last = connection.execute(select(store_state.c.last_version_id)).scalar_one()
-                models.drop_vectors(connection, model, after, after + _DROPPED_AT_ONCE)
-                after += _DROPPED_AT_ONCE
-                if after >= last:
-                    models.forget_model(connection, model)
-                    return
 
     def tenants(self, *, limit: int, after: str = "") -> list[Tenant]:
         """See `Store.tenants`."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +23,14 @@ from mnemic.store.backup import CopiedState, CopyProgress
 from mnemic.store.copying import copy_database
 from mnemic.store.database import Database
 from mnemic.store.lock import DataDirectoryLock
+from mnemic.store.model_store import ModelStore
 from mnemic.store.schema import migrate
-from mnemic.store.sealing import Sealer, execution_options
+from mnemic.store.sealing import PLAIN, Sealer, execution_options
 from mnemic.store.sealing_settings import NO_ENCRYPTION, EncryptionSettings
 from mnemic.store.sealing_state import open_sealer, refuse_without_key, take_state
 from mnemic.store.sealing_steps import Progress, seal_store
 from mnemic.store.sql import SqlStore
+from mnemic.store.sql_models import SqlModels
 from mnemic.store.sqlite_cleaning import SqliteCleaning
 from mnemic.store.write_ahead_log import WriteAheadLog
 from mnemic.store.written_pages import WrittenPages
@@ -159,6 +163,33 @@ def open_sqlite(
     except BaseException:
         lock.release()
         raise
+
+
+@contextmanager
+def look_into(data_directory: Path) -> Iterator[ModelStore]:
+    """What a data directory knows of its models, without taking it from a process that has it.
+
+    Raises:
+        MnemicError: STORE_UNAVAILABLE when there is no database of the current schema.
+    """
+    path = data_directory.expanduser().absolute() / DATABASE_FILE_NAME
+    if not path.exists():
+        raise MnemicError(Reason.STORE_UNAVAILABLE, f"there is no database in {path.parent}")
+    reader = _make_engine(path, DEFAULT_BUSY_TIMEOUT_SECONDS, PLAIN, writes=False)
+    # Nothing is written through it, so what its log notes is nobody's.
+    log = WriteAheadLog(path, WrittenPages())
+    database = Database(readers=reader, writer=reader, translate=lambda error: translate_error(error, path), log=log)
+    try:
+        yield _Look(database)
+    finally:
+        database.close()
+
+
+class _Look(SqlModels):
+    """Reads of a database that another process may have; its connections refuse to write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
 
 def _open_database(

@@ -90,6 +90,7 @@ tenants = Table(
     Column("memory_count", BigInteger, nullable=False, server_default=text("0"), comment="How many versions hold"),
     Column("body_bytes", BigInteger, nullable=False, server_default=text("0"), comment="The size of their bodies"),
     Column("extraction", Text, comment="JSON of its rules; null for none"),
+    Column("defence", Text, comment="JSON of what happens to secrets and personal data; null for the server's setting"),
 )
 
 extraction_usage = Table(
@@ -287,6 +288,14 @@ embedding_models = Table(
     Column("identity", Text, nullable=False, unique=True),
     Column("dimension", Integer, nullable=False),
     Column("is_active", Boolean, nullable=False),
+    Column(
+        "fill_start_micros",
+        BigInteger,
+        comment="When its vectors began to be made for what was there; null for the first, and for what is to be "
+        "dropped",
+    ),
+    Column("fill_time_micros", BigInteger, comment="When that last got further"),
+    Column("fill_error", Text, comment="Why it last did not; empty when it did"),
 )
 
 Index(

@@ -290,6 +290,7 @@ class ExtractionSettings(_message.Message):
     MONTHLY_BUDGET_MICROS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     DEFAULT_MODE_FIELD_NUMBER: _builtins.int
+    SUMMARIZE_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     instructions: _builtins.str
     """Instructions for the language model, up to 4 KiB."""
     monthly_budget_micros: _builtins.int
@@ -305,6 +306,11 @@ class ExtractionSettings(_message.Message):
     default_mode: _memory_service_pb2.AddMode.ValueType
     """What is made of adds that say no mode: ADD_MODE_VERBATIM unless said. Where it asks a language model and none is
     configured, such an add is refused (EXTRACTOR_NOT_CONFIGURED).
+    """
+    summarize_after_seconds: _builtins.int
+    """When the last message of a session is so old, in seconds, a language model summarises the session, if one is
+    configured: a memory of the kind MEMORY_KIND_SUMMARY is added that names the messages as its sources. They stay as
+    they are, and count half among what retention keeps. Off when absent; 60 to 315,360,000 (ten years).
     """
     @_builtins.property
     def include_topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -328,14 +334,20 @@ class ExtractionSettings(_message.Message):
         monthly_budget_micros: _builtins.int | None = ...,
         time_zone: _builtins.str = ...,
         default_mode: _memory_service_pb2.AddMode.ValueType = ...,
+        summarize_after_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "monthly_budget_micros", b"monthly_budget_micros"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "_summarize_after_seconds", b"_summarize_after_seconds", "monthly_budget_micros", b"monthly_budget_micros", "summarize_after_seconds", b"summarize_after_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "categories", b"categories", "default_mode", b"default_mode", "exclude_topics", b"exclude_topics", "include_topics", b"include_topics", "instructions", b"instructions", "monthly_budget_micros", b"monthly_budget_micros", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "_summarize_after_seconds", b"_summarize_after_seconds", "categories", b"categories", "default_mode", b"default_mode", "exclude_topics", b"exclude_topics", "include_topics", b"include_topics", "instructions", b"instructions", "monthly_budget_micros", b"monthly_budget_micros", "summarize_after_seconds", b"summarize_after_seconds", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__monthly_budget_micros: _TypeAlias = _typing.Literal["monthly_budget_micros"]  # noqa: Y015
     _WhichOneofArgType__monthly_budget_micros: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros"]  # noqa: Y015
+    _WhichOneofReturnType__summarize_after_seconds: _TypeAlias = _typing.Literal["summarize_after_seconds"]  # noqa: Y015
+    _WhichOneofArgType__summarize_after_seconds: _TypeAlias = _typing.Literal["_summarize_after_seconds", b"_summarize_after_seconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__monthly_budget_micros) -> _WhichOneofReturnType__monthly_budget_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__summarize_after_seconds) -> _WhichOneofReturnType__summarize_after_seconds | None: ...
 
 Global___ExtractionSettings: _TypeAlias = ExtractionSettings  # noqa: Y015
 
@@ -1579,8 +1591,14 @@ class GetReembedStatusResponse(_message.Message):
     DONE_COUNT_FIELD_NUMBER: _builtins.int
     TOTAL_COUNT_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
     state: _resources_pb2.OperationState.ValueType
-    """How far it is; OPERATION_STATE_DONE when every version has a vector of the active model."""
+    """How far it is: OPERATION_STATE_DONE when every version has a vector of the target model (of the active one, when
+    there is no target), OPERATION_STATE_RUNNING while this server makes them, OPERATION_STATE_PENDING while nobody
+    does, OPERATION_STATE_FAILED when that ended with an error. Searches use a target that is done once the server is
+    started with it.
+    """
     active_model: _builtins.str
     """The identity of the model that searches use."""
     target_model: _builtins.str
@@ -1590,7 +1608,17 @@ class GetReembedStatusResponse(_message.Message):
     total_count: _builtins.int
     """How many there are in all."""
     last_error: _builtins.str
-    """The last error, in words."""
+    """Why it last got no further, in words; empty once it goes on."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the vectors of the target model (of the active one, when there is no target) began to be made for what was
+        there; unset for the first model of a store.
+        """
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When that last got further; unset likewise."""
+
     def __init__(
         self,
         *,
@@ -1600,10 +1628,12 @@ class GetReembedStatusResponse(_message.Message):
         done_count: _builtins.int = ...,
         total_count: _builtins.int = ...,
         last_error: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_model", b"active_model", "done_count", b"done_count", "last_error", b"last_error", "state", b"state", "target_model", b"target_model", "total_count", b"total_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_model", b"active_model", "done_count", b"done_count", "last_error", b"last_error", "start_time", b"start_time", "state", b"state", "target_model", b"target_model", "total_count", b"total_count", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

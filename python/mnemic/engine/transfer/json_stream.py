@@ -46,21 +46,33 @@ def values(chunks: Iterable[bytes]) -> Iterator[Any]:
         MnemicError: INVALID_FIELD when the document or array is no JSON, or a value is larger than may be.
     """
     source = iter(chunks)
-    head = b""
-    for chunk in source:
-        head += chunk
-        if b"\n" in head.lstrip() or len(head) > MAX_VALUE_BYTES:
-            break
-    text = head.lstrip()
-    if not text:
+    first, rest = _first_line(source)
+    if not first:
         return
-    first, _, _ = text.partition(b"\n")
-    whole = _with_first(text, source)
-    if text.startswith(b"[") or not isinstance(_loaded(first), dict):
-        yield from _document(whole)
+    value = None if first.startswith(b"[") else _loaded(first)
+    if not isinstance(value, dict):
+        yield from _document(_with_first(first + rest, source))
         return
-    for line in lines(whole):
+    yield value
+    for line in lines(_with_first(rest, source)):
         yield _loaded(line)
+
+
+def _first_line(source: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """The first line that is not blank, as far as it may be long, and what was read behind it."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in source:
+        piece = chunk if pieces else chunk.lstrip()
+        if not piece:
+            continue
+        pieces.append(piece)
+        size += len(piece)
+        # Of an array its elements are read one by one, wherever its lines end.
+        if b"\n" in piece or pieces[0].startswith(b"[") or size > MAX_VALUE_BYTES:
+            break
+    first, end, rest = b"".join(pieces).partition(b"\n")
+    return first, end + rest
 
 
 def _with_first(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:

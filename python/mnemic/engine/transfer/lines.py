@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -142,7 +143,7 @@ def json_object(line: bytes) -> dict[str, Any]:
         MnemicError: INVALID_FIELD when it is none.
     """
     try:
-        values = json.loads(line, parse_constant=_refuse_constant)
+        values = _DECODER.decode(line.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         raise invalid_field("line", f"is not UTF-8 (byte {error.start})") from None
     except RecursionError:
@@ -156,6 +157,10 @@ def json_object(line: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+# Making one takes longer than a short line.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def record_of(values: Mapping[str, Any]) -> VersionRecord:
