@@ -66,3 +66,35 @@ def test_whoever_changes_the_database_is_found(run, audited, tmp_path, monkeypat
     outcome = run("audit", "verify", *elsewhere)
     assert outcome.code != 0
     assert "entry 2 is not what was entered" in outcome.err
+
+
+def test_what_is_done_on_a_data_directory_without_a_server_is_entered(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("MNEMIC_AUDIT__WRITES", "true")
+    for number in range(3):
+        run("add", f"text {number}", "--user", "u1")
+    exported = tmp_path / "all.jsonl"
+    assert run("export", str(exported)).code == 0
+    assert run("import", str(exported)).code == 0
+    assert run("retention", "run").code == 0
+    assert run("backup", "create", "x", "--output", str(tmp_path / "kept")).code == 0
+    assert run("erase", "--user", "u1", "--yes").code == 0
+    assert run("erase", "--user", "u1", "--dry-run").code == 0
+    assert run("erase", "--memory", "018f0000-0000-7000-8000-000000000000", "--yes").code != 0
+    lines = [json.loads(line) for line in run("audit", "export", "-").out.splitlines()]
+    assert [(entry["method"], entry["action"].removeprefix("AUDIT_ACTION_"), entry["code"]) for entry in lines] == [
+        ("mnemic export", "READ", 0),
+        ("mnemic import", "WRITE", 0),
+        ("mnemic retention run", "ADMINISTER", 0),
+        ("mnemic backup create", "ADMINISTER", 0),
+        ("mnemic erase", "ERASE", 0),
+        ("mnemic erase", "ERASE", 5),
+    ]
+    assert {entry["principal"] for entry in lines} == {"local command"}
+    assert lines[4]["scopeHashes"][0]
+    assert run("audit", "verify").code == 0
+
+
+def test_nothing_is_entered_of_commands_unless_it_is_asked_for(run):
+    run("add", "text", "--user", "u1")
+    assert run("erase", "--user", "u1", "--yes").code == 0
+    assert run("audit", "export", "-").out == ""

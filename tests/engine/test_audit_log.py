@@ -23,6 +23,7 @@ from mnemic.model.audit import (
 )
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.memory import MemoryInput
+from mnemic.model.retention import RetentionPolicy
 from mnemic.model.scope import Scope
 
 USER = Scope(user_id="anna@example.org")
@@ -242,6 +243,38 @@ def test_writes_are_entered_where_callers_are_known_unless_said(engine, settings
     audit = Audit(engine._store, settings_of, is_guarded=is_guarded)
     assert (audit.wants(AuditAction.ERASE), audit.wants(AuditAction.READ)) == expected
     audit.stop()
+
+
+def test_what_the_server_begins_by_itself_is_entered(engine):
+    [memory] = engine.add("t", USER, [MemoryInput(body="x", event_time_micros=1)]).memories
+    policy = RetentionPolicy(policy_id="p", max_age_micros=1, archive_period_micros=0)
+    engine.retention.set_policy("t", policy)
+    engine.retention._schedule.look(10**17)
+    run = engine.retention.run("t").run
+    while not run.has_ended:
+        run = engine.retention.find_run("t", run.run_id, wait_seconds=10)
+    scheduled, erased = log_of(engine)
+    assert (scheduled.principal, scheduled.action, scheduled.method) == ("schedule", AuditAction.AUTOMATIC, "retention")
+    assert (erased.principal, erased.action, erased.code) == ("system", AuditAction.ERASE, 0)
+    assert erased.memory_ids == (memory.memory_id,)
+    verify_chain(log_of(engine))
+
+
+def test_work_that_is_no_call_is_entered_as_one(engine):
+    with engine.audit.entering("t", "local command", AuditAction.WRITE, "mnemic import", scope=USER):
+        added = engine.add("t", USER, [MemoryInput(body="x")])
+    with engine.audit.entering("t", "local command", AuditAction.ERASE, "mnemic erase"):
+        pass
+    with pytest.raises(MnemicError), engine.audit.entering("t", "local command", AuditAction.ERASE, "mnemic erase"):
+        raise MnemicError(Reason.LEGAL_HOLD, "held")
+    with pytest.raises(KeyboardInterrupt), engine.audit.entering("t", "local command", AuditAction.WRITE, "x"):
+        raise KeyboardInterrupt
+    assert CURRENT_NOTE.get() is None
+    engine.audit.flush()
+    entries = log_of(engine)
+    # With its commit, and once.
+    assert (entries[0].method, entries[0].revision) == ("mnemic import", added.revision)
+    assert [entry.code for entry in entries] == [0, 0, 9, 1]
 
 
 def test_nothing_is_answered_that_cannot_be_entered(engine, monkeypatch):

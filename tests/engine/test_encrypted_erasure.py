@@ -76,3 +76,17 @@ def test_a_database_from_before_the_erasure_does_not_bring_it_back(settings, tmp
         with pytest.raises(MnemicError) as refused:
             engine.get(TENANT, erased.memory_id)
         assert refused.value.reason is Reason.MEMORY_NOT_FOUND
+
+
+def test_a_scope_whose_only_memory_is_erased_loses_its_key(settings):
+    with Engine.open(settings, pull_missing_model=True) as engine:
+        (alone,) = engine.add(TENANT, USER, [MemoryInput(body="the only thing that was said")]).memories
+        (first, _) = engine.add(TENANT, OTHER, [MemoryInput(body="one"), MemoryInput(body="two")]).memories
+        keys = []
+        for memory in (alone, first):
+            request = ErasureRequest(target=ErasureTarget(memory_id=memory.memory_id))
+            erased = engine.erasure.erase(TENANT, request, deadline=Deadline.after(30.0)).erasure
+            keys.append({place.place: place.destroyed for place in erased.places}.get("data_keys", 0))
+        # The other's key still opens what is left there.
+        assert keys == [1, 0]
+        assert [memory.body for memory in listed(engine, OTHER)] == ["two"]

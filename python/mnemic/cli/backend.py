@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import DirectoryOptions, TargetOptions
+from mnemic.model.audit import AuditAction
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.errors import MnemicError
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
@@ -110,6 +111,11 @@ class Backend(ABC):
     @abstractmethod
     def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
         """Takes a file in."""
+
+    def entering(self, command: str, action: AuditAction, scope: Scope) -> AbstractContextManager[None]:
+        """Enters what is done in the block in the audit log of a data directory; a server enters its calls itself."""
+        del command, action, scope
+        return nullcontext()
 
     @abstractmethod
     def stats(self, tenant: str | None = None) -> NodeStats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +29,7 @@ from mnemic.cli.terminal import (
     print_table,
     progress_bar,
 )
+from mnemic.model.audit import LOCAL_COMMAND, AuditAction
 from mnemic.model.backup import Backup, BackupDestination, BackupPage, BackupProgress, BackupStep
 from mnemic.model.scope import DEFAULT_TENANT
 
@@ -85,7 +86,7 @@ class _Directory(_Source):
 
 
 @contextmanager
-def _source(target: TargetOptions) -> Iterator[_Source]:
+def _source(target: TargetOptions, *, makes: bool = False) -> Iterator[_Source]:
     address = target.address()
     if address is not None:
         from mnemic.client.admin_client import MnemicAdminClient  # noqa: PLC0415 (start-up time: loads grpc)
@@ -94,13 +95,21 @@ def _source(target: TargetOptions) -> Iterator[_Source]:
         with MnemicAdminClient(address, api_key=connection.api_key, credentials=connection.credentials()) as client:
             yield _Server(client)
         return
-    from mnemic.engine.backups import Backups  # noqa: PLC0415 (start-up time)
+    from mnemic.engine.auditing import Audit  # noqa: PLC0415 (start-up time)
+    from mnemic.engine.backups import Backups  # noqa: PLC0415 (the same)
     from mnemic.store.sqlite import open_sqlite  # noqa: PLC0415 (the same)
 
     settings = directory_settings(target)
     store = open_sqlite(settings.data_directory, encryption=settings.encryption)
     try:
-        yield _Directory(Backups(store, settings.backup, store.commit))
+        audit = Audit(store, settings.audit, is_guarded=settings.authentication.mode != "none")
+        # A server enters its calls itself.
+        entering = audit.entering(DEFAULT_TENANT, LOCAL_COMMAND, AuditAction.ADMINISTER, "mnemic backup create")
+        try:
+            with entering if makes else nullcontext():
+                yield _Directory(Backups(store, settings.backup, store.commit))
+        finally:
+            audit.stop()
     finally:
         store.close()
 
@@ -122,7 +131,7 @@ def create(
     Example: mnemic backup create --output /mnt/backups
     """
     destination = BackupDestination.SERVER if output is None else BackupDestination.STREAM
-    with _source(target) as source, progress_bar("Backing up", "MiB") as update:
+    with _source(target, makes=True) as source, progress_bar("Backing up", "MiB") as update:
         steps = source.create(name or "", destination)
         backup = _followed(steps, update) if output is None else _received(steps, output, update)
     if as_json:

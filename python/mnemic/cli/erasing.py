@@ -14,6 +14,7 @@ from mnemic.cli.failures import bad_input
 from mnemic.cli.memories import open_memory
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import Column, Row, clean, counted, moment_text, print_line, print_remark, print_table
+from mnemic.model.audit import AuditAction
 from mnemic.model.erasure import Erasure, ErasureReceipt
 from mnemic.model.scope import DEFAULT_TENANT
 
@@ -63,7 +64,8 @@ def erase(
         "requested_by": requested_by,
         "request_id": request_id,
     }
-    with open_memory(target) as memories:
+    enters = None if dry_run else ("mnemic erase", AuditAction.ERASE)
+    with open_memory(target, enters=enters, scope=scope.scope()) as memories:
         if dry_run or not yes:
             preview = memories.erase(validate_only=True, **options).erasure
             if dry_run:
@@ -150,7 +152,7 @@ def delete_tenant(
         with MnemicAdminClient(address, api_key=connection.api_key, credentials=connection.credentials()) as client:
             erasure_id = client.delete_tenant(tenant_id)
     else:
-        with open_memory(target) as memories:
+        with open_memory(target, enters=("mnemic tenants delete", AuditAction.ERASE)) as memories:
             erasure_id = _delete_here(cast("Memory", memories), tenant_id)
     if as_json:
         print_json({"tenant_id": tenant_id, "erasure_id": erasure_id})

@@ -21,6 +21,7 @@ from mnemic.cli.failures import CommandError, bad_input
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import clean, counted, print_line, print_remark, progress_bar, shortened
 from mnemic.cli.transfer import IMPORTED, detected_format, head_of, import_file
+from mnemic.model.audit import AuditAction
 from mnemic.model.errors import Code, MnemicError
 from mnemic.model.memory import MemoryInput
 from mnemic.model.scope import Scope
@@ -131,6 +132,7 @@ def import_memories(
         if summary.bad and not skip_bad:
             _refuse(summary, as_json=as_json)
         backend = stack.enter_context(open_backend(target))
+        stack.enter_context(backend.entering("mnemic import", AuditAction.WRITE, scope.scope()))
         update = stack.enter_context(progress_bar("Importing", "lines"))
         summary.bad.clear()
         for block in _blocks(source):

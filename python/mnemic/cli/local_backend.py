@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from mnemic.cli.backend import Backend
 from mnemic.engine.engine import Engine
 from mnemic.engine.settings import Settings
+from mnemic.model.audit import LOCAL_COMMAND, AuditAction
 from mnemic.model.context import ComposedContext, ComposeRequest
 from mnemic.model.memory import AddResult, Memory, MemoryInput, MemoryRevision
 from mnemic.model.operations import DeadLetterPage, Operation, ReplayResult
@@ -102,6 +104,10 @@ class LocalBackend(Backend):
     def import_memories(self, request: ImportRequest, chunks: Iterator[bytes]) -> Iterator[ImportProgress]:
         """See `Backend.import_memories`."""
         return self._engine.transfer.import_memories(DEFAULT_TENANT, request, chunks)
+
+    def entering(self, command: str, action: AuditAction, scope: Scope) -> AbstractContextManager[None]:
+        """See `Backend.entering`."""
+        return self._engine.audit.entering(DEFAULT_TENANT, LOCAL_COMMAND, action, command, scope=scope)
 
     def stats(self, tenant: str | None = None) -> NodeStats:
         """See `Backend.stats`."""

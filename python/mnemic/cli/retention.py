@@ -32,6 +32,7 @@ from mnemic.cli.terminal import (
     print_table,
     scope_text,
 )
+from mnemic.model.audit import AuditAction
 from mnemic.model.retention import LegalHold, RetentionPolicy
 
 retention_application = typer.Typer(help="What is forgotten on purpose: policies, runs, the archive, legal holds.")
@@ -222,7 +223,7 @@ def run(
     """
     if background and target.address() is None:
         raise bad_input("--background is for a server; on a directory the run ends with the command")
-    with open_memory(target) as memory:
+    with open_memory(target, enters=("mnemic retention run", AuditAction.ADMINISTER), scope=scope.scope()) as memory:
         found = memory.run_retention(policy_ids=policy_ids or (), **_ids(scope)).run
         while not background and not found.has_ended:
             found = memory.retention_run(found.run_id, wait=_WAIT_SECONDS)

@@ -17,6 +17,7 @@ from mnemic.cli.documents import print_json
 from mnemic.cli.failures import bad_input
 from mnemic.cli.options import JsonOption, ScopeOptions, TargetOptions
 from mnemic.cli.terminal import bytes_text, clean, counted, print_line, print_remark, progress_bar
+from mnemic.model.audit import AuditAction
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.transfer import (
@@ -72,6 +73,7 @@ def export_memories(
     )
     with ExitStack() as stack:
         backend = stack.enter_context(open_backend(target))
+        stack.enter_context(backend.entering("mnemic export", AuditAction.READ, request.scope))
         if file == _STANDARD_OUTPUT:
             summary = _write(backend, request, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -229,7 +231,11 @@ def import_file(
         extract=extract,
         stop_on_error=not skip_bad,
     )
-    with open_backend(target) as backend, progress_bar("Importing", "items") as update:
+    with (
+        open_backend(target) as backend,
+        backend.entering("mnemic import", AuditAction.WRITE, scope),
+        progress_bar("Importing", "items") as update,
+    ):
         whole = 0
         if not skip_bad:
             checked, problems = _run(backend, replace(request, validate_only=True), source, update, "Checking")

@@ -10,14 +10,16 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import structlog
 
 from mnemic.engine.settings import AuditSettings
-from mnemic.model.audit import MAX_MEMORY_IDS, AuditAction, AuditEntry, AuditEvent, AuditNote
-from mnemic.model.errors import MnemicError, Reason, invalid_field
+from mnemic.model.audit import CURRENT_NOTE, MAX_MEMORY_IDS, AuditAction, AuditEntry, AuditEvent, AuditNote
+from mnemic.model.errors import Code, MnemicError, Reason, invalid_field
+from mnemic.model.scope import Scope
 from mnemic.store.interface import Store
 
 _log = structlog.get_logger("mnemic.audit")
@@ -32,6 +34,23 @@ _RETRY_SECONDS = 1.0
 _LEAST_HEARTBEAT_SECONDS = 1.0
 
 _Waiting = tuple[str, AuditEvent]
+# The numbers of google.rpc.Code.
+_CANCELLED, _UNKNOWN = 1, 2
+_NUMBERS = {
+    Code.INVALID_ARGUMENT: 3,
+    Code.DEADLINE_EXCEEDED: 4,
+    Code.NOT_FOUND: 5,
+    Code.ALREADY_EXISTS: 6,
+    Code.PERMISSION_DENIED: 7,
+    Code.RESOURCE_EXHAUSTED: 8,
+    Code.FAILED_PRECONDITION: 9,
+    Code.ABORTED: 10,
+    Code.UNIMPLEMENTED: 12,
+    Code.INTERNAL: 13,
+    Code.UNAVAILABLE: 14,
+    Code.DATA_LOSS: 15,
+    Code.UNAUTHENTICATED: 16,
+}
 
 
 class Audit:
@@ -93,6 +112,54 @@ class Audit:
                 "the audit log cannot keep up, and nothing is answered that is not entered; try again",
                 retry_after_seconds=_RETRY_SECONDS,
             ) from None
+
+    @contextmanager
+    def entering(
+        self,
+        tenant: str,
+        principal: str,
+        action: AuditAction,
+        method: str,
+        *,
+        scope: Scope | None = None,
+        memory_ids: Sequence[str] = (),
+    ) -> Iterator[None]:
+        """Enters what the block does, where writes are entered, as a call is: what it commits with the commit, else
+        when it has ended, with the code of how.
+
+        Args:
+            tenant: In whose log.
+            principal: Who does it.
+            action: What kind of thing it is.
+            method: Its name.
+            scope: The ids that it is about.
+            memory_ids: The memories that it is about.
+
+        Raises:
+            MnemicError: STORE_UNAVAILABLE when it was done and cannot be entered.
+        """
+        if not self.writes:
+            yield
+            return
+        note = AuditNote(
+            tenant=tenant,
+            principal=principal,
+            action=action,
+            method=method,
+            call_id=str(uuid.uuid4()),
+            scope=scope or Scope(),
+            memory_ids=memory_ids,
+        )
+        token = CURRENT_NOTE.set(note)
+        try:
+            yield
+        except BaseException as error:
+            with suppress(MnemicError):
+                self.enter(note, _number_of(error))
+            raise
+        finally:
+            CURRENT_NOTE.reset(token)
+        self.enter(note, 0)
 
     def entries(
         self,
@@ -205,3 +272,9 @@ class Audit:
             by_tenant.setdefault(tenant, []).append(event)
         for tenant, events in by_tenant.items():
             self._store.enter(tenant, events)
+
+
+def _number_of(error: BaseException) -> int:
+    if isinstance(error, MnemicError):
+        return _NUMBERS[error.reason.code]
+    return _UNKNOWN if isinstance(error, Exception) else _CANCELLED

@@ -144,8 +144,8 @@ class Engine:
         )
         self.transfer = Transfer(Exporter(store), importer)
         self._operations = Operations(store, self._extraction)
-        self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
-        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
+        self.erasure = Erasures(store, self._index, provider, self._extraction.wake, self.audit)
+        self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived, self.audit)
         self.consolidation = Consolidation(store, self._index, settings.consolidation)
         self.summaries = SessionSummaries(store, self._index, self._extraction.wake)
         self._is_closed = False

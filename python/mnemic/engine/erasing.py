@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from mnemic.embedding.provider import EmbeddingProvider
+from mnemic.engine.auditing import Audit
 from mnemic.engine.authority import Authority
 from mnemic.engine.erasing_work import ErasureWork
 from mnemic.engine.erasure_receipt import receipt_of
@@ -20,6 +21,7 @@ from mnemic.engine.pages import decode_page_token, encode_page_token, malformed_
 from mnemic.engine.receipts import canonical_json, target_hash
 from mnemic.engine.restriction import NO_RESTRICTION
 from mnemic.engine.validation import check_memory_id, check_request_id, check_scope, check_text, page_size
+from mnemic.model.audit import SYSTEM, AuditAction
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.erasure import (
     MAX_REASON_BYTES,
@@ -51,12 +53,19 @@ class Erasures:
         index: What is derived from it, with its snapshots.
         provider: Whose cache of vectors is emptied.
         wake_extraction: Told when facts are to be drawn again.
+        audit: Where what nobody called for is entered.
     """
 
     def __init__(
-        self, store: Store, index: LiveIndex, provider: EmbeddingProvider, wake_extraction: Callable[[], None]
+        self,
+        store: Store,
+        index: LiveIndex,
+        provider: EmbeddingProvider,
+        wake_extraction: Callable[[], None],
+        audit: Audit,
     ) -> None:
         self._store = store
+        self._audit = audit
         self._erasing = store.erasing
         self._work = ErasureWork(store, index, provider, wake_extraction)
 
@@ -181,19 +190,22 @@ class Erasures:
         """
         target = ErasureTarget(memory_ids=tuple(memory_ids))
         salt = os.urandom(_SALT_BYTES)
-        begun = self._erasing.begin(
-            NewErasure(
-                erasure_id=str(uuid.uuid4()),
-                caller=tenant,
-                tenant=tenant,
-                target=target,
-                salt=salt,
-                target_hash=target_hash(salt, tenant, target),
-                reason="the time in the archive has passed",
-                requested_by="retention",
-                now_micros=_now(),
+        with self._audit.entering(
+            tenant, SYSTEM, AuditAction.ERASE, "erasure of the archive", memory_ids=target.memory_ids
+        ):
+            begun = self._erasing.begin(
+                NewErasure(
+                    erasure_id=str(uuid.uuid4()),
+                    caller=tenant,
+                    tenant=tenant,
+                    target=target,
+                    salt=salt,
+                    target_hash=target_hash(salt, tenant, target),
+                    reason="the time in the archive has passed",
+                    requested_by="retention",
+                    now_micros=_now(),
+                )
             )
-        )
         self._work.wake()
         while not self._work.is_stopping:
             generation = self._work.generation

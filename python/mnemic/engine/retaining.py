@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mnemic.engine.auditing import Audit
 from mnemic.engine.identifiers import IdentifierSource
 from mnemic.engine.live_index import LiveIndex
 from mnemic.engine.operations import LONGEST_WAIT_SECONDS
@@ -28,6 +29,7 @@ from mnemic.engine.retaining_schedule import Schedule
 from mnemic.engine.retaining_selection import archive_periods, asked_text, filters_of
 from mnemic.engine.settings import RetentionSettings
 from mnemic.engine.validation import check_ids_filter, check_request_id, check_scope, page_size
+from mnemic.model.audit import SCHEDULE, AuditAction
 from mnemic.model.deadline import NO_DEADLINE, Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.operations import OperationState
@@ -66,15 +68,17 @@ class Retention:
         index: Kept equal to it.
         settings: When runs begin by themselves.
         destroy: What becomes of archived memories whose time has passed; None while nothing can do it.
+        audit: Where runs are entered that begin by themselves.
 
     Attributes:
         recalls: Keeps count of what searches give.
     """
 
     def __init__(
-        self, store: Store, index: LiveIndex, settings: RetentionSettings, destroy: Destroy | None = None
+        self, store: Store, index: LiveIndex, settings: RetentionSettings, destroy: Destroy | None, audit: Audit
     ) -> None:
         self._store = store
+        self._audit = audit
         self._retention = store.retention
         self._identifiers = IdentifierSource()
         self.recalls = RecallCounting(store, index, is_on=settings.count_recalls)
@@ -260,7 +264,8 @@ class Retention:
         return RunResult(self.find_run(tenant, json.loads(record.response)), replayed=True)
 
     def _begin_scheduled(self, tenant: str) -> None:
-        self.run(tenant)
+        with self._audit.entering(tenant, SCHEDULE, AuditAction.AUTOMATIC, "retention"):
+            self.run(tenant)
 
     def find_run(
         self, tenant: str, run_id: str, *, wait_seconds: float = 0.0, deadline: Deadline = NO_DEADLINE

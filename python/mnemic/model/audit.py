@@ -16,6 +16,9 @@ from mnemic.model.scope import Scope
 MAX_MEMORY_IDS = 1000
 NO_HASH = bytes(32)
 SYSTEM = "system"
+# Who does what is no call: what the server begins by itself, and commands on a data directory.
+SCHEDULE = "schedule"
+LOCAL_COMMAND = "local command"
 
 
 class AuditAction(IntEnum):
