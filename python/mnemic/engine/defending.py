@@ -110,14 +110,16 @@ class Defence:
         """
         screen = self._screen(tenant)
         default = self.trust_of(tenant)
-        admitted = []
+        admitted, is_changed = [], False
         for position, item in enumerate(inputs):
             safe = _screened(item, screen, _ALL, f"memories[{position}].", self._count)
             if writer:
-                safe = replace(safe, metadata=self._signed(safe.metadata, writer, f"memories[{position}]."))
+                safe = self._signed(safe, writer, f"memories[{position}].")
+            is_changed |= safe is not item
             role = safe.role or (Role.USER if safe.kind is MemoryKind.MESSAGE else Role.NONE)
-            admitted.append(replace(safe, trust=self._trust(safe.trust or default, role, (item.name, item.body))))
-        if any(replace(item, trust=safe.trust) != safe for item, safe in zip(inputs, admitted, strict=True)):
+            trust = self._trust(safe.trust or default, role, (item.name, item.body))
+            admitted.append(safe if safe.trust is trust else replace(safe, trust=trust))
+        if is_changed:
             check_inputs(admitted, self._limits, now_micros=now_micros)
         return admitted
 
@@ -134,7 +136,7 @@ class Defence:
         trust = self._trust(trust, old.role, texts)
         key = self._settings.writer_key
         if "metadata" in changes.fields and key is not None and isinstance(old.metadata.get(key), str):
-            safe = replace(safe, metadata=self._signed(safe.metadata, str(old.metadata[key]), "memory."))
+            safe = self._signed(safe, str(old.metadata[key]), "memory.")
         fields = changes.fields
         if safe.categories != named.categories:
             fields |= {"categories"}
@@ -154,16 +156,16 @@ class Defence:
         safe = _screened(memory, self._screen(tenant), _ALL, path, self._count)
         return replace(safe, trust=self._trust(memory.trust, memory.role, (memory.name, memory.body)))
 
-    def _signed(self, metadata: Metadata, writer: str, path: str) -> Metadata:
-        """Metadata that says who wrote it, where that is wanted."""
+    def _signed(self, item: Item, writer: str, path: str) -> Item:
+        """An item whose metadata say who wrote it, where that is wanted."""
         key = self._settings.writer_key
         if key is None:
-            return metadata
-        if metadata.get(key, writer) != writer:
+            return item
+        if item.metadata.get(key, writer) != writer:
             raise invalid_field(
                 f"{path}metadata[{key!r}]", "is set by the server, which knows who writes; leave it out"
             )
-        return {**metadata, key: writer}
+        return replace(item, metadata={**item.metadata, key: writer})
 
     def _screen(self, tenant: str) -> Screen:
         rules = self._rules.defence_of(tenant)

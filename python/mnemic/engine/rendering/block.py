@@ -44,7 +44,7 @@ class Entry:
         memory: The memory.
         moment: When it happened, in words.
         speaker: Who said it; empty for what nobody is said to have said.
-        text: Its body, harmless.
+        text: Its body, harmless; of what is not trusted, with the name of who said it.
         title: Of the section that it belongs to.
     """
 
@@ -63,10 +63,14 @@ class Entry:
             until_micros: When it was superseded, to be said of it.
         """
         is_trusted = memory.trust is not TrustLevel.UNTRUSTED
+        text = memory.body
+        if not is_trusted and memory.kind is MemoryKind.MESSAGE and memory.name:
+            # Who says a text may have said the name, too.
+            text = f"{memory.name}: {text}"
         moment = moment_of(memory)
         if until_micros is not None:
             moment = f"{moment}, superseded {from_micros(until_micros):%Y-%m-%d}"
-        return cls(memory, moment, _speaker(memory), body_text(memory.body, trusted=is_trusted), _title(memory))
+        return cls(memory, moment, _speaker(memory), body_text(text, trusted=is_trusted), _title(memory))
 
     def line(self, number: int = _ANY_NUMBER, moment: str | None = None) -> str:
         """Its line.
@@ -95,7 +99,8 @@ def _title(memory: Memory) -> str:
 def _speaker(memory: Memory) -> str:
     if memory.kind is not MemoryKind.MESSAGE:
         return ""
-    return name_text(memory.name) or ("" if memory.role is Role.NONE else memory.role.name.lower())
+    name = "" if memory.trust is TrustLevel.UNTRUSTED else name_text(memory.name)
+    return name or ("" if memory.role is Role.NONE else memory.role.name.lower())
 
 
 def render(entries: Iterable[Entry], excerpts: Iterable[Excerpt]) -> tuple[str, tuple[str, ...]]:
