@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 from collections.abc import Callable
@@ -35,7 +36,7 @@ class Latencies:
 
 @dataclass(frozen=True)
 class Beside:
-    """How long the work took, and what others' calls took beside it."""
+    """How long the work took (the median if there was some in turn), and what others' calls took beside it."""
 
     seconds: float
     searches: Latencies
@@ -73,8 +74,23 @@ class Probe:
         self._number += 1
 
 
-def beside(address: str, user: str, vectors: list[bytes], work: Callable[[], object]) -> Beside:
-    """Runs the work while another user searches and a third one adds."""
+def beside(
+    address: str,
+    user: str,
+    vectors: list[bytes],
+    *works: Callable[[], object],
+    prepare: Callable[[], object] = lambda: None,
+) -> Beside:
+    """Does the works in turn while another user searches and a third one adds. Work of a second has few calls beside
+    it, of which the p99 would be the slowest one: so several are taken together.
+
+    Args:
+        address: Of the server.
+        user: Who searches.
+        vectors: What for.
+        works: What is done.
+        prepare: Done before each but the first, with no calls beside it.
+    """
     with grpc.insecure_channel(address) as searching, grpc.insecure_channel(address) as adding:
         probes = (
             Probe(SEARCHES_PER_SECOND, _searches(searching, user, vectors)),
@@ -82,15 +98,20 @@ def beside(address: str, user: str, vectors: list[bytes], work: Callable[[], obj
         )
         idle = _together(probes, lambda: time.sleep(_LEAST_IDLE_SECONDS))
         seconds: list[float] = []
+        busy: list[list[float]] = [[] for _ in probes]
+        for number, work in enumerate(works):
+            if number:
+                prepare()
 
-        def timed() -> None:
-            begin = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - begin)
+            def timed(work: Callable[[], object] = work) -> None:
+                begin = time.perf_counter()
+                work()
+                seconds.append(time.perf_counter() - begin)
 
-        busy = _together(probes, timed)
+            for found, more in zip(busy, _together(probes, timed), strict=True):
+                found.extend(more)
     searches, adds = (Latencies(_p99(before), _p99(meanwhile)) for before, meanwhile in zip(idle, busy, strict=True))
-    return Beside(seconds[0], searches, adds)
+    return Beside(statistics.median(seconds), searches, adds)
 
 
 def _together(probes: tuple[Probe, ...], work: Callable[[], object]) -> list[list[float]]:

@@ -31,6 +31,7 @@ from mnemic.store.written_pages import WrittenPages
 
 # Pages that are zeroed while writers wait: about 5 ms.
 _ZEROED_AT_ONCE = 500
+_STEPS_PER_SYNC = 4
 # Pages between two rests.
 _LOOKED_AT_AT_ONCE = 2048
 # Fewer are left to the next erasure, or the next time.
@@ -72,13 +73,16 @@ class SqliteCleaning:
         zeroed = 0 if self._written.knows_free_pages else self._clean_free_pages(share)
         dirty = self._look_at(taken, share)
         left = []
-        for pages in _parts(dirty, _ZEROED_AT_ONCE):
+        for number, pages in enumerate(_parts(dirty, _ZEROED_AT_ONCE), start=1):
             begin = time.perf_counter()
             with self._database.changing_pages() as connection, _nobody_else_writing(connection):
                 self._log.look()
                 are_newer = self._written.are_in_log(pages)
                 zeroed += self._file.zero_leftovers(pages[~are_newer].tolist())
                 left.extend(pages[are_newer].tolist())
+            if number % _STEPS_PER_SYNC == 0:
+                # While nobody waits: else the next checkpoint would have to write it all.
+                self._file.sync()
             _rest(begin, share)
         for at in range(0, len(left), _ZEROED_AT_ONCE):
             with self._quiet() as more:
@@ -91,7 +95,7 @@ class SqliteCleaning:
         return CleanedFiles(zeroed, log_bytes)
 
     def tidy(self) -> bool:
-        """Looks at some of the pages that were written, and zeroes what is unused on them; not durably.
+        """Looks at some of the pages that were written, and zeroes what is unused on them.
 
         Returns:
             Whether there is more to do, so that it is worth while to call again soon.
@@ -110,6 +114,8 @@ class SqliteCleaning:
                 self._log.look()
                 # The others were noted anew.
                 self._file.zero_leftovers(pages[~self._written.are_in_log(pages)].tolist())
+        if len(dirty):
+            self._file.sync()
         self._written.settle(taken)
         return len(taken) > 0
 
