@@ -31,6 +31,12 @@ impl Source {
     }
 }
 
+/// The revision that wrote a row, the memory and its version.
+type Writing = (i64, u128, u32);
+
+/// When a row happened or was heard, and what tells it from others of that time.
+pub(super) type Age = (i64, Writing);
+
 /// All partitions of a search.
 pub(super) struct Sources(Vec<Source>);
 
@@ -152,14 +158,21 @@ impl Sources {
     /// The order of rows with equal scores, the newer first. It depends on what the rows say and not on where they lie,
     /// so that an index that was built anew answers as before.
     pub(super) fn newer_first(&self, a: SourceRow, b: SourceRow) -> Ordering {
-        let rest_of = |row| {
-            let (source, row) = self.locate(row);
-            let record = source.view.record(row);
-            (record.revision(), record.memory_id(), record.version())
-        };
         self.recency_time(b)
             .cmp(&self.recency_time(a))
-            .then_with(|| rest_of(b).cmp(&rest_of(a)))
+            .then_with(|| self.writing(b).cmp(&self.writing(a)))
+    }
+
+    /// What [`newer_first`](Self::newer_first) compares, the greater the newer, for rows that are compared often.
+    pub(super) fn age(&self, row: SourceRow) -> Age {
+        (self.recency_time(row), self.writing(row))
+    }
+
+    /// What tells rows of one time apart.
+    fn writing(&self, row: SourceRow) -> Writing {
+        let (source, row) = self.locate(row);
+        let record = source.view.record(row);
+        (record.revision(), record.memory_id(), record.version())
     }
 
     /// Drops all but the best `count` rows by score, the newer first among equals; those are left in no order.

@@ -1,6 +1,6 @@
 //! The best rows of a scan, the newer first among equals.
 
-use crate::index::sources::{SourceRow, Sources};
+use crate::index::sources::{Age, SourceRow, Sources};
 
 /// The best are cut back to the wanted number when they are twice as many and this.
 const SLACK: usize = 64;
@@ -15,6 +15,8 @@ pub(super) struct Best<'a> {
     worst: Option<SourceRow>,
     /// When `worst` happened or was heard.
     worst_time: i64,
+    /// Rows whose score is that of the worst.
+    equals: Vec<(Age, SourceRow)>,
 }
 
 impl<'a> Best<'a> {
@@ -30,6 +32,7 @@ impl<'a> Best<'a> {
             },
             worst: None,
             worst_time: i64::MIN,
+            equals: Vec::new(),
         }
     }
 
@@ -79,21 +82,38 @@ impl<'a> Best<'a> {
             return;
         }
         let last = self.count - 1;
-        let (_, &mut (threshold, _), beyond) = self
+        let (_, &mut (threshold, _), _) = self
             .kept
             .select_nth_unstable_by(last, |(a, _), (b, _)| b.total_cmp(a));
-        let sources = self.sources;
-        if beyond.iter().any(|&(score, _)| score >= threshold) {
-            self.kept
-                .select_nth_unstable_by(last, |&a, &b| sources.order(a, b));
-        }
-        self.kept.truncate(self.count);
         self.threshold = threshold;
-        let equals = self.kept.iter().filter(|(score, _)| *score >= threshold);
-        self.worst = equals
-            .map(|&(_, row)| row)
-            .max_by(|&a, &b| sources.newer_first(a, b));
-        self.worst_time = self.worst.map_or(i64::MIN, |row| sources.recency_time(row));
+        self.keep_newest_equals();
+    }
+
+    /// Of the rows whose score is the threshold, drops all but the newest, as many as there is room for.
+    ///
+    /// What says how new a row is lies where no cache has it, and words that many rows have once make many rows equal: it is
+    /// asked for at once and read once for each.
+    fn keep_newest_equals(&mut self) {
+        let (sources, threshold) = (self.sources, self.threshold);
+        // Those below are gone, and those above are fewer than wanted.
+        let mut equals = std::mem::take(&mut self.equals);
+        let rows = self.kept.extract_if(.., |(score, _)| *score <= threshold);
+        let rows = rows.filter(|&(score, _)| score >= threshold);
+        equals.clear();
+        equals.extend(rows.map(|(_, row)| (Age::default(), row)));
+        for &(_, row) in &equals {
+            sources.prefetch_record(row);
+        }
+        for (age, row) in &mut equals {
+            *age = sources.age(*row);
+        }
+        let room = self.count - self.kept.len();
+        let newer = |a: &(Age, SourceRow), b: &(Age, SourceRow)| b.0.cmp(&a.0);
+        let (_, &mut (worst_age, worst), _) = equals.select_nth_unstable_by(room - 1, newer);
+        let newest = equals[..room].iter();
+        self.kept.extend(newest.map(|&(_, row)| (threshold, row)));
+        (self.worst, self.worst_time) = (Some(worst), worst_age.0);
+        self.equals = equals;
     }
 
     /// The best, in no order.
