@@ -107,6 +107,9 @@ generate: $(VENV)/.installed ## Generate the Python stubs and the Rust messages 
 bench-service: setup ## Measure adds, searches in process and over gRPC, and memory per memory
 	$(BIN)/python -m bench.service
 
+bench-defence: setup ## Measure what the defence at write finds and costs (LOCOMO=file BEAM=directory)
+	$(BIN)/python -m bench.defence $(if $(LOCOMO),--locomo $(LOCOMO)) $(if $(BEAM),--beam $(BEAM))
+
 bench-ingest: setup ## Measure what writing costs, and whether stories with known outcomes come out right (PRECISIONMEMBENCH=fixtures)
 	$(BIN)/python -m bench.ingest $(if $(PRECISIONMEMBENCH),--precisionmembench $(PRECISIONMEMBENCH))
 

@@ -130,12 +130,27 @@ def test_how_a_tenants_facts_are_drawn_is_set_and_taken_back(mnemic):
     assert (changed["exclude_topics"], changed["instructions"]) == ([], "Short.")
     assert (changed["default_mode"], changed["time_zone"]) == ("local", "Europe/Lisbon")
     assert "time zone: Europe/Lisbon" in mnemic("tenants", "show", "acme").err
+    summaries = ("tenants", "update", "acme", "--extraction-summarize-after")
+    assert mnemic(*summaries, "7d", "--json").document["extraction"]["summarize_after_seconds"] == 604_800
+    assert "summaries after: 7 days" in mnemic("tenants", "show", "acme").err
+    assert mnemic(*summaries, "none", "--json").document["extraction"]["summarize_after_seconds"] is None
+    assert "no span of time" in mnemic(*summaries, "soon").err
     outcome = mnemic("tenants", "update", "acme", "--extraction-time-zone", "Mars/Olympus")
     assert (outcome.code, "time_zone" in outcome.err) == (2, True)
     outcome = mnemic("tenants", "update", "acme", "--extraction-budget", "much")
     assert (outcome.code, "--extraction-budget" in outcome.err) == (2, True)
     outcome = mnemic("tenants", "update", "acme", "--extraction-budget", "5")
     assert (outcome.code, "price" in outcome.err) == (2, True)
+
+
+def test_a_tenant_says_what_happens_to_secrets_and_personal_data(mnemic):
+    rules = ["--secrets", "refuse", "--personal-data", "redact", "--default-trust", "untrusted"]
+    made = mnemic("tenants", "create", "acme", *rules, "--json").document["defence"]
+    assert made == {"secret_action": "refuse", "personal_data_action": "redact", "default_trust": "untrusted"}
+    changed = mnemic("tenants", "update", "acme", "--secrets", "server", "--json").document["defence"]
+    assert changed == made | {"secret_action": None}
+    outcome = mnemic("tenants", "update", "acme", "--personal-data", "hide")
+    assert (outcome.code, "--personal-data" in outcome.err, "redact" in outcome.err) == (2, True, True)
 
 
 def test_stats_tell_what_extraction_has_before_it_of_all_and_of_one(mnemic):

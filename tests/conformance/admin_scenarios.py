@@ -93,12 +93,15 @@ def a_tenant_that_cannot_be_is_refused(wire):
         pb.UpdateTenantRequest(tenant=tenant, expected_version=-1),
     ):
         assert refusal_of(wire, "UpdateTenant", request) == INVALID
-    later = pb.TenantSettings(secret_action=pb.CONTENT_ACTION_REDACT)
-    for method, request in (
-        ("CreateTenant", pb.CreateTenantRequest(tenant=pb.Tenant(tenant_id="x", settings=later))),
-        ("UpdateTenant", pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=later))),
+    for settings in (
+        pb.TenantSettings(secret_action=pb.ContentAction.ValueType(9)),
+        pb.TenantSettings(default_trust=resources_pb2.TrustLevel.ValueType(9)),
     ):
-        assert wire.refused(method, request).code is grpc.StatusCode.UNIMPLEMENTED
+        for method, request in (
+            ("CreateTenant", pb.CreateTenantRequest(tenant=pb.Tenant(tenant_id="x", settings=settings))),
+            ("UpdateTenant", pb.UpdateTenantRequest(tenant=pb.Tenant(tenant_id=tenant_id, settings=settings))),
+        ):
+            assert refusal_of(wire, method, request) == INVALID
 
 
 @scenario
@@ -228,6 +231,7 @@ RULES = pb.ExtractionSettings(
     exclude_topics=["health"],
     categories=[pb.CategoryDefinition(name="place", description="where somebody is")],
     time_zone="Europe/Lisbon",
+    summarize_after_seconds=604_800,
     default_mode=memory_service_pb2.ADD_MODE_LOCAL,
 )
 
@@ -260,6 +264,7 @@ def rules_for_facts_that_mean_nothing_are_refused(wire):
         ("include_topics[0]", {"include_topics": [""]}),
         ("categories[1]", {"categories": [pb.CategoryDefinition(name="a"), pb.CategoryDefinition(name="A")]}),
         ("time_zone", {"time_zone": "Mars/Olympus"}),
+        ("summarize_after_seconds", {"summarize_after_seconds": 59}),
         ("default_mode", {"default_mode": 99}),
         # Nothing has a price here.
         ("monthly_budget_micros", {"monthly_budget_micros": 5}),

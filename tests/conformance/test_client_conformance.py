@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+import client_consolidation_scenarios  # noqa: F401 (registers its scenarios)
 import client_erasure_scenarios  # noqa: F401 (registers its scenarios)
 import client_fact_scenarios  # noqa: F401 (registers its scenarios)
 import client_retention_scenarios  # noqa: F401 (registers its scenarios)

@@ -5,6 +5,8 @@ import admin_scenarios  # noqa: F401
 import audit_scenarios  # noqa: F401
 import backup_scenarios  # noqa: F401
 import composing_scenarios  # noqa: F401
+import consolidation_scenarios  # noqa: F401
+import defence_scenarios  # noqa: F401
 import erasure_scenarios  # noqa: F401
 import extraction_scenarios  # noqa: F401
 import fact_scenarios  # noqa: F401

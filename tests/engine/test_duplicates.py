@@ -154,3 +154,14 @@ def test_a_replayed_add_tells_what_the_first_one_told(engine, shape):
     else:
         with pytest.raises(Exception, match=Reason.REQUEST_ID_REUSED):
             engine.add("t", ANNA, inputs[:1], request_id=request_id)
+
+
+def test_what_is_said_again_lives_on_as_it_is_said_now(engine):
+    """Else a fact that had expired would swallow what repeats it."""
+    soon, later = (4_000_000_000_000_000 + days * DAY for days in (1, 2))
+    (first,) = add(engine, fact("Anna likes tea", expire_time_micros=soon))
+    add(engine, fact("Anna likes tea", expire_time_micros=later))
+    assert engine.get("t", first.memory_id).expire_time_micros == later
+    (again,) = add(engine, fact("Anna likes tea"))
+    assert (again.memory_id, again.duplicate) == (first.memory_id, True)
+    assert engine.get("t", first.memory_id).expire_time_micros is None

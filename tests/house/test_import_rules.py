@@ -18,7 +18,8 @@ ALLOWED = {
     "extraction": {"model", "_core"},  # a message's "last week" is read by the code that reads a query's
     "embedding": {"model", "_core"},  # the local models run in the core, and the cache is shared with the front
     "reranking": {"model"},
-    "engine": {"model", "store", "extraction", "embedding", "reranking", "_core"},
+    "defence": {"model"},
+    "engine": {"model", "store", "extraction", "embedding", "reranking", "defence", "_core"},
     "wire": {"model", "v1"},
     "server": {"model", "engine", "wire", "v1", "_core"},
     "client": {"model", "engine", "wire", "v1", "embedding"},

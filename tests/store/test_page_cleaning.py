@@ -66,10 +66,9 @@ def test_what_was_deleted_is_zeroed_and_what_is_there_stays(tmp_path_factory, pa
     before = contents(path)
     file = PageFile(path)
     try:
-        found = file.find_leftovers()
-        file.zero_leftovers(found)
+        file.clean()
         # Free blocks are looked at again each time; none has anything left.
-        assert file.zero_leftovers(file.find_leftovers()) == 0
+        assert file.clean() == 0
     finally:
         file.close()
     assert SECRET not in path.read_bytes()
@@ -105,7 +104,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     path.write_bytes(b"x" * 4096)
     file = PageFile(path)
     with pytest.raises(ValueError, match="no SQLite database"):
-        file.find_leftovers()
+        file.clean()
     file.close()
     file.close()
 
@@ -122,7 +121,7 @@ def test_a_database_that_vacuums_itself_is_refused_and_left_alone(tmp_path):
     file = PageFile(path)
     try:
         with pytest.raises(ValueError, match="vacuums itself"):
-            file.find_leftovers()
+            file.clean()
         with pytest.raises(ValueError, match="vacuums itself"):
             file.zero_leftovers(range(1, len(before) // 4096 + 1))
     finally:

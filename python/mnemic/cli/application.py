@@ -11,6 +11,7 @@ import typer
 from mnemic.cli.audit import audit_application
 from mnemic.cli.backup import backup_application
 from mnemic.cli.composing import context
+from mnemic.cli.consolidating import consolidate
 from mnemic.cli.doctor import doctor
 from mnemic.cli.encryption import encryption_application
 from mnemic.cli.erasing import erase, erasures, verify_receipt
@@ -48,6 +49,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("watch", watch, _EVERY_DAY),
     ("import", import_memories, _EVERY_DAY),
     ("export", export_memories, _EVERY_DAY),
+    ("consolidate", consolidate, _EVERY_DAY),
     ("erase", erase, _EVERY_DAY),
     ("erasures", erasures, _EVERY_DAY),
     ("verify-receipt", verify_receipt, _EVERY_DAY),

@@ -87,6 +87,16 @@ class ExtractionOptions:
         ),
     ] = None
 
+    summarize_after: Annotated[
+        str | None,
+        typer.Option(
+            "--extraction-summarize-after",
+            metavar="SPAN",
+            help="Have sessions summarised whose last message is so old, such as 7d; `none` for never.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
     def given(self) -> dict[str, Any]:
         """The fields of `ExtractionRules` that are given, with their values."""
         return dict(self._given())
@@ -108,6 +118,9 @@ class ExtractionOptions:
         if self.mode is not None:
             no_mode = self.mode == _NONE
             yield "default_mode", None if no_mode else parse_choice(self.mode, AddMode, "--extraction-mode")
+        if self.summarize_after is not None:
+            is_off = self.summarize_after == _NONE
+            yield "summarize_after_seconds", None if is_off else _seconds(self.summarize_after)
 
 
 def rules_document(rules: ExtractionRules) -> Document:
@@ -132,6 +145,8 @@ def rules_text(rules: ExtractionRules) -> Iterator[tuple[str, str]]:
         yield "time zone", rules.time_zone
     if rules.monthly_budget_micros is not None:
         yield "a month", f"{rules.monthly_budget_micros / _MICROS:g}"
+    if rules.summarize_after_seconds is not None:
+        yield "summaries after", f"{rules.summarize_after_seconds / 86_400:g} days"
 
 
 def _text(text: str) -> str:
@@ -140,6 +155,12 @@ def _text(text: str) -> str:
 
 def _texts(texts: list[str]) -> tuple[str, ...]:
     return () if texts == [_NONE] else tuple(texts)
+
+
+def _seconds(text: str) -> int:
+    from mnemic.client.retention_requests import span_micros  # noqa: PLC0415 (start-up time: loads the messages)
+
+    return span_micros(text, "--extraction-summarize-after") // _MICROS
 
 
 def _amount(text: str) -> int:

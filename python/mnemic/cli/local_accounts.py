@@ -14,6 +14,7 @@ from mnemic.store.sqlite import open_sqlite
 
 _PAGE = 1000
 _RULES = "settings.extraction."
+_DEFENCE = ("secret_action", "personal_data_action", "default_trust")
 
 
 class LocalAccounts(Accounts):
@@ -50,8 +51,16 @@ class LocalAccounts(Accounts):
             )
             asked_rules = [field.removeprefix(_RULES) for field in fields if field.startswith(_RULES)]
             rules = {field: getattr(tenant.extraction, field) for field in asked_rules}
+            asked_defence = [field for field in _DEFENCE if f"settings.{field}" in fields]
+            defence = {field: getattr(tenant.defence, field) for field in asked_defence}
             name = tenant.display_name if "display_name" in fields else old.display_name
-            return replace(old, display_name=name, quota=quota, extraction=replace(old.extraction, **rules))
+            return replace(
+                old,
+                display_name=name,
+                quota=quota,
+                extraction=replace(old.extraction, **rules),
+                defence=replace(old.defence, **defence),
+            )
 
         return self._authority.update_tenant(tenant.tenant_id, change, caller=DEFAULT_TENANT).thing
 

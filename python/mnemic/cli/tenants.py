@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mnemic.cli.accounts_backend import open_accounts
+from mnemic.cli.defence_options import DefenceOptions, defence_document, defence_text
 from mnemic.cli.documents import Document, print_json, time_text
 from mnemic.cli.erasing import delete_tenant
 from mnemic.cli.extraction_options import ExtractionOptions, rules_document, rules_text
@@ -14,6 +15,7 @@ from mnemic.cli.failures import bad_input
 from mnemic.cli.options import JsonOption, TargetOptions, with_option_groups
 from mnemic.cli.terminal import Column, Row, bytes_text, clean, moment_text, print_remark, print_table
 from mnemic.model.access import Quota, Tenant
+from mnemic.model.defence import DefenceRules
 from mnemic.model.extraction_rules import ExtractionRules
 
 tenants_application = typer.Typer(help="The tenants: who is kept apart from whom.")
@@ -45,6 +47,7 @@ def create(
     max_memories: MaxMemoriesOption = None,
     max_bytes: MaxBytesOption = None,
     extraction: ExtractionOptions,
+    defence: DefenceOptions,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,7 +58,9 @@ def create(
     quota = Quota(_number(max_memories, "--max-memories"), _number(max_bytes, "--max-bytes"))
     rules = ExtractionRules(**extraction.given())
     with open_accounts(target) as accounts:
-        tenant = accounts.create_tenant(Tenant(tenant_id, name or "", quota, extraction=rules))
+        tenant = accounts.create_tenant(
+            Tenant(tenant_id, name or "", quota, extraction=rules, defence=DefenceRules(**defence.given()))
+        )
     _print([tenant], as_json=as_json)
     if not as_json:
         print_remark(f"created the tenant {tenant.tenant_id}")
@@ -98,6 +103,7 @@ def update(
     max_memories: MaxMemoriesOption = None,
     max_bytes: MaxBytesOption = None,
     extraction: ExtractionOptions,
+    defence: DefenceOptions,
     target: TargetOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -106,15 +112,23 @@ def update(
     Example: mnemic tenants update acme --max-memories none --extraction-exclude health
     """
     given = {"display_name": name, "settings.max_memories": max_memories, "settings.max_bytes": max_bytes}
-    rules = extraction.given()
+    rules, defended = extraction.given(), defence.given()
     fields = [field for field, value in given.items() if value is not None]
     fields += [f"settings.extraction.{field}" for field in rules]
+    fields += [f"settings.{field}" for field in defended]
     if not fields:
-        raise bad_input("nothing to change", hint="give --name, --max-memories, --max-bytes or an --extraction-…")
+        raise bad_input("nothing to change", hint="give --name, --max-memories, --secrets, …: see --help")
     quota = Quota(_number(max_memories, "--max-memories"), _number(max_bytes, "--max-bytes"))
     with open_accounts(target) as accounts:
         tenant = accounts.update_tenant(
-            Tenant(tenant_id, name or "", quota, extraction=ExtractionRules(**rules)), fields
+            Tenant(
+                tenant_id,
+                name or "",
+                quota,
+                extraction=ExtractionRules(**rules),
+                defence=DefenceRules(**defended),
+            ),
+            fields,
         )
     _print([tenant], as_json=as_json)
 
@@ -137,6 +151,7 @@ def tenant_document(tenant: Tenant) -> Document:
         "max_memories": tenant.quota.max_memories,
         "max_bytes": tenant.quota.max_bytes,
         "extraction": rules_document(tenant.extraction),
+        "defence": defence_document(tenant.defence),
         "create_time": time_text(tenant.create_time_micros),
         "update_time": time_text(tenant.update_time_micros),
         "version": tenant.version,
@@ -164,6 +179,9 @@ def _print(tenants: list[Tenant], *, as_json: bool) -> None:
         said = "; ".join(f"{name}: {clean(value)}" for name, value in rules_text(tenant.extraction))
         if said:
             print_remark(f"facts of {tenant.tenant_id}: {said}")
+        said = "; ".join(f"{name}: {value}" for name, value in defence_text(tenant.defence))
+        if said:
+            print_remark(f"what {tenant.tenant_id} writes: {said}")
 
 
 def _number(text: str | None, option: str) -> int | None:

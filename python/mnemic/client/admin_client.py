@@ -100,6 +100,7 @@ class MnemicAdminClient(AdminBackups, AdminAudit):
         Args:
             tenant: Its id and the new values.
             fields: Which of them count: `display_name`, `settings.max_memories`, `settings.max_bytes`,
+                `settings.secret_action`, `settings.personal_data_action`, `settings.default_trust`,
                 `settings.extraction` or a field within it, such as `settings.extraction.exclude_topics`.
             expected_version: VERSION_CONFLICT unless it is the current one; 0 for any.
         """

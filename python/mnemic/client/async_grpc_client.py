@@ -19,6 +19,7 @@ from mnemic.client.channel import (
     channel_options,
     closed_error,
 )
+from mnemic.client.consolidation import AsyncConsolidationClient
 from mnemic.client.erasure import AsyncErasureClient
 from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
@@ -52,7 +53,7 @@ from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 Result = TypeVar("Result")
 
 
-class AsyncMnemicClient(AsyncRetentionClient, AsyncErasureClient, AsyncClientTransfer):
+class AsyncMnemicClient(AsyncRetentionClient, AsyncConsolidationClient, AsyncErasureClient, AsyncClientTransfer):
     """A server's memory, for asyncio; otherwise as `MnemicClient`.
 
     It belongs to the event loop of its first call. A cancelled call is cancelled on the server too, which may have

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from mnemic.client.channel import closed_error
+from mnemic.client.consolidation_in_process import AsyncMemoryConsolidation
 from mnemic.client.erasure_in_process import AsyncMemoryErasure
 from mnemic.client.ingest import each
 from mnemic.client.mem0_config import settings_from_config
@@ -50,7 +51,7 @@ Result = TypeVar("Result")
 DEFAULT_WORKERS = 8
 
 
-class AsyncMemory(AsyncRetentionMemory, AsyncMemoryErasure, AsyncMemoryTransfer):
+class AsyncMemory(AsyncRetentionMemory, AsyncMemoryConsolidation, AsyncMemoryErasure, AsyncMemoryTransfer):
     """As `Memory`, without ever blocking the event loop: calls run on a bounded pool of threads of its own.
 
     The engine does its work outside the GIL, so calls run side by side. A call that is cancelled before a thread takes

@@ -19,6 +19,7 @@ from mnemic.client.channel import (
     closed_error,
     open_channel,
 )
+from mnemic.client.consolidation import ConsolidationClient
 from mnemic.client.erasure import ErasureClient
 from mnemic.client.failures import from_rpc_error
 from mnemic.client.ingest import FriendlyAdd, IngestLedger
@@ -52,7 +53,7 @@ from mnemic.v1.memory_service_pb2 import WatchMemoriesRequest
 Result = TypeVar("Result")
 
 
-class MnemicClient(RetentionClient, ErasureClient, ClientTransfer):
+class MnemicClient(RetentionClient, ConsolidationClient, ErasureClient, ClientTransfer):
     """A server's memory. Safe to use from many threads; every method raises `MnemicError`.
 
     Each call has a deadline, and is tried again, up to four times in all with growing delays, when the server answers

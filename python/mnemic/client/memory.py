@@ -10,6 +10,7 @@ from typing import Any, Self, Unpack
 
 from mnemic.client import requests, results
 from mnemic.client.channel import closed_error
+from mnemic.client.consolidation_in_process import MemoryConsolidation
 from mnemic.client.erasure_in_process import MemoryErasure
 from mnemic.client.mem0_config import settings_from_config
 from mnemic.client.options import (
@@ -47,7 +48,7 @@ from mnemic.model.stats import NodeStats
 _MAX_PAGE = 1000
 
 
-class Memory(RetentionMemory, MemoryErasure, MemoryTransfer):
+class Memory(RetentionMemory, MemoryConsolidation, MemoryErasure, MemoryTransfer):
     """A memory in this process: no server, no network once the embedding model is there.
 
     The methods, arguments, results and errors are those of `MnemicClient`, so that one can stand for the other, and

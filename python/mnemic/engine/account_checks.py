@@ -20,6 +20,8 @@ from mnemic.model.extraction_rules import ExtractionRules
 _MOST_PER_SECOND = 1e6
 _MOST_BURST = 1_000_000
 _MOST_QUOTA = (1 << 63) - 1
+# A minute to ten years.
+_SUMMARIZE_SECONDS = (60, 315_360_000)
 _MOST_TOPICS = 32
 _MOST_CATEGORIES = 64
 _MOST_DESCRIPTION_BYTES = 1024
@@ -53,6 +55,10 @@ def _check_rules(rules: ExtractionRules, field: str) -> None:
     budget = rules.monthly_budget_micros
     if budget is not None and not 0 <= budget <= _MOST_QUOTA:
         raise invalid_field(f"{field}.monthly_budget_micros", f"is {budget}; give 0 or more, or leave it out")
+    seconds = rules.summarize_after_seconds
+    if seconds is not None and not _SUMMARIZE_SECONDS[0] <= seconds <= _SUMMARIZE_SECONDS[1]:
+        description = f"is {seconds}; give {_SUMMARIZE_SECONDS[0]} to {_SUMMARIZE_SECONDS[1]}, or leave it out"
+        raise invalid_field(f"{field}.summarize_after_seconds", description)
     try:
         offset_minutes(rules.time_zone, 0)
     except ValueError as error:

@@ -23,6 +23,7 @@ from mnemic.engine.settings import AuthenticationSettings, JwtSettings
 from mnemic.engine.tenant_rules import TenantRules
 from mnemic.engine.validation import check_memory_id, check_request_id, page_size
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.model.defence import DefenceRules
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.extraction_rules import ExtractionRules
 from mnemic.model.scope import Scope
@@ -60,7 +61,7 @@ class Authority:
 
     Attributes:
         authenticator: Who may come in.
-        rules: How facts are drawn from each tenant's messages.
+        rules: How facts are drawn from each tenant's messages, and what must not be in them.
         when_rules_change: Called after they were changed.
     """
 
@@ -220,8 +221,9 @@ class Authority:
             check_budget(new, old, is_priced=self._is_priced)
             record = kept_answer("UpdateTenant", request_id, fingerprint, asdict(new))
             self._store.replace_tenant(new, Mutation(caller=caller, request=record, now_micros=now))
-            if new.extraction != old.extraction:
+            if (new.extraction, new.defence) != (old.extraction, old.defence):
                 self.rules.forget(tenant_id)
+            if new.extraction != old.extraction:
                 self.when_rules_change()
             return Made(new)
 
@@ -343,7 +345,8 @@ def key_not_found(key_id: str) -> MnemicError:
 
 def _tenant_of(values: dict[str, Any]) -> Tenant:
     rules = ExtractionRules.from_values(values.pop("extraction", {}))
-    return Tenant(quota=Quota(**values.pop("quota")), extraction=rules, **values)
+    defence = DefenceRules.from_values(values.pop("defence", {}))
+    return Tenant(quota=Quota(**values.pop("quota")), extraction=rules, defence=defence, **values)
 
 
 def _key_of(values: dict[str, Any]) -> ApiKey:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mnemic.engine.settings import Limits
 from mnemic.engine.validation import check_inputs
-from mnemic.model.errors import MnemicError
+from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.fact import ExtractedFact, KnownFact, SourceMessage
 from mnemic.model.memory import Memory, MemoryInput, TimePrecision
 from mnemic.model.scope import Scope
@@ -15,6 +16,7 @@ from mnemic.store.standing import Standing
 
 MALFORMED = "malformed"
 SOURCE_DELETED = "source_deleted"
+REFUSED = "refused"
 
 
 def source_message(memory: Memory) -> SourceMessage:
@@ -69,14 +71,25 @@ def scope_of_fact(said_in: Scope) -> Scope:
 
 
 def acceptable(
-    facts: Sequence[ExtractedFact], found: Mapping[str, Memory], limits: Limits, now_micros: int
+    facts: Sequence[ExtractedFact],
+    found: Mapping[str, Memory],
+    limits: Limits,
+    admit: Callable[[MemoryInput], MemoryInput],
+    now_micros: int,
 ) -> tuple[list[tuple[ExtractedFact, MemoryInput, int]], dict[str, int]]:
     """The facts that can be stored, each with the moment from which it holds, and how many cannot, by reason.
 
     A fact holds from when its last source was said, or from when it happened if that is earlier. What is told of the
     future holds from when it is told: a deadline that is moved to an earlier day is news nevertheless.
+
+    Args:
+        facts: What was drawn.
+        found: The messages, those that are still there.
+        limits: What is accepted.
+        admit: Gives what of a fact may be remembered, or refuses it.
+        now_micros: The present.
     """
-    kept, dropped = [], {MALFORMED: 0, SOURCE_DELETED: 0}
+    kept, dropped = [], Counter[str]()
     for fact in facts:
         sources = [found[memory_id] for memory_id in fact.source_ids if memory_id in found]
         if not sources:
@@ -85,8 +98,9 @@ def acceptable(
         item = fact_input(fact, sources)
         try:
             check_inputs([item], limits, now_micros=now_micros)
-        except MnemicError:
-            dropped[MALFORMED] += 1
+            item = admit(item)
+        except MnemicError as error:
+            dropped[REFUSED if error.reason is Reason.CONTENT_REFUSED else MALFORMED] += 1
             continue
         said = max(source_message(source).said_at_micros for source in sources)
         happened = said if fact.event_time_micros is None else fact.event_time_micros

@@ -18,6 +18,8 @@ from mnemic.engine.authority import Authority
 from mnemic.engine.backups import Backups
 from mnemic.engine.catching_up import EmbeddingCatchUp
 from mnemic.engine.composing import Composer
+from mnemic.engine.consolidating import Consolidation
+from mnemic.engine.defending import Defence
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.erasing import Erasures
 from mnemic.engine.extracting import Extraction
@@ -35,6 +37,7 @@ from mnemic.engine.retaining import Retention
 from mnemic.engine.searching import Searcher
 from mnemic.engine.settings import Settings
 from mnemic.engine.snapshots import open_snapshots
+from mnemic.engine.summarizing import SessionSummaries
 from mnemic.engine.tokens import Tokenizers
 from mnemic.engine.transfer.exporting import Exporter
 from mnemic.engine.transfer.importing import Importer
@@ -78,7 +81,10 @@ class Engine:
     Attributes:
         settings: Everything.
         authority: Its tenants, their keys, and who may come in.
+        defence: What it does not remember, or not trust.
         retention: What it forgets on purpose.
+        consolidation: Merges facts that say the same.
+        summaries: Has sessions summarised that have ended.
         erasure: Destroys memories in every place that holds them.
         transfer: Exports and imports.
         backups: Copies of everything.
@@ -106,7 +112,8 @@ class Engine:
         )
         self._upkeep = Upkeep(self._index, snapshots, store)
         self.authority = Authority(store, settings.authentication, is_priced=settings.extraction.llm.is_priced)
-        self._writer = Writer(store, self._index, embedder, self.authority.rules, settings)
+        self.defence = Defence(settings.defence, self.authority.rules, settings.limits)
+        self._writer = Writer(store, self._index, embedder, self.authority.rules, self.defence, settings)
         self._reader = Reader(store, settings.limits)
         self.watching = Watching(store, self._index, settings.limits)
         self._reranking = Reranking(reranker, settings.reranking)
@@ -128,17 +135,25 @@ class Engine:
         self.backups = Backups(store, settings.backup, self._index.commit)
         self._catch_up = EmbeddingCatchUp(store, self._index, embedder)
         self.reembedding = Reembedding(store, self._index, provider.identity, open_next_model(settings))
-        self._extraction = Extraction(store, self._index, embedder, self._searcher, self.authority.rules, settings)
+        self._extraction = Extraction(
+            store, self._index, embedder, self._searcher, self.authority.rules, self.defence, settings
+        )
         self.authority.when_rules_change = self._extraction.wake
-        importer = Importer(store, self._index, embedder, self.authority.rules, settings, self._extraction.wake)
+        importer = Importer(
+            store, self._index, embedder, self.authority.rules, self.defence, settings, self._extraction.wake
+        )
         self.transfer = Transfer(Exporter(store), importer)
         self._operations = Operations(store, self._extraction)
         self.erasure = Erasures(store, self._index, provider, self._extraction.wake)
         self.retention = Retention(store, self._index, settings.retention, self.erasure.destroy_archived)
+        self.consolidation = Consolidation(store, self._index)
+        self.summaries = SessionSummaries(store, self._index, self._extraction.wake)
         self._is_closed = False
         self._catch_up.start()
         self.reembedding.start()
         self._extraction.start()
+        if settings.extraction.llm.model is not None:
+            self.summaries.start()
         self._upkeep.start()
         self.erasure.start()
         self._housekeeping = Housekeeping(store, settings.limits.request_id_hours)
@@ -460,6 +475,7 @@ class Engine:
         # Retention waits for what it has erased, which ends waiting when it stops.
         self.erasure.stop()
         self.retention.stop()
+        self.summaries.stop()
         self._catch_up.stop()
         self.reembedding.stop()
         self._extraction.stop()

@@ -33,6 +33,11 @@ _GATHERING_MICROS = 60_000_000
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 60.0
 _STOPPING_SECONDS = 30.0
+# Files are tidied ahead of erasures: how often it is looked whether that is worth while, and at which share of the time
+# it is done while others write, and while nobody does.
+_TIDYING_SECONDS = 10.0
+_SHARE_BESIDE_WRITERS = 0.02
+_SHARE_WHEN_IDLE = 0.25
 _LOOK_AGAIN_SECONDS = 1.0
 
 
@@ -63,6 +68,8 @@ class ErasureWork:
         self._stopping = False
         # After the last step: a later one is somebody else's.
         self._seen_revision = -1
+        self._tidied_revision = -1
+        self._until_tidying = _TIDYING_SECONDS
         self._thread = threading.Thread(target=self._run, name="mnemic-erasure", daemon=True)
 
     def start(self) -> None:
@@ -130,8 +137,33 @@ class ErasureWork:
             self._rest(begun, waits)
 
     def _rest(self, begun: int, seconds: float | None) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._begun != begun, timeout=seconds)
+        """Waits until another erasure is begun, but not longer than said, and tidies the files meanwhile."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            pause = self._until_tidying
+            if until is not None:
+                pause = min(pause, max(until - time.monotonic(), 0.0))
+            with self._changed:
+                if self._changed.wait_for(lambda: self._stopping or self._begun != begun, timeout=pause):
+                    return
+            if until is not None and time.monotonic() >= until:
+                return
+            self._until_tidying = self._tidy()
+
+    def _tidy(self) -> float:
+        """Does a part of what the next erasure would have to do; gives how long to rest after it."""
+        others_write = self._index.revision != self._tidied_revision
+        begin = time.perf_counter()
+        try:
+            is_more = self._erasing.tidy_files()
+        except Exception as error:  # noqa: BLE001 (the next erasure does it, and says what is wrong)
+            _log.warning("files_not_tidied", error=str(error), exc_info=not isinstance(error, MnemicError))
+            return _LONGEST_DELAY_SECONDS
+        self._tidied_revision = self._index.revision
+        if not is_more:
+            return _TIDYING_SECONDS
+        share = _SHARE_BESIDE_WRITERS if others_write else _SHARE_WHEN_IDLE
+        return (time.perf_counter() - begin) * (1.0 / share - 1.0)
 
     def work_once(self) -> bool:
         """Does what is there to do; whether something waits for its files to be cleaned."""

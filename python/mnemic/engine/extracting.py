@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 
+from mnemic.engine.defending import Defence
 from mnemic.engine.drawn_facts import acceptable, known_fact, scope_of_fact, source_message, standing_of
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extraction_spending import Spending
@@ -24,7 +26,7 @@ from mnemic.engine.tenant_rules import TenantRules, offset_minutes
 from mnemic.engine.versions import content_hash, embedding_work, new_memory
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError
 from mnemic.extraction.settings import ExtractionSettings
-from mnemic.extraction.worker import LLM, LOCAL
+from mnemic.extraction.worker import LLM, LOCAL, SUMMARY
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason
 from mnemic.model.extraction_rules import ExtractionRules, ExtractionStats, month_of
@@ -36,6 +38,7 @@ from mnemic.model.requests import AddMode
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.model.search import SearchRequest
 from mnemic.store.interface import Store, VersionWrite, WriteBatch
+from mnemic.store.standing import Standing
 from mnemic.store.work import FinishedWork, OutboxItem, OutboxKind, OutboxWrite, WorkLostError
 
 _log = structlog.get_logger("mnemic.extraction")
@@ -115,6 +118,7 @@ class Extraction:
         embedder: Makes their vectors.
         searcher: Finds what is known already.
         rules: What is particular to each tenant.
+        defence: What of a fact may be remembered.
         settings: How facts are drawn.
     """
 
@@ -125,6 +129,7 @@ class Extraction:
         embedder: Embedder,
         searcher: Searcher,
         rules: TenantRules,
+        defence: Defence,
         settings: Settings,
     ) -> None:
         self._store = store
@@ -132,6 +137,7 @@ class Extraction:
         self._embedder = embedder
         self._searcher = searcher
         self._rules = rules
+        self._defence = defence
         self._spending = Spending(store, settings.extraction.llm)
         self._limits = settings.limits
         self._attempts = settings.extraction.attempts
@@ -250,7 +256,7 @@ class Extraction:
     def _draw(self, worker: ExtractionWorker, item: OutboxItem) -> None:
         rules = self._rules.of(item.tenant)
         method = item.payload[METHOD]
-        held = self._spending.held_until(item.tenant, rules) if method == LLM else None
+        held = self._spending.held_until(item.tenant, rules) if method != LOCAL else None
         if held is not None:
             reason, until = held
             self._store.hold_work(item.item_id, rules, reason=reason, now_micros=_now(), until_micros=until)
@@ -275,7 +281,7 @@ class Extraction:
             seconds = time.perf_counter() - begin
             count, total = self._seconds.get(method, (0, 0.0))
             self._seconds[method] = (count + 1, total + seconds)
-            if spent is not None and (method == LLM or spent.prompt_tokens):
+            if spent is not None and (method != LOCAL or spent.prompt_tokens):
                 self._count_model(item.tenant, spent.prompt_tokens, spent.completion_tokens, seconds)
         return identity, spent
 
@@ -284,7 +290,8 @@ class Extraction:
         clocks of the tenant's zone were changed in between.
         """
         found = self._store.get(item.tenant, item.memory_ids)
-        messages = [found[memory_id] for memory_id in item.memory_ids if memory_id in found]
+        named = [found[memory_id] for memory_id in item.memory_ids if memory_id in found]
+        messages = [memory for memory in named if memory.kind is MemoryKind.MESSAGE]
         if not messages:
             return []
         first = messages[0]
@@ -315,6 +322,8 @@ class Extraction:
         """A language model is shown what is near to the messages in meaning, the rules what they can refer to."""
         if item.payload[METHOD] == LLM:
             return self._nearest(item.tenant, messages)
+        if item.payload[METHOD] == SUMMARY:
+            return ()
         said_in = messages[0].scope
         scope = said_in if item.payload.get(IN_SESSION) else scope_of_fact(said_in)
         return tuple(map(known_fact, self._store.list_slots(item.tenant, scope, limit=_KNOWN_SLOTS, now_micros=_now())))
@@ -341,7 +350,7 @@ class Extraction:
         now = _now()
         found = self._store.get(item.tenant, item.memory_ids)
         facts = [fact for result in results for fact in result.facts]
-        kept, dropped = acceptable(facts, found, self._limits, now)
+        kept, dropped = acceptable(facts, found, self._limits, partial(self._admit, item.tenant, now), now)
         vectors = self._embed([fact_input for _, fact_input, _ in kept])
         writes = []
         for (fact, fact_input, holds_from), vector in zip(kept, vectors, strict=True):
@@ -352,8 +361,10 @@ class Extraction:
                 valid_from_micros=holds_from,
                 confidence=fact.confidence,
             )
-            reason = f"drawn from its sources by {identity}"
-            writes.append(VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body), reason, standing_of(fact)))
+            reason, standing = f"drawn from its sources by {identity}", standing_of(fact)
+            if fact.kind is MemoryKind.SUMMARY:
+                reason, standing = self._standing_of_summary(item, fact_input.source_ids, identity)
+            writes.append(VersionWrite(memory, ChangeKind.ADDED, content_hash(memory.body), reason, standing))
         committed = self._index.commit(
             WriteBatch(
                 tenant=item.tenant,
@@ -370,6 +381,15 @@ class Extraction:
         for result in results:
             self._dropped.update({str(reason): count for reason, count in result.dropped.items()})
         self._dropped.update(dropped)
+
+    def _admit(self, tenant: str, now: int, fact: MemoryInput) -> MemoryInput:
+        return self._defence.inputs(tenant, [fact], now_micros=now)[0]
+
+    def _standing_of_summary(self, item: OutboxItem, sources: Sequence[str], identity: str) -> tuple[str, Standing]:
+        """Why a summary is written, and how it relates to earlier ones of the same messages: it takes their place."""
+        older = tuple(self._store.summaries_over(item.tenant, sources))
+        standing = Standing(supersedes=older, reason="the session was summarised again, after more was said in it")
+        return f"summarised from its sources by {identity}", standing
 
     def _embed(self, inputs: Sequence[MemoryInput]) -> Sequence[bytes | None]:
         texts = [embedding_text(item.name, item.body) for item in inputs]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import structlog
 
@@ -15,6 +13,7 @@ from mnemic import _core
 from mnemic.engine.announcing import Announcer
 from mnemic.engine.backlog import Backlog, Frozen
 from mnemic.engine.loading import Arrival, Loader
+from mnemic.engine.recency import RecencyMap
 from mnemic.engine.residence import Residence
 from mnemic.engine.snapshots import SNAPSHOT_UNUSABLE, SnapshotFiles, SnapshotStats, words_of
 from mnemic.model.deadline import NO_DEADLINE, Deadline
@@ -94,8 +93,7 @@ class LiveIndex:
         self._loader = Loader(self.core, store, snapshots)
         self.backlog = Backlog(budget_bytes // _SHARE_OF_BACKLOG)
         self._budget_bytes = budget_bytes
-        # In the order of use, the longest unused first.
-        self._loaded: OrderedDict[PartitionKey, Residence] = OrderedDict()
+        self._loaded: RecencyMap[PartitionKey, Residence] = RecencyMap()
         self._bytes = 0
         self._loading = [threading.Lock() for _ in range(_LOADING_LOCKS)]
         self._write_lock = threading.Lock()
@@ -137,11 +135,12 @@ class LiveIndex:
         with self._write_lock:
             revision, changes = write()
             for key, change in changes.items():
-                if key in self._loaded and change.rebuilds:
+                residence = self._loaded.get(key)
+                if residence is not None and change.rebuilds:
                     # The next search reads it from the store; a load at hand sees that its changes cannot be told.
                     self._forget(key)
-                elif key in self._loaded:
-                    self._apply(key, change, revision)
+                elif residence is not None:
+                    self._apply(key, residence, change, revision)
                 else:
                     self.core.forget_empty(key)
             self.core.set_revision(revision)
@@ -151,7 +150,7 @@ class LiveIndex:
             self.announcer.announce(revision, changes.keys())
         return revision
 
-    def _apply(self, key: PartitionKey, change: PartitionChange, revision: int) -> None:
+    def _apply(self, key: PartitionKey, residence: Residence, change: PartitionChange, revision: int) -> None:
         # A version of an earlier commit, whose vector came late, keeps its revision.
         rows = [
             (memory if memory.revision else replace(memory, revision=revision), vector)
@@ -162,18 +161,17 @@ class LiveIndex:
         except Exception as error:  # noqa: BLE001 (whatever it was, the commit stands and the index must not lag)
             # Without the partition in memory the next search reads it from the store.
             _log.exception("partition_dropped", partition=_shown(key), revision=revision)
-            if self._snapshots is not None and self._loaded[key].is_mapped:
+            if self._snapshots is not None and residence.is_mapped:
                 self._snapshots.refuse(key, words_of(error))
             self._forget(key)
         else:
-            residence = self._loaded[key]
             self._bytes += residence.grow(len(rows), len(change.closes))
             if residence.is_to_be_noted():
                 self.backlog.note(key)
 
     def _forget(self, key: PartitionKey) -> None:
         """Takes a partition out of memory; the write lock is held."""
-        residence = self._loaded.pop(key, None)
+        residence = self._loaded.remove(key)
         if residence is not None:
             self._bytes -= residence.bytes
         self.core.drop(key)
@@ -246,23 +244,16 @@ class LiveIndex:
         """Brings partitions into memory; those that hold anything, with their present stay."""
         found = {}
         for key in keys:
-            residence = self._touch(key)
+            residence = self._loaded.use(key)
             if residence is None:
                 deadline.check()
                 with self._loading[hash(key) % _LOADING_LOCKS]:
-                    residence = self._touch(key) or self._load(key)
+                    residence = self._loaded.use(key) or self._load(key)
             if residence is not None:
                 found[key] = residence
         if self._bytes > self._budget_bytes:
             self._make_room(found)
         return found
-
-    def _touch(self, key: PartitionKey) -> Residence | None:
-        try:
-            self._loaded.move_to_end(key)
-            return self._loaded[key]
-        except KeyError:
-            return None
 
     def _load(self, key: PartitionKey) -> Residence | None:
         # Nobody searches the partition, and commits pass it over, before it counts as loaded.
@@ -292,7 +283,7 @@ class LiveIndex:
             is_mapped=arrival.is_mapped,
             is_verified=not arrival.is_mapped,
         )
-        self._loaded[key] = residence
+        self._loaded.put(key, residence)
         self._bytes += residence.bytes
         self.core.set_resident(key)
         if residence.is_to_be_noted() or not residence.is_verified:
@@ -305,13 +296,13 @@ class LiveIndex:
         """
         spared = 0
         while self._bytes > self._budget_bytes:
-            oldest = list(islice(self._loaded, len(keep) + 1))
+            oldest = self._loaded.oldest(len(keep) + 1)
             victim = next((key for key in oldest if key not in keep), None)
             if victim is None:
                 return
             # The front's uses are not told one by one: what it used since it was last looked at counts as used now.
             if spared < len(self._loaded) and self.core.take_used(victim):
-                self._touch(victim)
+                self._loaded.use(victim)
                 spared += 1
                 continue
             # Nobody may be loading it anew, or the new stay would be dropped with the old one.
@@ -350,14 +341,14 @@ class LiveIndex:
         with self._write_lock:
             return [
                 key
-                for key, residence in list(self._loaded.items())
+                for key, residence in self._loaded.items()
                 if not residence.is_verified and residence.is_worth_a_snapshot(at_rest=True)
             ]
 
     def freeze_at_rest(self) -> list[Frozen]:
         """The states that are worth a file before the process ends, in no order."""
         with self._write_lock:
-            frozen = [self._freeze(key, at_rest=True) for key in list(self._loaded)]
+            frozen = [self._freeze(key, at_rest=True) for key, _ in self._loaded.items()]
         return [state for state in frozen if state is not None]
 
     def note_saved(self, frozen: Frozen) -> None:
@@ -452,7 +443,7 @@ class LiveIndex:
     def drop_all(self) -> None:
         """Forgets every partition and its snapshot; they are read from the store when they are next asked for."""
         with self._write_lock:
-            for key in list(self._loaded):
+            for key in self._loaded.oldest(len(self._loaded)):
                 self._forget(key)
         if self._snapshots is not None:
             self._snapshots.forget_all()

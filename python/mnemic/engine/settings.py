@@ -16,6 +16,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from mnemic.defence.settings import DefenceSettings
 from mnemic.embedding.settings import EmbeddingSettings, ProviderName
 from mnemic.engine.tokens import ESTIMATE, OPENAI_ENCODINGS
 from mnemic.extraction.settings import ExtractionSettings
@@ -265,6 +266,7 @@ class Settings(BaseSettings):
     composing: ComposingSettings = Field(default_factory=ComposingSettings)
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    defence: DefenceSettings = Field(default_factory=DefenceSettings)
     limits: Limits = Field(default_factory=Limits)
     server: ServerSettings = Field(default_factory=ServerSettings)
     authentication: AuthenticationSettings = Field(default_factory=AuthenticationSettings)

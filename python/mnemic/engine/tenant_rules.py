@@ -1,4 +1,4 @@
-"""The extraction rules of tenants, at hand for each add."""
+"""The rules of tenants, for extraction and for defence, at hand for each add."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from mnemic.model.defence import NO_DEFENCE_RULES, DefenceRules
 from mnemic.model.extraction_rules import NO_RULES, ExtractionRules
 from mnemic.model.memory import from_micros
 from mnemic.store.interface import Store
@@ -25,18 +26,25 @@ class TenantRules:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._known: dict[str, ExtractionRules] = {}
+        self._known: dict[str, tuple[ExtractionRules, DefenceRules]] = {}
         # Grows with each change: what was read before one is not kept after it.
         self._changes = 0
 
     def of(self, tenant: str) -> ExtractionRules:
-        """The rules of a tenant; of one that is not there yet, none."""
+        """How facts are drawn from a tenant's messages; of one that is not there yet, no rules."""
+        return self._rules(tenant)[0]
+
+    def defence_of(self, tenant: str) -> DefenceRules:
+        """What happens to secrets and personal data in what a tenant writes; of one that is not there yet, no rules."""
+        return self._rules(tenant)[1]
+
+    def _rules(self, tenant: str) -> tuple[ExtractionRules, DefenceRules]:
         known = self._known.get(tenant)
         if known is not None:
             return known
         changes = self._changes
         found = self._store.find_tenant(tenant)
-        rules = NO_RULES if found is None else found.extraction
+        rules = (NO_RULES, NO_DEFENCE_RULES) if found is None else (found.extraction, found.defence)
         with self._lock:
             if self._changes == changes:
                 self._known[tenant] = rules

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import astuple
 
-from mnemic.model.memory import AddedMemory, Memory, MemoryInput, MemoryKind, Role
+from mnemic.model.memory import AddedMemory, Memory, MemoryInput, MemoryKind, Role, TrustLevel
 from mnemic.model.scope import Scope
 from mnemic.store.interface import Inserted
 from mnemic.store.standing import Standing
@@ -43,7 +43,7 @@ def new_memory(memory_id: str, scope: Scope, item: MemoryInput, vector: bytes | 
         slot_value=item.slot_value,
         importance=item.importance,
         pinned=item.pinned,
-        trust=item.trust,
+        trust=item.trust or TrustLevel.NORMAL,
         vector=vector,
         embedding_model=model if vector is not None else None,
     )

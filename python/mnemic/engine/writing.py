@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from mnemic.engine.defending import Defence
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extracting import check_mode, extraction_work
 from mnemic.engine.identifiers import IdentifierSource
@@ -63,12 +64,19 @@ class Writer:
     """Carries out mutations."""
 
     def __init__(
-        self, store: Store, index: LiveIndex, embedder: Embedder, rules: TenantRules, settings: Settings
+        self,
+        store: Store,
+        index: LiveIndex,
+        embedder: Embedder,
+        rules: TenantRules,
+        defence: Defence,
+        settings: Settings,
     ) -> None:
         self._store = store
         self._index = index
         self._embedder = embedder
         self._rules = rules
+        self._defence = defence
         self._limits = settings.limits
         self._extraction = settings.extraction
         self._identifiers = IdentifierSource()
@@ -102,6 +110,7 @@ class Writer:
         check_inputs(inputs, self._limits, now_micros=now)
         if kept is not None:
             raise reused(kept)
+        inputs = self._defence.inputs(tenant, inputs, now_micros=now)
         self._require_named(tenant, scope, inputs, within)
         vectors = self._vectors(inputs, deadline)
         deadline.check()
@@ -187,7 +196,8 @@ class Writer:
                 raise reused(kept)
             old = self._current(tenant, memory_id, expected_version, scope, within)
             _refuse_superseded(old)
-            new = self._changed(old, changes, deadline, max(_now(), old.update_time_micros + 1))
+            admitted = self._defence.update(tenant, changes, old, now_micros=now)
+            new = self._changed(old, admitted, deadline, max(_now(), old.update_time_micros + 1))
             try:
                 return self._commit_update(tenant, old, new, request_id, fingerprint)
             except RequestIdTakenError as taken:
@@ -265,7 +275,7 @@ class Writer:
             old = self._current(tenant, memory_id, 0, scope, within, include_deleted=True)
             if old.valid_to_micros is None:
                 raise invalid_field("memory_id", "is of a memory that holds; there is nothing to restore")
-            new = self._restored(old, deadline)
+            new = self._restored(self._defence.memory(tenant, old), deadline)
             batch = WriteBatch(
                 tenant=tenant,
                 inserts=[VersionWrite(new, ChangeKind.RESTORED, content_hash(new.body))],

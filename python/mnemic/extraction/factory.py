@@ -24,3 +24,16 @@ def open_llm_extractor(settings: ExtractionSettings) -> Extractor | None:
     from mnemic.extraction.llm.extractor import LlmExtractor  # noqa: PLC0415
 
     return LlmExtractor(settings.llm)
+
+
+def open_summarizer(settings: ExtractionSettings) -> Extractor | None:
+    """What makes summaries by the LLM that the settings name; None if they name none.
+
+    Raises:
+        MnemicError: INVALID_FIELD without a key where the service needs one.
+    """
+    if settings.llm.model is None:
+        return None
+    from mnemic.extraction.llm.summarizer import LlmSummarizer  # noqa: PLC0415 (as above)
+
+    return LlmSummarizer(settings.llm)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from mnemic.extraction.extractor import ExtractionFailedError, ExtractionUnavailableError, Extractor
-from mnemic.extraction.factory import open_llm_extractor, open_local_extractor
+from mnemic.extraction.factory import open_llm_extractor, open_local_extractor, open_summarizer
 from mnemic.extraction.reasons import Failure
 from mnemic.extraction.settings import ExtractionSettings
 from mnemic.model.deadline import Deadline
@@ -23,6 +23,7 @@ from mnemic.model.fact import ExtractionRequest, ExtractionResult
 
 LOCAL = "local"
 LLM = "llm"
+SUMMARY = "summary"
 _LENGTH = struct.Struct("<Q")
 # What a server is doing for its callers comes first.
 _NICENESS = 5
@@ -90,9 +91,9 @@ def read_frame(stream: BinaryIO) -> Any:  # noqa: ANN401 (what the other side se
 
 def open_extractors(settings: ExtractionSettings) -> dict[str, Extractor]:
     """What a worker can do, by its name."""
-    extractors = {LOCAL: open_local_extractor()}
-    llm = open_llm_extractor(settings)
-    return extractors if llm is None else extractors | {LLM: llm}
+    extractors: dict[str, Extractor] = {LOCAL: open_local_extractor()}
+    llm, summarizer = open_llm_extractor(settings), open_summarizer(settings)
+    return extractors if llm is None or summarizer is None else extractors | {LLM: llm, SUMMARY: summarizer}
 
 
 def draw(extractors: dict[str, Extractor], task: Task) -> Outcome:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from mnemic.model.defence import NO_DEFENCE_RULES, DefenceRules
 from mnemic.model.extraction_rules import NO_RULES, ExtractionRules
 from mnemic.model.scope import Scope
 
@@ -47,6 +48,7 @@ class Tenant:
         create_time_micros: When it was created.
         update_time_micros: When it was last changed.
         version: 1 when created, one more with each change.
+        defence: What happens to secrets and personal data in what it writes.
     """
 
     tenant_id: str
@@ -56,6 +58,7 @@ class Tenant:
     update_time_micros: int = 0
     version: int = 1
     extraction: ExtractionRules = NO_RULES
+    defence: DefenceRules = NO_DEFENCE_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ class ExtractionRules:
         monthly_budget_micros: What the language model may cost in a calendar month; None for any amount.
         time_zone: An IANA name or an offset; empty for UTC.
         default_mode: Of adds that say none; None for VERBATIM.
+        summarize_after_seconds: A session is summarised when its last message is so old; None for never.
     """
 
     instructions: str = ""
@@ -45,6 +46,7 @@ class ExtractionRules:
     monthly_budget_micros: int | None = None
     time_zone: str = ""
     default_mode: AddMode | None = None
+    summarize_after_seconds: int | None = None
 
     def to_values(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -62,6 +64,7 @@ class ExtractionRules:
             monthly_budget_micros=values.get("monthly_budget_micros"),
             time_zone=values.get("time_zone", ""),
             default_mode=None if mode is None else AddMode(mode),
+            summarize_after_seconds=values.get("summarize_after_seconds"),
         )
 
 

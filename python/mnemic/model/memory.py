@@ -102,7 +102,7 @@ class MemoryInput:
         source_ids: Memories that it was drawn from.
         importance: 0 to 1.
         pinned: Exempt from retention.
-        trust: How far it may be trusted.
+        trust: How far it may be trusted; None as the tenant's settings say.
         slot: What it is about: a later value of the same scope and slot supersedes it. Empty for nothing in particular.
         slot_value: The slot's value, or empty.
         supersedes: Memories that it supersedes, whatever their slots.
@@ -123,7 +123,7 @@ class MemoryInput:
     source_ids: Sequence[str] = ()
     importance: float = 0.5
     pinned: bool = False
-    trust: TrustLevel = TrustLevel.NORMAL
+    trust: TrustLevel | None = None
     slot: str = ""
     slot_value: str = ""
     supersedes: Sequence[str] = ()

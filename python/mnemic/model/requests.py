@@ -33,7 +33,7 @@ class MemoryUpdate:
 
     Attributes:
         fields: The names of the attributes below that change; the others are ignored. `vector` as None has the new
-            text embedded.
+            text embedded, `trust` as None sets what the tenant's settings say.
     """
 
     fields: frozenset[str]
@@ -48,7 +48,7 @@ class MemoryUpdate:
     entities: Sequence[str] = ()
     importance: float = 0.5
     pinned: bool = False
-    trust: TrustLevel = TrustLevel.NORMAL
+    trust: TrustLevel | None = None
     slot: str = ""
     slot_value: str = ""
     vector: bytes | None = None

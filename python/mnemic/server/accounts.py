@@ -8,19 +8,21 @@ from typing import Any
 
 from mnemic.engine.authority import tenant_not_found
 from mnemic.model.access import AccessRole, ApiKey, Tenant
+from mnemic.model.defence import ContentAction, DefenceRules
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.extraction_rules import ExtractionRules
+from mnemic.model.memory import TrustLevel
 from mnemic.model.operations import WorkKind
 from mnemic.server import from_proto
 from mnemic.server.calls import Call
-from mnemic.server.from_proto import enum_value, micros, not_implemented
+from mnemic.server.from_proto import enum_value, micros
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.wire.accounts import quota_from_proto, rules_from_proto
+from mnemic.wire.accounts import defence_from_proto, quota_from_proto, rules_from_proto
 from mnemic.wire.values import scope_from_proto
 
 _RULES = tuple(field.name for field in fields(ExtractionRules))
 _QUOTAS = ("max_memories", "max_bytes")
-_LATER = ("secret_action", "personal_data_action", "default_trust")
+_DEFENCE = tuple(field.name for field in fields(DefenceRules))
 _SET_BY_SERVER = ("create_time", "update_time", "version")
 
 
@@ -44,12 +46,12 @@ def work_kind(number: int) -> WorkKind | None:
 
 def new_tenant(message: pb.Tenant) -> Tenant:
     """What CreateTenant brings."""
-    _refuse_later(message.settings)
     return Tenant(
         message.tenant_id,
         message.display_name,
         quota_from_proto(message.settings),
         extraction=_rules_of(message.settings),
+        defence=_defence_of(message.settings),
     )
 
 
@@ -65,6 +67,7 @@ def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tena
     settings = request.tenant.settings
     quota: dict[str, int | None] = {}
     rules: dict[str, Any] = {}
+    defence: dict[str, Any] = {}
     name: str | None = None
     for path in paths:
         leaf = path.removeprefix("settings.")
@@ -72,19 +75,19 @@ def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tena
         if path == "display_name":
             name = request.tenant.display_name
         elif path == "settings":
-            _refuse_later(settings)
             quota |= {field: _optional(settings, field) for field in _QUOTAS}
             rules |= _rules(settings, _RULES)
+            defence |= _defence(settings, _DEFENCE)
         elif path == "settings.extraction":
             rules |= _rules(settings, _RULES)
         elif path != rule and rule in _RULES:
             rules |= _rules(settings, (rule,))
         elif path != leaf and leaf in _QUOTAS:
             quota[leaf] = _optional(settings, leaf)
-        elif path != leaf and leaf in _LATER:
-            raise _later(leaf)
+        elif path != leaf and leaf in _DEFENCE:
+            defence |= _defence(settings, (leaf,))
         else:
-            accepted = ", ".join(["display_name", "settings", *(f"settings.{field}" for field in _QUOTAS)])
+            accepted = ", ".join(["display_name", "settings", *(f"settings.{field}" for field in _QUOTAS + _DEFENCE)])
             accepted += ", settings.extraction and the paths within it"
             raise invalid_field("update_mask", f"{path[:64]!r} cannot be changed; accepted are {accepted}")
 
@@ -100,7 +103,13 @@ def tenant_change(request: pb.UpdateTenantRequest, call: Call) -> Callable[[Tena
                     metadata={"field": "settings"},
                 )
         display_name = old.display_name if name is None else name
-        return replace(old, display_name=display_name, quota=new_quota, extraction=new_rules)
+        return replace(
+            old,
+            display_name=display_name,
+            quota=new_quota,
+            extraction=new_rules,
+            defence=replace(old.defence, **defence),
+        )
 
     return change
 
@@ -114,6 +123,19 @@ def _rules(settings: pb.TenantSettings, names: Iterable[str]) -> dict[str, Any]:
 def _rules_of(settings: pb.TenantSettings) -> ExtractionRules:
     from_proto.add_mode(settings.extraction.default_mode, "tenant.settings.extraction.default_mode")
     return rules_from_proto(settings.extraction)
+
+
+def _defence(settings: pb.TenantSettings, names: Iterable[str]) -> dict[str, Any]:
+    """What a request says of the defence; what it does not say takes the server's setting again."""
+    given = _defence_of(settings)
+    return {name: getattr(given, name) for name in names}
+
+
+def _defence_of(settings: pb.TenantSettings) -> DefenceRules:
+    for name in ("secret_action", "personal_data_action"):
+        enum_value(ContentAction, getattr(settings, name), f"tenant.settings.{name}", unspecified=None)
+    enum_value(TrustLevel, settings.default_trust, "tenant.settings.default_trust", unspecified=None)
+    return defence_from_proto(settings)
 
 
 def new_key(message: pb.ApiKey, tenant_id: str, call: Call) -> ApiKey:
@@ -146,16 +168,6 @@ def new_key(message: pb.ApiKey, tenant_id: str, call: Call) -> ApiKey:
 
 def _optional(settings: pb.TenantSettings, field: str) -> int | None:
     return getattr(settings, field) if settings.HasField(field) else None  # type: ignore[arg-type]  # a name of `_QUOTAS`
-
-
-def _refuse_later(settings: pb.TenantSettings) -> None:
-    for field, _ in settings.ListFields():
-        if field.name in _LATER:
-            raise _later(field.name)
-
-
-def _later(field: str) -> MnemicError:
-    return not_implemented(f"tenant.settings.{field}", "this version does not carry it out; leave it out")
 
 
 def _set_paths(tenant: pb.Tenant) -> list[str]:

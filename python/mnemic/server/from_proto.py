@@ -42,11 +42,6 @@ E = TypeVar("E", bound=IntEnum)
 F = TypeVar("F")
 
 
-def not_implemented(field: str, description: str) -> MnemicError:
-    """A field that the contract has and this version does not carry out: refused rather than ignored."""
-    return MnemicError(Reason.NOT_IMPLEMENTED, f"{field}: {description}", metadata={"field": field})
-
-
 def enum_value(kind: type[E], number: int, field: str, *, unspecified: F) -> E | F:
     """The member of a domain enum; 0 means what the contract says for it."""
     if number == 0:
@@ -163,9 +158,9 @@ def time_precision(number: int, field: str) -> TimePrecision:
     return enum_value(TimePrecision, number, field, unspecified=TimePrecision.UNSPECIFIED)
 
 
-def trust_level(number: int, field: str) -> TrustLevel:
-    """How far a memory may be trusted; there are no tenant policies yet, so unspecified is normal."""
-    return enum_value(TrustLevel, number, field, unspecified=TrustLevel.NORMAL)
+def trust_level(number: int, field: str) -> TrustLevel | None:
+    """How far a memory may be trusted; None as the tenant's settings say."""
+    return enum_value(TrustLevel, number, field, unspecified=None)
 
 
 def add_mode(number: int, field: str = "mode") -> AddMode | None:

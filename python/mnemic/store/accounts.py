@@ -26,6 +26,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.model.defence import NO_DEFENCE_RULES, DefenceRules
 from mnemic.model.errors import MnemicError, Reason, invalid_field
 from mnemic.model.extraction_rules import NO_RULES
 from mnemic.model.scope import Scope
@@ -47,6 +48,7 @@ _TENANT_COLUMNS = (
     _TENANT.update_time_micros,
     _TENANT.version,
     _TENANT.extraction,
+    _TENANT.defence,
 )
 _KEY_COLUMNS = (
     _KEY.key_id,
@@ -277,6 +279,7 @@ def _tenant_values(tenant: Tenant) -> dict[str, object]:
         "update_time_micros": tenant.update_time_micros,
         "version": tenant.version,
         "extraction": None if tenant.extraction == NO_RULES else json.dumps(tenant.extraction.to_values()),
+        "defence": None if tenant.defence == NO_DEFENCE_RULES else json.dumps(tenant.defence.to_values()),
     }
 
 
@@ -290,6 +293,7 @@ def _tenant_of(row: Row[*tuple[Any, ...]]) -> Tenant:
         update_time_micros=row.update_time_micros or row.create_time_micros,
         version=row.version,
         extraction=rules_of(row.extraction),
+        defence=NO_DEFENCE_RULES if row.defence is None else DefenceRules.from_values(json.loads(row.defence)),
     )
 
 

@@ -38,11 +38,15 @@ class SqlErasures(ErasureStore):
     Args:
         database: Its transactions.
         clean_files: Cleans the database's own files.
+        tidy_files: Does a part of that ahead.
     """
 
-    def __init__(self, database: Database, clean_files: Callable[[float], CleanedFiles]) -> None:
+    def __init__(
+        self, database: Database, clean_files: Callable[[float], CleanedFiles], tidy_files: Callable[[], bool]
+    ) -> None:
         self._database = database
         self._clean_files = clean_files
+        self._tidy_files = tidy_files
 
     def begin(self, new: NewErasure) -> StoredErasure:
         """See `ErasureStore.begin`."""
@@ -166,6 +170,10 @@ class SqlErasures(ErasureStore):
     def clean_files(self, *, share: float) -> CleanedFiles:
         """See `ErasureStore.clean_files`."""
         return self._clean_files(share)
+
+    def tidy_files(self) -> bool:
+        """See `ErasureStore.tidy_files`."""
+        return self._tidy_files()
 
     def finish(self, row_id: int, receipt: ErasureReceipt, found: Sequence[ErasedPlace], now_micros: int) -> None:
         """See `ErasureStore.finish`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, select, update
@@ -13,6 +14,8 @@ from mnemic.model.access import Quota
 from mnemic.model.erasure import ErasedPlace, TargetKind
 from mnemic.model.scope import Scope, ScopeMatch
 from mnemic.store.accounts import Growth, body_size, count_growth
+from mnemic.store.consolidating_release import release
+from mnemic.store.consolidation import CONSOLIDATED
 from mnemic.store.erasing_holds import held_of
 from mnemic.store.erasing_records import note_revision, tell
 from mnemic.store.erasure_interface import Hidden, HidingPlace, Rederivation, StoredErasure
@@ -217,6 +220,7 @@ class _Hiding:
     growth: Growth = field(default_factory=Growth)
     told_of: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     _orphaned: dict[str, None] = field(default_factory=dict)
+    _taken: dict[str, list[str]] = field(default_factory=dict)
 
     def hide_with_derived(self, memory_ids: Sequence[str]) -> None:
         """Hides memories, then what has its words from them, then what has its words from that.
@@ -237,7 +241,14 @@ class _Hiding:
                 following.extend(self._derived(ids))
                 self._unlink(ids)
             self.told_of["derived"] += len(following)
+            self._release_taken()
             frontier = following
+
+    def _release_taken(self) -> None:
+        """Lets what is derived, and goes, no longer stand for what said the same from other sources."""
+        for memory_id, taken in self._taken.items():
+            self.partitions |= release(self.connection, memory_id, taken, self.growth)
+        self._taken.clear()
 
     def told(self) -> list[ErasedPlace]:
         """What was found, for the erasure's counts. What is hidden is counted as destroyed when it is."""
@@ -295,6 +306,7 @@ class _Hiding:
                     self._strike(history, hidden)
                 elif has_words_of(history, hidden):
                     doomed.append(memory_id)
+                    self._taken[memory_id] = _taken_over(history)
                     if history[0].reason.startswith(DRAWN):
                         self._orphaned.update(dict.fromkeys(history[-1].sources))
                 else:
@@ -379,6 +391,15 @@ def has_words_of(history: Sequence[PastVersion], hidden: Collection[str]) -> boo
             return True
         seen.add(version.body)
     return False
+
+
+def _taken_over(history: Sequence[PastVersion]) -> list[str]:
+    """The ids that joined a memory's sources when it took over others that say the same."""
+    joined: list[str] = []
+    for before, version in pairwise(history):
+        if version.reason == CONSOLIDATED:
+            joined.extend(source for source in version.sources if source not in before.sources)
+    return joined
 
 
 def _version_of(row: Row[*tuple[Any, ...]], content: Content | None) -> PastVersion:

@@ -248,5 +248,9 @@ class ErasureStore(ABC):
         """
 
     @abstractmethod
+    def tidy_files(self) -> bool:
+        """Does a small part of what `clean_files` would do later, so that it finds less; whether there is more."""
+
+    @abstractmethod
     def finish(self, row_id: int, receipt: ErasureReceipt, found: Sequence[ErasedPlace], now_micros: int) -> None:
         """Adds to what was found and keeps the receipt: the erasure is done."""

@@ -15,6 +15,7 @@ from mnemic.model.stats import StoreStats
 from mnemic.store.audit import AuditStore
 from mnemic.store.backup import BackupStore
 from mnemic.store.changes import ChangeStore
+from mnemic.store.consolidation import ConsolidationStore
 from mnemic.store.erasure_interface import ErasureStore
 from mnemic.store.extraction_usage import ExtractionStore
 from mnemic.store.model_store import ModelStore
@@ -199,7 +200,9 @@ class Mutation:
     now_micros: int
 
 
-class Store(WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore, ModelStore):
+class Store(
+    WorkStore, ChangeStore, ExtractionStore, AuditStore, TransferStore, BackupStore, ConsolidationStore, ModelStore
+):
     """Everything that Mnemic knows, durable. Safe to call from many threads.
 
     Every method raises MnemicError STORE_UNAVAILABLE when the database cannot do it now (locked, disk full), and

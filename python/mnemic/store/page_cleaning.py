@@ -6,22 +6,24 @@ the row later zeroes the row, not the copy. And what was deleted before `secure_
 on free pages. SQLite never reads any of these bytes, so they can be zeroed in place (the file format is documented and
 fixed: https://www.sqlite.org/fileformat2.html).
 
-A file is scanned while nobody writes it, which in write-ahead mode means while nothing is checkpointed. It is zeroed
-while nobody writes at all and the log is empty. `mnemic.store.sqlite_cleaning` sees to both.
+Pages can be looked at while others write, if it is known which were written since (`mnemic.store.written_pages`). Pages
+are zeroed while nobody writes, if the write-ahead log has nothing newer of them. `mnemic.store.sqlite_cleaning` sees to
+both.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-_CHUNK_BYTES = 4 * 1024 * 1024
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+_CHUNK_BYTES = 1024 * 1024
 _HEADER_BYTES = 100
 _INTERIOR_PAGES = (2, 5)
 _TREE_PAGES = (2, 5, 10, 13)
@@ -56,45 +58,49 @@ class PageFile:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def find_leftovers(self, *, share: float = 1.0) -> list[int]:
-        """The numbers of the pages with unused bytes that are not zero. Nobody may write the file meanwhile.
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._descriptor < 0
+
+    def page_count(self) -> int:
+        """How many pages the file has."""
+        return self._layout().pages
+
+    def find_leftovers(self, numbers: Numbers) -> Numbers:
+        """Those of the b-tree pages with these numbers, in ascending order, that have unused bytes other than zeros.
+
+        Pages with free blocks are always among them, since those are looked at one by one when they are zeroed. A page
+        that is written at this moment may be found or not.
+        """
+        layout = self._layout()
+        numbers = numbers[numbers <= layout.pages]
+        at_once = max(_CHUNK_BYTES // layout.page_bytes, 1)
+        buffer = bytearray(at_once * layout.page_bytes + 1)
+        found = [
+            _leftovers_in(buffer, layout, self._read_into(buffer, layout, numbers[at : at + at_once]))
+            for at in range(0, len(numbers), at_once)
+        ]
+        return np.concatenate([numbers[:0], *found])
+
+    def zero_leftovers(self, numbers: Iterable[int], free: Mapping[int, int] | None = None) -> int:
+        """Zeroes the unused bytes of pages. Nobody may write, and the log may hold nothing newer of them.
 
         Args:
-            share: Of the time how much to work, so that others have the disk and the processor for the rest.
-        """
-        layout = self._layout()
-        found: list[int] = []
-        buffer = bytearray(max(_CHUNK_BYTES, layout.page_bytes) + 1)
-        in_chunk = max(_CHUNK_BYTES // layout.page_bytes, 1)
-        for first in range(1, layout.pages + 1, in_chunk):
-            begin = time.perf_counter()
-            count = min(in_chunk, layout.pages + 1 - first)
-            view = memoryview(buffer)[: count * layout.page_bytes]
-            read = os.preadv(self._descriptor, [view], (first - 1) * layout.page_bytes)
-            view[read:] = bytes(len(view) - read)
-            found.extend(_leftovers_in(buffer, layout, first, count))
-            if share < 1.0:
-                time.sleep((time.perf_counter() - begin) * (1.0 / share - 1.0))
-        zero = bytes(layout.page_bytes)
-        free = self._free_pages(layout)
-        found.extend(page for page, start in free if self._read(layout, page)[start:] != zero[start:])
-        return found
-
-    def zero_leftovers(self, pages: Collection[int]) -> int:
-        """Zeroes the unused bytes of pages, durably. Nobody may write, and the write-ahead log must be empty.
+            numbers: The pages.
+            free: What `free_pages` says, if these may be pages that were freed without being zeroed.
 
         Returns:
-            How many pages were changed.
+            How many pages were changed; durably after `sync`.
         """
         layout = self._layout()
-        free = dict(self._free_pages(layout))
         zero = bytes(layout.page_bytes)
         changed = 0
-        for number in pages:
+        for number in numbers:
             if number > layout.pages:
                 continue
             page = self._read(layout, number)
-            if number in free:
+            if free and number in free:
                 spans = [(free[number], layout.page_bytes)]
             else:
                 spans = unused_spans(page, number, layout.usable_bytes)
@@ -102,8 +108,35 @@ class PageFile:
             for start, end in dirty:
                 os.pwrite(self._descriptor, zero[: end - start], (number - 1) * layout.page_bytes + start)
             changed += bool(dirty)
+        return changed
+
+    def free_pages(self) -> dict[int, int]:
+        """The pages of the free list, each with the byte from which on it holds nothing: its trunks hold the numbers of
+        its leaves, and those hold nothing at all. The log must be empty.
+        """
+        layout = self._layout()
+        free: dict[int, int] = {}
+        trunk = layout.first_trunk
+        while 0 < trunk <= layout.pages and trunk not in free:
+            page = self._read(layout, trunk)
+            count = min(int.from_bytes(page[4:8]), layout.usable_bytes // 4 - 2)
+            free[trunk] = 8 + 4 * count
+            leaves = np.frombuffer(page, ">u4", count, 8)
+            free.update(dict.fromkeys(leaves[(leaves > 0) & (leaves <= layout.pages)].tolist(), 0))
+            trunk = int.from_bytes(page[:4])
+        return free
+
+    def sync(self) -> None:
+        """Makes durable what was zeroed."""
+        os.fsync(self._descriptor)
+
+    def clean(self) -> int:
+        """Zeroes all of a file that nobody else writes and that has no log; how many pages were changed, durably."""
+        free = self.free_pages()
+        numbers = self.find_leftovers(np.arange(1, self.page_count() + 1))
+        changed = self.zero_leftovers(sorted({*numbers.tolist(), *free}), free)
         if changed:
-            os.fsync(self._descriptor)
+            self.sync()
         return changed
 
     def _layout(self) -> _Layout:
@@ -122,47 +155,43 @@ class PageFile:
     def _read(self, layout: _Layout, number: int) -> bytes:
         return os.pread(self._descriptor, layout.page_bytes, (number - 1) * layout.page_bytes)
 
-    def _free_pages(self, layout: _Layout) -> Iterator[tuple[int, int]]:
-        """The pages of the free list, each with the byte from which on it holds nothing: its trunks hold the numbers of
-        its leaves, and those hold nothing at all.
-        """
-        trunk, seen = layout.first_trunk, 0
-        while 0 < trunk <= layout.pages and seen <= layout.pages:
-            page = self._read(layout, trunk)
-            count = min(int.from_bytes(page[4:8]), layout.usable_bytes // 4 - 2)
-            yield trunk, 8 + 4 * count
-            for place in range(8, 8 + 4 * count, 4):
-                leaf = int.from_bytes(page[place : place + 4])
-                if 0 < leaf <= layout.pages:
-                    yield leaf, 0
-            trunk, seen = int.from_bytes(page[:4]), seen + 1
+    def _read_into(self, buffer: bytearray, layout: _Layout, numbers: Numbers) -> Numbers:
+        """Reads pages one behind the other, those that follow each other in the file at once; gives their numbers."""
+        size = layout.page_bytes
+        at = 0
+        for run in np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1):
+            view = memoryview(buffer)[at : at + len(run) * size]
+            read = os.preadv(self._descriptor, [view], (int(run[0]) - 1) * size)
+            view[read:] = bytes(len(view) - read)
+            at += len(view)
+        return numbers
 
 
-def _leftovers_in(buffer: bytearray, layout: _Layout, first: int, count: int) -> list[int]:
-    """Those of `count` pages, of which the first has a number, that have something in their gap, or free blocks."""
-    size = layout.page_bytes
+def _leftovers_in(buffer: bytearray, layout: _Layout, numbers: Numbers) -> Numbers:
+    """Those of the pages in the buffer, which have these numbers, that have something in their gap, or free blocks."""
+    size, count = layout.page_bytes, len(numbers)
     flat: np.ndarray[Any, np.dtype[np.uint8]] = np.frombuffer(buffer, np.uint8)[: count * size + 1]
     header: np.ndarray[Any, np.dtype[np.int64]] = flat[:-1].reshape(count, size)[:, :8].astype(np.int64)
-    if first == 1:
-        header[0] = flat[_HEADER_BYTES : _HEADER_BYTES + 8]
-    kind = header[:, 0]
     offset = np.zeros(count, np.int64)
-    if first == 1:
+    if numbers[0] == 1:
+        header[0] = flat[_HEADER_BYTES : _HEADER_BYTES + 8]
         offset[0] = _HEADER_BYTES
+    kind = header[:, 0]
     start = offset + np.where(np.isin(kind, _INTERIOR_PAGES), 12, 8) + 2 * (header[:, 3] * 256 + header[:, 4])
     end = header[:, 5] * 256 + header[:, 6]
     end[end == 0] = 65536
     is_tree = np.isin(kind, _TREE_PAGES) & (end <= layout.usable_bytes) & (start <= end)
     has_blocks = is_tree & ((header[:, 1] | header[:, 2]) != 0)
     with_gap = np.flatnonzero(is_tree & (start < end))
-    dirty = with_gap
+    is_dirty = has_blocks
     if len(with_gap):
         # The bytes of each gap combined: reduceat takes [start, end) at even places, what lies between at odd ones.
         places = np.empty(2 * len(with_gap), np.int64)
         places[0::2] = with_gap * size + start[with_gap]
         places[1::2] = with_gap * size + end[with_gap]
-        dirty = with_gap[np.bitwise_or.reduceat(flat, places)[0::2] != 0]
-    return [int(page) + first for page in np.union1d(dirty, np.flatnonzero(has_blocks))]
+        is_dirty[with_gap] |= np.bitwise_or.reduceat(flat, places)[0::2] != 0
+    dirty: Numbers = numbers[is_dirty]
+    return dirty
 
 
 def unused_spans(page: bytes, number: int, usable_bytes: int) -> list[tuple[int, int]]:

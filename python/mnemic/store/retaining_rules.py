@@ -8,7 +8,8 @@ The score says which memories of a scope a budget keeps. It is the weighted mean
   function that a database may lack,
 - use = n / (n + 3) · h / (h + time since the last recall) for n recalls; 0 without one.
 
-A superseded memory has half of it. Of equal scores the older memory goes first.
+A superseded memory has half of it, and so has a message that a summary covers. Of equal scores the older memory goes
+first.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from mnemic.model.memory import MemoryKind
 from mnemic.model.retention import DAY_MICROS, RetentionCause, RetentionPolicy
 from mnemic.model.scope import Scope
+from mnemic.store.erasure_tables import derivations
 from mnemic.store.retaining import Selection
 from mnemic.store.retaining_tables import legal_holds, recalls
 from mnemic.store.rows import encode_texts, scope_values
@@ -34,6 +37,7 @@ SUPERSEDED_FACTOR = 0.5
 
 _VERSION = memory_versions.c
 _LATER = memory_versions.alias("later")
+_SUMMARY = memory_versions.alias("summary")
 
 
 class listed(FunctionElement[str]):  # noqa: N801 (it reads as the SQL function that it is)
@@ -214,7 +218,24 @@ def retention_score(policy: RetentionPolicy, now: int) -> ColumnElement[Any]:
     total = sum(weight or 0.0 for weight, _ in parts)
     mean: Any = sum(((weight or 0.0) / total * part for weight, part in parts), start=cast(0.0, Float))
     superseded = and_(_VERSION.valid_to_micros.is_not(None), _VERSION.superseded_by.is_not(None))
-    return case((superseded, mean * SUPERSEDED_FACTOR), else_=mean)
+    return case((or_(superseded, _is_summarised()), mean * SUPERSEDED_FACTOR), else_=mean)
+
+
+def _is_summarised() -> ColumnElement[bool]:
+    """Whether a summary that holds covers a message."""
+    covers = (
+        select(_SUMMARY.c.id)
+        .select_from(derivations.join(_SUMMARY, _SUMMARY.c.id == derivations.c.version_id))
+        .where(
+            derivations.c.source_id == _VERSION.memory_id,
+            _SUMMARY.c.kind == MemoryKind.SUMMARY.value,
+            _SUMMARY.c.valid_to_micros.is_(None),
+            ~_SUMMARY.c.is_deleted,
+        )
+        .correlate(memory_versions)
+        .exists()
+    )
+    return and_(_VERSION.kind == MemoryKind.MESSAGE.value, covers)
 
 
 def _decay(moment: ColumnElement[int], now: int, half_life: float) -> ColumnElement[Any]:

@@ -267,7 +267,7 @@ class Keyring:
             # Nothing is locked outside of transactions, so that closing the file again lets go of nothing.
             file = PageFile(self._path)
             try:
-                file.zero_leftovers(file.find_leftovers())
+                file.clean()
             finally:
                 file.close()
             # What the connection has of the pages as they were is not to be written again.

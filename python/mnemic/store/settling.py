@@ -286,7 +286,7 @@ class Settler:
             self._result.outcomes.append((merged, True))
             if named:
                 keeper = merged.memory if isinstance(merged, Entry) else merged
-                self._end_named(named, keeper.memory_id, memory.valid_from_micros)
+                self._end_named(named, keeper.memory_id, memory.valid_from_micros, entry.write.standing.reason)
             return
         if twin is not None and twin.fact_key == entry.fact_key:
             entry.fact_key = None
@@ -297,7 +297,7 @@ class Settler:
         if entry.write.standing.reads_value and memory.slot_value:
             self._end_contrary(entry)
             self._end_replaced(entry)
-        self._end_named(named, memory.memory_id, memory.valid_from_micros)
+        self._end_named(named, memory.memory_id, memory.valid_from_micros, entry.write.standing.reason)
         self._note(entry)
 
     def _note(self, entry: Entry) -> None:
@@ -432,11 +432,11 @@ class Settler:
                 if standing.is_correction:
                     self._begin_with(entry, known)
 
-    def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int) -> None:
+    def _end_named(self, named: Iterable[_Known], memory_id: str, moment: int, reason: str) -> None:
         for known in named:
             end = max(moment, known.valid_from)
             if known.valid_to is None or known.valid_to > end:
-                self._end(known, memory_id, end, "the caller said that it is superseded")
+                self._end(known, memory_id, end, reason)
 
     def _end(self, known: _Known, memory_id: str, moment: int, reason: str) -> None:
         version = known.version
@@ -457,7 +457,13 @@ def _enriched(memory: Memory, other: Memory) -> Memory:
         categories=_union(memory.categories, other.categories),
         entities=_union(memory.entities, other.entities),
         confidence=max(memory.confidence, other.confidence),
+        expire_time_micros=_later_expiry(memory.expire_time_micros, other.expire_time_micros),
     )
+
+
+def _later_expiry(one: int | None, other: int | None) -> int | None:
+    """What is said again lives on as it was said now, also when it had expired."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _contrary(value: str) -> str:

@@ -27,6 +27,7 @@ from mnemic.store import (
     writing,
 )
 from mnemic.store.changes import ChangePosition, ChangesPage
+from mnemic.store.consolidating import SqlConsolidation
 from mnemic.store.database import Database
 from mnemic.store.erasing import SqlErasures
 from mnemic.store.erasure_interface import CleanedFiles
@@ -47,7 +48,7 @@ from mnemic.store.tables import store_state
 from mnemic.store.work import OutboxItem, OutboxKind, WorkState
 
 
-class SqlStore(SqlTransfer, SqlModels, Store):
+class SqlStore(SqlTransfer, SqlConsolidation, SqlModels, Store):
     """Implements `Store`, which says what each method does; what differs between databases comes in from outside.
 
     Args:
@@ -55,6 +56,7 @@ class SqlStore(SqlTransfer, SqlModels, Store):
         bytes_on_disk: The size of the database.
         find_damage: The database's own checks.
         clean_files: Zeroes what the database's files hold of what was removed; given the share of the time to work.
+        tidy_files: Does a part of that ahead; whether there is more to do.
         release: What to do last when the store is closed.
     """
 
@@ -65,10 +67,11 @@ class SqlStore(SqlTransfer, SqlModels, Store):
         bytes_on_disk: Callable[[], int],
         find_damage: Callable[[], list[str]],
         clean_files: Callable[[float], CleanedFiles],
+        tidy_files: Callable[[], bool],
         release: Callable[[], None],
     ) -> None:
         self._database = database
-        self.erasing = SqlErasures(database, clean_files)
+        self.erasing = SqlErasures(database, clean_files, tidy_files)
         self._bytes_on_disk = bytes_on_disk
         self._find_damage = find_damage
         self._release = release

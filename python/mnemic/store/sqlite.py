@@ -32,6 +32,8 @@ from mnemic.store.sealing_steps import Progress, seal_store
 from mnemic.store.sql import SqlStore
 from mnemic.store.sql_models import SqlModels
 from mnemic.store.sqlite_cleaning import SqliteCleaning
+from mnemic.store.write_ahead_log import WriteAheadLog
+from mnemic.store.written_pages import WrittenPages
 
 if TYPE_CHECKING:
     from mnemic.store.sealing_files import FileSealer
@@ -49,16 +51,19 @@ _LOG_BYTES = 64 * 1024 * 1024
 class SqliteStore(SqlStore):
     """The store in a data directory; made by `open_sqlite`."""
 
-    def __init__(self, database: Database, path: Path, lock: DataDirectoryLock, sealer: Sealer) -> None:
+    def __init__(
+        self, database: Database, path: Path, lock: DataDirectoryLock, sealer: Sealer, cleaning: SqliteCleaning
+    ) -> None:
         self._sealer = sealer
         self._path = path
         self._lock = lock
-        self._cleaning = SqliteCleaning(database, path)
+        self._cleaning = cleaning
         super().__init__(
             database,
             bytes_on_disk=self._size_of_files,
             find_damage=self._check_file,
-            clean_files=self._cleaning.clean,
+            clean_files=cleaning.clean,
+            tidy_files=cleaning.tidy,
             release=self._let_go,
         )
 
@@ -78,7 +83,10 @@ class SqliteStore(SqlStore):
 
     def seal(self, progress: Progress = lambda _done, _total: None) -> int:
         """Encrypts what a store holds plain that was opened with `enabling`; see `mnemic.store.sealing_steps`."""
-        return seal_store(self._database, self._sealer, self._path, progress)
+        try:
+            return seal_store(self._database, self._sealer, self._path, progress)
+        finally:
+            self._cleaning.forget()
 
     def announce(self, address: str) -> None:
         """See `Store.announce`."""
@@ -139,13 +147,16 @@ def open_sqlite(
     try:
         # Made here so that others cannot read it even in a directory that they can; SQLite gives its log the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Before anybody opens the database.
+        written = WrittenPages.of(path)
+        log = WriteAheadLog(path, written)
         sealer = open_sealer(path, encryption)
         try:
-            database = _open_database(path, busy_timeout_seconds, sealer, enabling=enabling)
+            database = _open_database(path, busy_timeout_seconds, sealer, log, enabling=enabling)
         except BaseException:
             sealer.close()
             raise
-        return SqliteStore(database, path, lock, sealer)
+        return SqliteStore(database, path, lock, sealer, SqliteCleaning(database, path, log, written))
     except OSError as error:
         lock.release()
         raise _unusable_directory(directory, error) from error
@@ -165,7 +176,9 @@ def look_into(data_directory: Path) -> Iterator[ModelStore]:
     if not path.exists():
         raise MnemicError(Reason.STORE_UNAVAILABLE, f"there is no database in {path.parent}")
     reader = _make_engine(path, DEFAULT_BUSY_TIMEOUT_SECONDS, PLAIN, writes=False)
-    database = Database(readers=reader, writer=reader, translate=lambda error: translate_error(error, path))
+    # Nothing is written through it, so what its log notes is nobody's.
+    log = WriteAheadLog(path, WrittenPages())
+    database = Database(readers=reader, writer=reader, translate=lambda error: translate_error(error, path), log=log)
     try:
         yield _Look(database)
     finally:
@@ -179,11 +192,14 @@ class _Look(SqlModels):
         self._database = database
 
 
-def _open_database(path: Path, busy_timeout_seconds: float, sealer: Sealer, *, enabling: bool) -> Database:
+def _open_database(
+    path: Path, busy_timeout_seconds: float, sealer: Sealer, log: WriteAheadLog, *, enabling: bool
+) -> Database:
     database = Database(
         readers=_make_engine(path, busy_timeout_seconds, sealer, writes=False),
         writer=_make_engine(path, busy_timeout_seconds, sealer, writes=True),
         translate=lambda error: translate_error(error, path),
+        log=log,
     )
     try:
         with database.writing() as connection:
@@ -222,6 +238,8 @@ def _make_engine(path: Path, busy_timeout_seconds: float, sealer: Sealer, *, wri
         if writes:
             # A file that vacuums itself has pages that `mnemic.store.page_cleaning` could not tell from others.
             connection.execute("PRAGMA auto_vacuum=NONE")
+            # `mnemic.store.write_ahead_log` makes the checkpoints.
+            connection.execute("PRAGMA wal_autocheckpoint=0")
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             if mode != "wal":
                 raise sqlite3.OperationalError(f"the file system does not allow write-ahead logging ({mode})")

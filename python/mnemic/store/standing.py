@@ -19,6 +19,7 @@ class Standing:
         replaces: With `reads_value`: further values of the slot that end with this one, as they were told. Of a
             correction they never held.
         supersedes: Memories that end when it begins to hold, whatever their slots.
+        reason: Why those end, in words.
     """
 
     takes_slot: bool = False
@@ -26,6 +27,7 @@ class Standing:
     reads_value: bool = False
     replaces: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
+    reason: str = "the caller said that it is superseded"
 
 
 NO_STANDING = Standing()

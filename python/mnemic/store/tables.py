@@ -90,6 +90,7 @@ tenants = Table(
     Column("memory_count", BigInteger, nullable=False, server_default=text("0"), comment="How many versions hold"),
     Column("body_bytes", BigInteger, nullable=False, server_default=text("0"), comment="The size of their bodies"),
     Column("extraction", Text, comment="JSON of its rules; null for none"),
+    Column("defence", Text, comment="JSON of what happens to secrets and personal data; null for the server's setting"),
 )
 
 extraction_usage = Table(

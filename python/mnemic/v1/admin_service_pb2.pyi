@@ -290,6 +290,7 @@ class ExtractionSettings(_message.Message):
     MONTHLY_BUDGET_MICROS_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     DEFAULT_MODE_FIELD_NUMBER: _builtins.int
+    SUMMARIZE_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     instructions: _builtins.str
     """Instructions for the language model, up to 4 KiB."""
     monthly_budget_micros: _builtins.int
@@ -305,6 +306,11 @@ class ExtractionSettings(_message.Message):
     default_mode: _memory_service_pb2.AddMode.ValueType
     """What is made of adds that say no mode: ADD_MODE_VERBATIM unless said. Where it asks a language model and none is
     configured, such an add is refused (EXTRACTOR_NOT_CONFIGURED).
+    """
+    summarize_after_seconds: _builtins.int
+    """When the last message of a session is so old, in seconds, a language model summarises the session, if one is
+    configured: a memory of the kind MEMORY_KIND_SUMMARY is added that names the messages as its sources. They stay as
+    they are, and count half among what retention keeps. Off when absent; 60 to 315,360,000 (ten years).
     """
     @_builtins.property
     def include_topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -328,14 +334,20 @@ class ExtractionSettings(_message.Message):
         monthly_budget_micros: _builtins.int | None = ...,
         time_zone: _builtins.str = ...,
         default_mode: _memory_service_pb2.AddMode.ValueType = ...,
+        summarize_after_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "monthly_budget_micros", b"monthly_budget_micros"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "_summarize_after_seconds", b"_summarize_after_seconds", "monthly_budget_micros", b"monthly_budget_micros", "summarize_after_seconds", b"summarize_after_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "categories", b"categories", "default_mode", b"default_mode", "exclude_topics", b"exclude_topics", "include_topics", b"include_topics", "instructions", b"instructions", "monthly_budget_micros", b"monthly_budget_micros", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros", "_summarize_after_seconds", b"_summarize_after_seconds", "categories", b"categories", "default_mode", b"default_mode", "exclude_topics", b"exclude_topics", "include_topics", b"include_topics", "instructions", b"instructions", "monthly_budget_micros", b"monthly_budget_micros", "summarize_after_seconds", b"summarize_after_seconds", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__monthly_budget_micros: _TypeAlias = _typing.Literal["monthly_budget_micros"]  # noqa: Y015
     _WhichOneofArgType__monthly_budget_micros: _TypeAlias = _typing.Literal["_monthly_budget_micros", b"_monthly_budget_micros"]  # noqa: Y015
+    _WhichOneofReturnType__summarize_after_seconds: _TypeAlias = _typing.Literal["summarize_after_seconds"]  # noqa: Y015
+    _WhichOneofArgType__summarize_after_seconds: _TypeAlias = _typing.Literal["_summarize_after_seconds", b"_summarize_after_seconds"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__monthly_budget_micros) -> _WhichOneofReturnType__monthly_budget_micros | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__summarize_after_seconds) -> _WhichOneofReturnType__summarize_after_seconds | None: ...
 
 Global___ExtractionSettings: _TypeAlias = ExtractionSettings  # noqa: Y015
 

@@ -90,6 +90,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the add asks for facts by a language model and the server has none."""
     ERROR_REASON_LEGAL_HOLD: _ErrorReason.ValueType  # 30
     """FAILED_PRECONDITION: a legal hold keeps what the call would destroy; release it first."""
+    ERROR_REASON_CONTENT_REFUSED: _ErrorReason.ValueType  # 31
+    """INVALID_ARGUMENT: a text holds a secret or personal data that the tenant's settings refuse; metadata holds `field`,
+    `kind` (such as `payment_card`), `start` and `end` (characters from 0), and never what was found.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. The comment names the gRPC code that it comes with."""
@@ -156,4 +160,8 @@ ERROR_REASON_EXTRACTOR_NOT_CONFIGURED: ErrorReason.ValueType  # 29
 """FAILED_PRECONDITION: the add asks for facts by a language model and the server has none."""
 ERROR_REASON_LEGAL_HOLD: ErrorReason.ValueType  # 30
 """FAILED_PRECONDITION: a legal hold keeps what the call would destroy; release it first."""
+ERROR_REASON_CONTENT_REFUSED: ErrorReason.ValueType  # 31
+"""INVALID_ARGUMENT: a text holds a secret or personal data that the tenant's settings refuse; metadata holds `field`,
+`kind` (such as `payment_card`), `start` and `end` (characters from 0), and never what was found.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

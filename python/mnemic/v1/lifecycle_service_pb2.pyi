@@ -227,7 +227,8 @@ Global___RetentionPolicy: _TypeAlias = RetentionPolicy  # noqa: Y015
 @_typing.final
 class RetentionScoreWeights(_message.Message):
     """How much each part of the retention score counts, 0 to 1; absent ones take the server's documented default. The
-    score is the weighted mean of the parts, each 0 to 1. A superseded memory scores half.
+    score is the weighted mean of the parts, each 0 to 1. A superseded memory scores half, and so does a message that a
+    summary covers.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1176,6 +1177,148 @@ class ReleaseLegalHoldResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseLegalHoldResponse: _TypeAlias = ReleaseLegalHoldResponse  # noqa: Y015
+
+@_typing.final
+class ConsolidateScopeRequest(_message.Message):
+    """What ConsolidateScope takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    SAMPLE_SIZE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only say what would be merged, and change nothing."""
+    sample_size: _builtins.int
+    """How many examples: 5 when absent, 0 to 100."""
+    request_id: _builtins.str
+    """As for SetRetentionPolicy."""
+    @_builtins.property
+    def scope(self) -> _resources_pb2.Scope:
+        """Which scopes to look at: those that carry these ids (SCOPE_MATCH_EXACT); the whole tenant when empty. Only facts
+        with exactly the same ids are merged.
+        """
+
+    def __init__(
+        self,
+        *,
+        scope: _resources_pb2.Scope | None = ...,
+        validate_only: _builtins.bool = ...,
+        sample_size: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size", "sample_size", b"sample_size", "scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size", "request_id", b"request_id", "sample_size", b"sample_size", "scope", b"scope", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__sample_size: _TypeAlias = _typing.Literal["sample_size"]  # noqa: Y015
+    _WhichOneofArgType__sample_size: _TypeAlias = _typing.Literal["_sample_size", b"_sample_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sample_size) -> _WhichOneofReturnType__sample_size | None: ...
+
+Global___ConsolidateScopeRequest: _TypeAlias = ConsolidateScopeRequest  # noqa: Y015
+
+@_typing.final
+class ConsolidationSample(_message.Message):
+    """Facts that say the same, as an example."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEPT_FIELD_NUMBER: _builtins.int
+    MERGED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def kept(self) -> _resources_pb2.Memory:
+        """The one that stays, without its vector, as it was before."""
+
+    @_builtins.property
+    def merged(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Memory]:
+        """Those that it supersedes, without their vectors; the first 10."""
+
+    def __init__(
+        self,
+        *,
+        kept: _resources_pb2.Memory | None = ...,
+        merged: _abc.Iterable[_resources_pb2.Memory] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "merged", b"merged"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsolidationSample: _TypeAlias = ConsolidationSample  # noqa: Y015
+
+@_typing.final
+class ConsolidationReport(_message.Message):
+    """What a consolidation merged, or would."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXAMINED_COUNT_FIELD_NUMBER: _builtins.int
+    KEPT_COUNT_FIELD_NUMBER: _builtins.int
+    MERGED_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    examined_count: _builtins.int
+    """How many facts were looked at."""
+    kept_count: _builtins.int
+    """How many facts stay for others."""
+    merged_count: _builtins.int
+    """How many facts they supersede."""
+    changed_count: _builtins.int
+    """How many facts were left as they are because they were changed meanwhile; a repetition looks at them again."""
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsolidationSample]:
+        """Examples, in the order in which they were found."""
+
+    def __init__(
+        self,
+        *,
+        examined_count: _builtins.int = ...,
+        kept_count: _builtins.int = ...,
+        merged_count: _builtins.int = ...,
+        changed_count: _builtins.int = ...,
+        samples: _abc.Iterable[Global___ConsolidationSample] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_count", b"changed_count", "examined_count", b"examined_count", "kept_count", b"kept_count", "merged_count", b"merged_count", "samples", b"samples"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsolidationReport: _TypeAlias = ConsolidationReport  # noqa: Y015
+
+@_typing.final
+class ConsolidateScopeResponse(_message.Message):
+    """What ConsolidateScope answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The store's revision after the last merge; with `validate_only` the one that the report reflects."""
+    replayed: _builtins.bool
+    """As for SetRetentionPolicy. A repeated answer has no samples."""
+    @_builtins.property
+    def report(self) -> Global___ConsolidationReport:
+        """What was merged."""
+
+    def __init__(
+        self,
+        *,
+        report: Global___ConsolidationReport | None = ...,
+        revision: _builtins.int = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replayed", b"replayed", "report", b"report", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsolidateScopeResponse: _TypeAlias = ConsolidateScopeResponse  # noqa: Y015
 
 @_typing.final
 class EraseScopeRequest(_message.Message):

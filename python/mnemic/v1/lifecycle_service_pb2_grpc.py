@@ -91,6 +91,11 @@ class LifecycleServiceStub(object):
                 request_serializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ReleaseLegalHoldRequest.SerializeToString,
                 response_deserializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ReleaseLegalHoldResponse.FromString,
                 _registered_method=True)
+        self.ConsolidateScope = channel.unary_unary(
+                '/mnemic.v1.LifecycleService/ConsolidateScope',
+                request_serializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ConsolidateScopeRequest.SerializeToString,
+                response_deserializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ConsolidateScopeResponse.FromString,
+                _registered_method=True)
         self.EraseScope = channel.unary_unary(
                 '/mnemic.v1.LifecycleService/EraseScope',
                 request_serializer=mnemic_dot_v1_dot_lifecycle__service__pb2.EraseScopeRequest.SerializeToString,
@@ -200,6 +205,15 @@ class LifecycleServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConsolidateScope(self, request, context):
+        """Merges facts of the same scope that say the same in other words: one stays, with the sources of all, and supersedes
+        the others, which stay in the history and can be restored. Answers when all is merged, in bounded batches. If the
+        deadline comes first it fails with DEADLINE_EXCEEDED; what was merged until then stays, and a repetition goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseScope(self, request, context):
         """Destroys memories in every place that holds them. Answers when all is destroyed, or, when the deadline comes
         first, fails with DEADLINE_EXCEEDED while the erasure goes on: the same `request_id` asks again.
@@ -294,6 +308,11 @@ def add_LifecycleServiceServicer_to_server(servicer, server):
                     servicer.ReleaseLegalHold,
                     request_deserializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ReleaseLegalHoldRequest.FromString,
                     response_serializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ReleaseLegalHoldResponse.SerializeToString,
+            ),
+            'ConsolidateScope': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConsolidateScope,
+                    request_deserializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ConsolidateScopeRequest.FromString,
+                    response_serializer=mnemic_dot_v1_dot_lifecycle__service__pb2.ConsolidateScopeResponse.SerializeToString,
             ),
             'EraseScope': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseScope,
@@ -620,6 +639,33 @@ class LifecycleService(object):
             '/mnemic.v1.LifecycleService/ReleaseLegalHold',
             mnemic_dot_v1_dot_lifecycle__service__pb2.ReleaseLegalHoldRequest.SerializeToString,
             mnemic_dot_v1_dot_lifecycle__service__pb2.ReleaseLegalHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConsolidateScope(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mnemic.v1.LifecycleService/ConsolidateScope',
+            mnemic_dot_v1_dot_lifecycle__service__pb2.ConsolidateScopeRequest.SerializeToString,
+            mnemic_dot_v1_dot_lifecycle__service__pb2.ConsolidateScopeResponse.FromString,
             options,
             channel_credentials,
             insecure,

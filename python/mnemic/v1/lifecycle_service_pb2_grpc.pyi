@@ -57,6 +57,11 @@ class LifecycleServiceStub:
     """The tenant's legal holds in pages, by creation."""
     ReleaseLegalHold: _grpc.UnaryUnaryMultiCallable[_lifecycle_service_pb2.ReleaseLegalHoldRequest, _lifecycle_service_pb2.ReleaseLegalHoldResponse]
     """Ends a legal hold. It stays listed, with the time of its release."""
+    ConsolidateScope: _grpc.UnaryUnaryMultiCallable[_lifecycle_service_pb2.ConsolidateScopeRequest, _lifecycle_service_pb2.ConsolidateScopeResponse]
+    """Merges facts of the same scope that say the same in other words: one stays, with the sources of all, and supersedes
+    the others, which stay in the history and can be restored. Answers when all is merged, in bounded batches. If the
+    deadline comes first it fails with DEADLINE_EXCEEDED; what was merged until then stays, and a repetition goes on.
+    """
     EraseScope: _grpc.UnaryUnaryMultiCallable[_lifecycle_service_pb2.EraseScopeRequest, _lifecycle_service_pb2.EraseScopeResponse]
     """Destroys memories in every place that holds them. Answers when all is destroyed, or, when the deadline comes
     first, fails with DEADLINE_EXCEEDED while the erasure goes on: the same `request_id` asks again.
@@ -101,6 +106,11 @@ class LifecycleServiceAsyncStub(LifecycleServiceStub):
     """The tenant's legal holds in pages, by creation."""
     ReleaseLegalHold: _aio.UnaryUnaryMultiCallable[_lifecycle_service_pb2.ReleaseLegalHoldRequest, _lifecycle_service_pb2.ReleaseLegalHoldResponse]  # type: ignore[assignment]
     """Ends a legal hold. It stays listed, with the time of its release."""
+    ConsolidateScope: _aio.UnaryUnaryMultiCallable[_lifecycle_service_pb2.ConsolidateScopeRequest, _lifecycle_service_pb2.ConsolidateScopeResponse]  # type: ignore[assignment]
+    """Merges facts of the same scope that say the same in other words: one stays, with the sources of all, and supersedes
+    the others, which stay in the history and can be restored. Answers when all is merged, in bounded batches. If the
+    deadline comes first it fails with DEADLINE_EXCEEDED; what was merged until then stays, and a repetition goes on.
+    """
     EraseScope: _aio.UnaryUnaryMultiCallable[_lifecycle_service_pb2.EraseScopeRequest, _lifecycle_service_pb2.EraseScopeResponse]  # type: ignore[assignment]
     """Destroys memories in every place that holds them. Answers when all is destroyed, or, when the deadline comes
     first, fails with DEADLINE_EXCEEDED while the erasure goes on: the same `request_id` asks again.
@@ -208,6 +218,17 @@ class LifecycleServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_lifecycle_service_pb2.ReleaseLegalHoldResponse, _abc.Awaitable[_lifecycle_service_pb2.ReleaseLegalHoldResponse]]:
         """Ends a legal hold. It stays listed, with the time of its release."""
+
+    @_abc_1.abstractmethod
+    def ConsolidateScope(
+        self,
+        request: _lifecycle_service_pb2.ConsolidateScopeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_lifecycle_service_pb2.ConsolidateScopeResponse, _abc.Awaitable[_lifecycle_service_pb2.ConsolidateScopeResponse]]:
+        """Merges facts of the same scope that say the same in other words: one stays, with the sources of all, and supersedes
+        the others, which stay in the history and can be restored. Answers when all is merged, in bounded batches. If the
+        deadline comes first it fails with DEADLINE_EXCEEDED; what was merged until then stays, and a repetition goes on.
+        """
 
     @_abc_1.abstractmethod
     def EraseScope(

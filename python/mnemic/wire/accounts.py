@@ -5,10 +5,12 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mnemic.model.access import AccessRole, ApiKey, Quota, Tenant
+from mnemic.model.defence import ContentAction, DefenceRules
 from mnemic.model.extraction_rules import NO_RULES, CategoryDefinition, ExtractionRules, ExtractionStats, ModelUsage
+from mnemic.model.memory import TrustLevel
 from mnemic.model.requests import AddMode
 from mnemic.v1 import admin_service_pb2 as pb
-from mnemic.v1 import memory_service_pb2
+from mnemic.v1 import memory_service_pb2, resources_pb2
 from mnemic.wire.values import micros_from_timestamp, scope_from_proto, scope_to_proto, timestamp_from_micros
 
 
@@ -21,6 +23,9 @@ def tenant_to_proto(tenant: Tenant) -> pb.Tenant:
             max_memories=tenant.quota.max_memories,
             max_bytes=tenant.quota.max_bytes,
             extraction=None if tenant.extraction == NO_RULES else rules_to_proto(tenant.extraction),
+            secret_action=pb.ContentAction.ValueType(tenant.defence.secret_action or 0),
+            personal_data_action=pb.ContentAction.ValueType(tenant.defence.personal_data_action or 0),
+            default_trust=resources_pb2.TrustLevel.ValueType(tenant.defence.default_trust or 0),
         ),
         create_time=timestamp_from_micros(tenant.create_time_micros),
         update_time=timestamp_from_micros(tenant.update_time_micros),
@@ -38,6 +43,21 @@ def tenant_from_proto(message: pb.Tenant) -> Tenant:
         update_time_micros=micros_from_timestamp(message.update_time),
         version=message.version,
         extraction=rules_from_proto(message.settings.extraction),
+        defence=defence_from_proto(message.settings),
+    )
+
+
+def defence_from_proto(settings: pb.TenantSettings) -> DefenceRules:
+    """What a tenant's settings say of secrets, personal data and trust.
+
+    Raises:
+        ValueError: One of them is none that this version knows.
+    """
+    secret, personal, trust = settings.secret_action, settings.personal_data_action, settings.default_trust
+    return DefenceRules(
+        secret_action=ContentAction(secret) if secret else None,
+        personal_data_action=ContentAction(personal) if personal else None,
+        default_trust=TrustLevel(trust) if trust else None,
     )
 
 
@@ -59,6 +79,7 @@ def rules_to_proto(rules: ExtractionRules) -> pb.ExtractionSettings:
         monthly_budget_micros=rules.monthly_budget_micros,
         time_zone=rules.time_zone,
         default_mode=memory_service_pb2.AddMode.ValueType(rules.default_mode or 0),
+        summarize_after_seconds=rules.summarize_after_seconds,
     )
 
 
@@ -76,6 +97,9 @@ def rules_from_proto(message: pb.ExtractionSettings) -> ExtractionRules:
         monthly_budget_micros=message.monthly_budget_micros if message.HasField("monthly_budget_micros") else None,
         time_zone=message.time_zone,
         default_mode=AddMode(message.default_mode) if message.default_mode else None,
+        summarize_after_seconds=(
+            message.summarize_after_seconds if message.HasField("summarize_after_seconds") else None
+        ),
     )
 
 

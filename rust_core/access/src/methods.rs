@@ -7,7 +7,7 @@ const LIFECYCLE: &str = "/mnemic.v1.LifecycleService/";
 const ADMIN: &str = "/mnemic.v1.AdminService/";
 
 /// Service, method and least role of every method of the contract.
-pub const METHODS: [(&str, &str, Role); 46] = [
+pub const METHODS: [(&str, &str, Role); 47] = [
     (MEMORY, "SearchMemories", Role::Read),
     (MEMORY, "BatchSearchMemories", Role::Read),
     (MEMORY, "ComposeContext", Role::Read),
@@ -34,6 +34,7 @@ pub const METHODS: [(&str, &str, Role); 46] = [
     (LIFECYCLE, "CreateLegalHold", Role::Admin),
     (LIFECYCLE, "ListLegalHolds", Role::Admin),
     (LIFECYCLE, "ReleaseLegalHold", Role::Admin),
+    (LIFECYCLE, "ConsolidateScope", Role::Admin),
     (LIFECYCLE, "EraseScope", Role::Admin),
     (LIFECYCLE, "GetErasureReceipt", Role::Admin),
     (LIFECYCLE, "ListErasures", Role::Admin),

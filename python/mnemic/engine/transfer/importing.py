@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 
+from mnemic.engine.defending import Defence
 from mnemic.engine.embedder import Embedder
 from mnemic.engine.extracting import check_mode, extraction_work
 from mnemic.engine.identifiers import IdentifierSource
@@ -34,7 +35,7 @@ from mnemic.engine.validation import (
 from mnemic.engine.versions import content_hash, embedding_work
 from mnemic.model.deadline import Deadline
 from mnemic.model.errors import MnemicError, Reason, invalid_field
-from mnemic.model.memory import Memory, MemoryInput, MemoryKind, Role, embedding_text
+from mnemic.model.memory import Memory, MemoryInput, MemoryKind, Role, TrustLevel, embedding_text
 from mnemic.model.requests import AddMode
 from mnemic.model.scope import PartitionKey, Scope
 from mnemic.model.transfer import (
@@ -92,6 +93,7 @@ class Importer:
         index: Through which.
         embedder: Makes the vectors that a file does not bring.
         rules: How tenants have facts drawn.
+        defence: What of it may be remembered.
         settings: What is accepted.
         wake_extraction: Told when there are messages of which facts are to be drawn.
     """
@@ -102,10 +104,12 @@ class Importer:
         index: LiveIndex,
         embedder: Embedder,
         rules: TenantRules,
+        defence: Defence,
         settings: Settings,
         wake_extraction: Callable[[], None],
     ) -> None:
         self._rules = rules
+        self._defence = defence
         self._wake_extraction = wake_extraction
         self._extraction = settings.extraction
         self._store = store
@@ -180,7 +184,7 @@ class Importer:
         failed: MnemicError | None = None
         for index, item in items:
             try:
-                good.append(_Item(index, self._accepted(item, request, within)))
+                good.append(_Item(index, self._accepted(tenant, item, request, within)))
             except MnemicError as error:
                 if request.stop_on_error:
                     failed = error
@@ -202,7 +206,11 @@ class Importer:
         return failed is not None
 
     def _accepted(
-        self, item: VersionRecord | ForeignItem | MnemicError, request: ImportRequest, within: Scope
+        self,
+        tenant: str,
+        item: VersionRecord | ForeignItem | MnemicError,
+        request: ImportRequest,
+        within: Scope,
     ) -> VersionRecord:
         """The version that an item becomes, checked as an add is."""
         if isinstance(item, MnemicError):
@@ -211,16 +219,26 @@ class Importer:
         scope = request.override_scope or _filled(carried, request.default_scope)
         check_scope(scope)
         refuse_foreign_scope(scope, within)
-        record = _record_of(item, scope) if isinstance(item, ForeignItem) else _placed(item, scope)
-        memory = record.memory
-        check_memory_id(memory.memory_id, "memoryId")
+        record = (
+            _record_of(item, scope, self._defence.trust_of(tenant))
+            if isinstance(item, ForeignItem)
+            else _placed(item, scope)
+        )
+        check_memory_id(record.memory.memory_id, "memoryId")
         _check_version(record)
+        self._check_contents(record.memory)
+        admitted = self._defence.memory(tenant, record.memory)
+        if admitted == record.memory:
+            return record
+        self._check_contents(admitted)
+        return replace(record, memory=admitted)
+
+    def _check_contents(self, memory: Memory) -> None:
         try:
             check_inputs([_input_of(memory)], self._limits, now_micros=MIN_TIME_MICROS)
         except MnemicError as error:
             message = error.message.replace("memories[0].", "")
             raise MnemicError(error.reason, message, metadata=error.metadata) from error
-        return record
 
     def _added(
         self,
@@ -403,7 +421,7 @@ def _placed(record: VersionRecord, scope: Scope) -> VersionRecord:
     return record if record.memory.scope == scope else replace(record, memory=replace(record.memory, scope=scope))
 
 
-def _record_of(item: ForeignItem, scope: Scope) -> VersionRecord:
+def _record_of(item: ForeignItem, scope: Scope, trust: TrustLevel) -> VersionRecord:
     """The memory of what another system remembers: when that first heard it, we did."""
     created = _now() if item.create_time_micros is None else item.create_time_micros
     event = item.event_time_micros
@@ -423,6 +441,7 @@ def _record_of(item: ForeignItem, scope: Scope) -> VersionRecord:
             expire_time_micros=item.expire_time_micros,
             metadata=dict(item.metadata),
             categories=item.categories,
+            trust=trust,
         )
     )
 

@@ -49,16 +49,18 @@ class LlmExtractor:
 
     Args:
         settings: Which service and model.
+        system: What the model is to do, with an answer of the shape of facts.
 
     Raises:
         MnemicError: INVALID_FIELD without a model, or without a key where one is needed.
     """
 
-    def __init__(self, settings: LlmSettings) -> None:
+    def __init__(self, settings: LlmSettings, *, system: str = SYSTEM) -> None:
         if settings.model is None:
             raise invalid_field("extraction.llm.model", "must be set for facts by an LLM")
         self._settings = settings
         self._model = settings.model
+        self._system = system
         self._service = ChatService(settings, settings.model)
 
     @property
@@ -91,7 +93,7 @@ class LlmExtractor:
 
     def _extract(self, request: ExtractionRequest, deadline: Deadline, outcome: _Outcome) -> None:
         try:
-            reply = self._service.ask(_chat(request), deadline)
+            reply = self._service.ask(self._chat(request), deadline)
             outcome.count(reply)
             if reply.end == "filtered":
                 return self._halved(request, deadline, outcome, Dropped.MESSAGE_FILTERED)
@@ -120,11 +122,18 @@ class LlmExtractor:
         except NotJsonError:
             if reply.end == "cut_off":
                 raise TooLongError from None
-        again = [*_chat(request), {"role": "assistant", "content": reply.text}, {"role": "user", "content": ASK_AGAIN}]
+        again = [
+            *self._chat(request),
+            {"role": "assistant", "content": reply.text},
+            {"role": "user", "content": ASK_AGAIN},
+        ]
         second = self._service.ask(again, deadline)
         outcome.count(second)
         dropped.clear()
         return dropped, read_reply(second.text, dropped)
+
+    def _chat(self, request: ExtractionRequest) -> list[ChatMessage]:
+        return [{"role": "system", "content": self._system}, {"role": "user", "content": messages_of(request)}]
 
     def _halved(self, request: ExtractionRequest, deadline: Deadline, outcome: _Outcome, reason: Dropped) -> None:
         """Asks for each half by itself, with the other as its context: one message must not cost the others."""
@@ -172,10 +181,6 @@ class LlmExtractor:
             outcome.dropped[Dropped.DUPLICATE] += 1
         else:
             outcome.facts[fact.body] = with_categories(fact, request.categories)
-
-
-def _chat(request: ExtractionRequest) -> list[ChatMessage]:
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": messages_of(request)}]
 
 
 def _same(one: str, other: str) -> bool:
