@@ -77,6 +77,24 @@ def test_a_run_that_was_cut_goes_on_and_its_counts_are_exact(settings, monkeypat
         assert engine.check() == []
 
 
+@pytest.mark.parametrize(("seconds", "sizes"), [(1e9, [2, 4, 8, 8, 1]), (0.0, [2] * 11 + [1])], ids=["quick", "slow"])
+def test_commits_take_as_many_as_can_be_written_in_their_time(settings, monkeypatch, seconds, sizes):
+    monkeypatch.setattr(retaining_runs, "_ARCHIVED_AT_ONCE", (2, 8))
+    monkeypatch.setattr(retaining_runs, "_WRITING_SECONDS", seconds)
+    archive, seen = retaining_runs._Run._archive, []
+
+    def noted(self, batch, finished):
+        seen.append(len(batch))
+        archive(self, batch, finished)
+
+    monkeypatch.setattr(retaining_runs._Run, "_archive", noted)
+    with Engine.open(settings, pull_missing_model=True) as engine:
+        fill(engine, 23, event_time_micros=LONG_AGO)
+        engine.retention.set_policy("t", RetentionPolicy(policy_id="p", max_age_micros=1))
+        finished(engine, engine.retention.run("t").run.run_id)
+    assert seen == sizes
+
+
 def test_what_expired_by_itself_is_archived_without_a_policy(engine, monkeypatch):
     fill(engine, 1)
     (expiring,) = fill(engine, 1, expire_time_micros=4_000_000_000_000_000)
