@@ -13,6 +13,7 @@ from mnemic.extraction.local.english import guards, values
 from mnemic.extraction.local.english.lexicon.things import classes_of
 from mnemic.extraction.local.english.likeness import Span, shape_of, spans
 from mnemic.extraction.local.english.person import folded
+from mnemic.extraction.local.english.slots import SlotReading
 from mnemic.extraction.local.english.statements import stands_alone
 from mnemic.extraction.local.english.values import KIN
 
@@ -24,7 +25,7 @@ _OF_THE_FAMILY = re.compile(
 )
 # "The wifi password is tulip44", "the standup is at 9:45".
 _DEFINES = re.compile(
-    r"^(?:and |but |so |now )*the (?:[a-z][\w'-]*[ ]){1,3}(?:is|are) (?:(?:now|actually|at|on|in|called|number|extension|the) )*(?=[^ ]*\d|(?-i:[A-Z]))"
+    r"^(?:and |but |so |now )*[Tt]he (?:[a-z][\w'-]*[ ]){1,3}(?:is|are) (?:(?:now|actually|at|on|in|called|number|extension|the) )*(?=[^ ]*\d|(?-i:[A-Z]))"
 )
 _SUBJECTLESS = re.compile(
     r"^(?:(?:still|currently|now|finally|just|officially|recently|already|back|presently|always|mostly|also|not|never|forever|only) )*"
@@ -116,6 +117,13 @@ def can_be_understood(text: str, mention: Mention) -> bool:
     text = _DUMMY.sub("there is", _FINDS_ME.sub("I am", text))
     is_sure = bool(classes_of(mention.value) & _TELLING_CLASSES) or shape_of(mention.value) not in (*_NO_SHAPES, "name")
     return not guards.speaks_to_somebody(text) and (stands_alone(text) or (is_sure and _OWN.search(text) is not None))
+
+
+def slot_of_mention(mention: Mention, body: str) -> SlotReading:
+    """The slot of a mention, whose statement is the sentence that names it: with another value it tells of that one."""
+    escaped = body.replace("{", "{{").replace("}", "}}")
+    template = escaped.replace(mention.value, "{value}", 1) if mention.value in escaped else "{s}: {value}"
+    return SlotReading(mention.attribute, mention.value, template, "", adds=True)
 
 
 def _sorted(found: list[Span]) -> list[Span]:
