@@ -34,8 +34,8 @@ from mnemic.model.requests import AddMode, ListRequest, WaitFor
 from mnemic.model.scope import Scope
 from mnemic.model.search import SearchRequest
 
-# Written by somebody who did not see the rules, which nobody read while they were written; `development.json` beside
-# it was read.
+# Written by somebody who did not see the rules, and read by nobody who wrote them; the development sets beside it were
+# read.
 UNSEEN = Path(__file__).with_name("strangers") / "held_out.json"
 TENANT = "default"
 THREADS = 64

@@ -82,7 +82,11 @@ class Linker:
         """The facts of a message of which one stands in the place of a value; the fragment tells it if none does."""
         is_correction = fragment is not None and fragment.relation is Relation.CORRECTS
         for place, fact in enumerate(found):
-            if fact.slot == old.name and not is_denial(fact) and folded(fact.slot_value) != folded(old.slot.value):
+            is_new = fact.slot == old.name and not is_denial(fact) and folded(fact.slot_value) != folded(old.slot.value)
+            if is_new and links.names(fact.body, old.slot.value):
+                # It names what is over as well: the new value is told in the words of the old one.
+                fragment = fragment or Fragment(Relation.CHANGES, fact.slot_value, wrong=old.slot.value)
+            elif is_new:
                 found[place] = replace(
                     fact,
                     replaces=tuple(dict.fromkeys((*fact.replaces, *((old.slot.value,) if old.slot.adds else ())))),
@@ -99,6 +103,7 @@ class Linker:
             fact
             for fact in found
             if ".mention." not in fact.slot
+            and not (links.names(fact.body, old.slot.value) and fact.slot in ("", old.name))
             and folded(fact.slot_value) not in (folded(new[0].slot_value), folded(fragment.value))
         ]
         return [*kept, *new]

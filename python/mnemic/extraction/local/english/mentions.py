@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mnemic.extraction.local.english import values
+from mnemic.extraction.local.english import guards, values
 from mnemic.extraction.local.english.lexicon.things import classes_of
 from mnemic.extraction.local.english.likeness import Span, shape_of, spans
 from mnemic.extraction.local.english.person import folded
+from mnemic.extraction.local.english.slots import SlotReading
+from mnemic.extraction.local.english.statements import stands_alone
 from mnemic.extraction.local.english.values import KIN
 
 _OWN = re.compile(r"\b(?:I|me|my|mine|we|us|our|ours|myself)\b", re.IGNORECASE)
@@ -20,6 +22,10 @@ _OF_THE_FAMILY = re.compile(
     r"^(?:and |but |so |now )*(?:(?:[Mm]um|[Mm]om|[Dd]ad|[Gg]ran|[Gg]randad|[Gg]randma|[Gg]randpa|[Nn]an|[Nn]ana|[Aa]untie?|[Uu]ncle)\b"
     rf"|[Tt]he (?:wife|husband|missus|kids?|boys?|girls?|lads?|twins|baby|little one|other half|dog|cat|puppy|kitten|car|in-laws|landlord|boss|boiler|house|flat|garden)\b|(?:my|our) (?:{KIN}|\w+))",
     re.IGNORECASE,
+)
+# "The wifi password is tulip44", "the standup is at 9:45".
+_DEFINES = re.compile(
+    r"^(?:and |but |so |now )*[Tt]he (?:[a-z][\w'-]*[ ]){1,3}(?:is|are) (?:(?:now|actually|at|on|in|called|number|extension|the) )*(?=[^ ]*\d|(?-i:[A-Z]))"
 )
 _SUBJECTLESS = re.compile(
     r"^(?:(?:still|currently|now|finally|just|officially|recently|already|back|presently|always|mostly|also|not|never|forever|only) )*"
@@ -65,7 +71,9 @@ def read_mention(text: str, participants: frozenset[str]) -> Mention | None:
     """
     headed = _HEADED.match(text)
     is_headed = headed is not None and headed["what"].split()[0].lower() not in _NO_TOPICS
-    if not (is_headed or _OWN.search(text) or _OF_THE_FAMILY.match(text) or _SUBJECTLESS.match(text)):
+    if not (
+        is_headed or _DEFINES.match(text) or _OWN.search(text) or _OF_THE_FAMILY.match(text) or _SUBJECTLESS.match(text)
+    ):
         return None
     stranger = _OF_A_STRANGER.match(text)
     if _NO_NEWS.search(text) or (stranger is not None and "job" in classes_of(stranger["who"])):
@@ -97,6 +105,27 @@ def _is_in_front(span: Span, text: str) -> bool:
     return not re.match(r" and (?:I|my)\b|'s\b", text[span.end :])
 
 
+_DUMMY = re.compile(r"\b(?:it|that|this|there) (?:is|was|has been)\b", re.IGNORECASE)
+_FINDS_ME = re.compile(
+    r"\b(?:you will|you can|you) (?:usually |always |normally |mostly )?(?:find|catch|reach|see|get) (?:me|us)\b",
+    re.IGNORECASE,
+)
+
+
+def can_be_understood(text: str, mention: Mention) -> bool:
+    """Whether a sentence that names a value says enough alone: a pronoun beside a word of a class leaves no doubt of what it is."""
+    text = _DUMMY.sub("there is", _FINDS_ME.sub("I am", text))
+    is_sure = bool(classes_of(mention.value) & _TELLING_CLASSES) or shape_of(mention.value) not in (*_NO_SHAPES, "name")
+    return not guards.speaks_to_somebody(text) and (stands_alone(text) or (is_sure and _OWN.search(text) is not None))
+
+
+def slot_of_mention(mention: Mention, body: str) -> SlotReading:
+    """The slot of a mention, whose statement is the sentence that names it: with another value it tells of that one."""
+    escaped = body.replace("{", "{{").replace("}", "}}")
+    template = escaped.replace(mention.value, "{value}", 1) if mention.value in escaped else "{s}: {value}"
+    return SlotReading(mention.attribute, mention.value, template, "", adds=True)
+
+
 def _sorted(found: list[Span]) -> list[Span]:
     """Names and codes first, then what has a class."""
     return sorted(found, key=lambda span: (shape_of(span.value) == "word", not classes_of(span.value)))
@@ -105,9 +134,9 @@ def _sorted(found: list[Span]) -> list[Span]:
 def is_telling(span: Span, participants: frozenset[str]) -> bool:
     """Whether a span is a value and not somebody who takes part."""
     words = {word.lower() for word in span.value.split()}
-    if words & participants or words <= values.NO_PLACES | values.NO_ORGANISATIONS:
-        return False
     classes = classes_of(span.value)
+    if words & participants or (not classes and words <= values.NO_PLACES | values.NO_ORGANISATIONS):
+        return False
     if span.value.lower().endswith("s") and "job" in classes:
         classes -= {"job"}
     return bool(classes & _TELLING_CLASSES) or shape_of(span.value) not in _NO_SHAPES

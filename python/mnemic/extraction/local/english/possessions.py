@@ -284,6 +284,9 @@ def _of_noun(rest: str, clause: str) -> Iterator[SlotReading]:
         match = pattern.match(rest)
         if match is None or not (noun.attribute == "pronouns" or values.is_value(_value(match))):
             continue
+        if noun.attribute == "{kin}" and "language" in classes_of(_value(match)) and not _SAYS_NAME.search(rest):
+            # "My sister-in-law is Norwegian" is no name.
+            continue
         if noun.attribute == "job" and not (
             is_job(match["value"]) or rest.startswith(("job title", "job is to", "profession", "occupation", "job"))
         ):
@@ -313,6 +316,7 @@ def _generic_class(rest: str) -> re.Match[str] | None:
     return match if is_telling and not _NO_GENERIC & set(match["what"].replace("'s", "").split()) else None
 
 
+_SAYS_NAME = re.compile(r"\b(?:called|named|name)\b", re.IGNORECASE)
 _NO_GENERIC = frozenset(
     """kids children family friends parents dad mum mom mother father brother sister son daughter wife husband day week weekend life dream
     is are was has have called named cousin aunt uncle niece nephew sisters brothers partner girlfriend boyfriend baby people

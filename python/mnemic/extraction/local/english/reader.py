@@ -30,7 +30,7 @@ from mnemic.extraction.local.english.drafting import Draft
 from mnemic.extraction.local.english.instructions import Instruction, quoting, read_instruction
 from mnemic.extraction.local.english.linking import Linker
 from mnemic.extraction.local.english.loose_slots import is_strong, read_loosely
-from mnemic.extraction.local.english.mentions import read_mention
+from mnemic.extraction.local.english.mentions import can_be_understood, read_mention, slot_of_mention
 from mnemic.extraction.local.english.person import (
     Person,
     capitalised,
@@ -249,17 +249,10 @@ class _Reading:
     def _mention(self, text: str) -> Iterator[ExtractedFact]:
         """What a sentence of which nothing could be read tells of its speaker's life, in their words."""
         text = guards.without_openings(text, self._passage.names)
-        if (
-            self._is_taken_back
-            or len(text) > _LONGEST_CLAUSE
-            or guards.is_unreal(text)
-            or guards.is_reported(text)
-            or guards.speaks_to_somebody(text)
-            or not stands_alone(text)
-        ):
+        if self._is_taken_back or len(text) > _LONGEST_CLAUSE or guards.is_unreal(text) or guards.is_reported(text):
             return
         mention = read_mention(text, self._passage.names)
-        if mention is None:
+        if mention is None or not can_be_understood(text, mention):
             return
         clause = Clause(text, "", text, "past")
         times = self._draft.times(clause)
@@ -318,6 +311,11 @@ class _Reading:
         if (tells or (loose is not None and is_strong(loose.value))) and not guards.is_reported(clause.predicate):
             confidence = _DATED_CONFIDENCE if times else _STATEMENT_CONFIDENCE
             body = self._draft.told(clause.text, times)
+            mention = (
+                read_mention(clause.text, self._passage.names) if loose is None and clause.tense == "present" else None
+            )
+            if mention is not None and not mention.is_past:
+                loose = slot_of_mention(mention, body)
             if loose is None:
                 yield self._draft.fact(body, times=times, confidence=confidence)
             else:

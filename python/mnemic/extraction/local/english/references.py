@@ -116,7 +116,8 @@ def answered(fragment: Fragment, heard: Heard) -> SlotReading:
     value = _TITLE.sub("", fragment.value)
     old = _tail(slot.value)
     if slot.attribute == "pet":
-        animal, _, name = slot.value.partition(" ")
+        name = _name_of(slot.value)
+        animal = slot.value.removesuffix(name).strip() or slot.value
         if "animal" in classes_of(value) and name and not value[:1].isupper():
             # "Kiwi is a terrapin, sorry": the animal was wrong, and not its name.
             return replace(slot, value=f"{value} {name}", template="{s} has a {value}.", adds=True, is_timeless=True)
@@ -137,13 +138,21 @@ def without_title(value: str) -> str:
 
 def _part_of(slot: SlotReading, value: str) -> tuple[str, Likeness]:
     """The part of a slot's value that a value is like, and how like: of "dog Rex" the name or the animal."""
-    parts = [_tail(slot.value), slot.value.split()[0]] if slot.attribute == "pet" else [_tail(slot.value)]
+    animal = slot.value.removesuffix(_name_of(slot.value)).strip()
+    parts = [_name_of(slot.value), animal or slot.value] if slot.attribute == "pet" else [_tail(slot.value)]
     return max(((part, likeness(part, value)) for part in parts), key=lambda one: one[1])
 
 
 def likeness_to(slot: SlotReading, value: str) -> Likeness:
     """How like a value is to that of a slot."""
     return _part_of(slot, value)[1]
+
+
+def _name_of(value: str) -> str:
+    """The name at the end of what an animal is: `Duke` of `maine coon Duke`; the value where it has none."""
+    words = value.split()
+    first = next((place for place, word in enumerate(words) if word[:1].isupper()), 0)
+    return " ".join(words[first:])
 
 
 def _tail(value: str) -> str:

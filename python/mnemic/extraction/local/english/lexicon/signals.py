@@ -5,12 +5,12 @@ from __future__ import annotations
 # Beside a value they say that it no longer holds.
 ENDINGS = (
     "left leaving quit quitting resigned retired retires sold flogged traded swapped exchanged replaced replaces dropped ditched ditching dumped"
-    " chucked binned scrapped cancelled canceled closed shut bust folded died dead stolen broke broken lost gone over finished ended"
+    " chucked binned scrapped cancelled canceled closed shut bust folded died dead stolen broke broken lost gone finished ended"
     " stopped switched moved changed swapping switching moving changing transferred outgrew outgrown overtaken overtook beaten beat"
-    " ousted fired sacked redundant kicked abandoned deleted deactivated unsubscribed cleared emptied rehomed passed"
+    " ousted fired sacked redundant kicked abandoned deleted deactivated unsubscribed rehomed passed"
     " retrained graduated converted expired goodbye bye farewell adieu former formerly previously ex old previous instead"
-    " upgraded downgraded downsized deserted betrayed defected bored tired fed dethroned succeeded took takes demoted promoted"
-    " divorced dumped separated parted leaves stepped stopping ran replacing shelved forget nicked totalled wrecked discontinued"
+    " upgraded downgraded downsized deserted betrayed defected bored tired fed dethroned succeeded demoted promoted"
+    " divorced dumped separated parted leaves stepped stopping replacing shelved forget nicked totalled wrecked discontinued"
 ).split()
 ENDING_PHRASES = (
     "no more",
@@ -61,7 +61,18 @@ ENDING_PHRASES = (
     "in place of",
     "in favour of",
     "in favor of",
-    "from",
+    "written off",
+    "parted ways",
+    "is history",
+    "'s history",
+    "'s off",
+    "is off",
+    "on leave",
+    "is gone",
+    "is no good",
+    "been axed",
+    "been binned",
+    "gone into",
     "cut ties",
     "traded in",
     "part-exchanged",
@@ -307,6 +318,12 @@ SLIPS = (
     "too early",
     "long day",
     "actually",
+    "clarify",
+    "keep calling",
+    "looked at",
+    "looked again",
+    "checked the",
+    "found my",
 )
 # They say that a value stands beside others.
 FURTHER = (
