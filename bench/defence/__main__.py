@@ -83,7 +83,7 @@ def measure_corpus(report: Report, screen: Screen, name: str, texts: Sequence[st
         screen_us=cost(screen.find, texts),
         instructions_us=cost(reads_as_instruction, texts),
     )
-    note = "besides e-mail and public IP addresses: all that are found in these corpora are there"
+    note = "besides e-mail and public IP addresses, which these corpora have: they are listed above, to be read"
     report.goals.append(Goal(f"found per 1,000 messages of {name}", doubtful, "≤ 1", doubtful <= 1, note))
 
 

@@ -37,8 +37,9 @@ from stdnum.us import ssn
 
 from mnemic.defence.findings import ContentKind, Finding
 
-# A number of six digits or more, with what may stand between and at its ends.
-_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{0,6}\d(?:[ .\-+/]?[A-Za-z0-9]){5,22}+")
+# Where a number of six digits or more may begin, with what may stand between and at its ends. It takes in nothing: of two
+# numbers side by side the second begins within what could be the first.
+_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.\-+/])(?=[A-Za-z]{0,6}\d(?:[ .\-+/]?[A-Za-z0-9]){5,22}+)")
 _SIX_DIGITS = re.compile(r"\d(?:[ .\-+/]?[A-Za-z]{0,3}\d){5}")
 _WORDS_BEFORE = 48
 
@@ -110,7 +111,10 @@ def find_national_ids(text: str) -> Iterator[Finding]:
     """The numbers of registers in a text."""
     if _SIX_DIGITS.search(text) is None:
         return
+    done = 0
     for found in _CANDIDATE.finditer(text):
+        if found.start() < done:
+            continue
         before = text[max(0, found.start() - _WORDS_BEFORE) : found.start()]
         for form in _FORMS:
             if form.words is not None and form.words.search(before) is None:
@@ -120,4 +124,5 @@ def find_national_ids(text: str) -> Iterator[Finding]:
                 continue
             if form.is_valid(whole[0]):
                 yield Finding(ContentKind.NATIONAL_ID, *whole.span())
+                done = whole.end()
                 break

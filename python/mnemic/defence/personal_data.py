@@ -30,6 +30,8 @@ _LEAST_IBAN, _MOST_IBAN = 15, 34
 _LOCAL_PART = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%&'+_-")
 # `icon@2x.png` is a picture.
 _FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "js", "ts", "css", "json"})
+# Set aside for examples and tests (RFC 2606, RFC 6761): nobody's.
+_NOBODYS = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|invalid|test|localhost)$", re.IGNORECASE)
 _LONGEST_LOCAL_PART = 64
 _DOMAIN = re.compile(r"(?:[^\W_]|-){1,63}+(?:\.(?:[^\W_]|-){1,63}+){1,8}+")
 
@@ -148,7 +150,7 @@ def _is_mail(text: str, start: int, domain: re.Match[str]) -> bool:
     last = labels[-1].lower()
     if not last.isalpha() or len(last) < 2 or last in _FILES:
         return False
-    if any(label[0] == "-" or label[-1] == "-" for label in labels):
+    if any(label[0] == "-" or label[-1] == "-" for label in labels) or _NOBODYS.search(domain[0]):
         return False
     # `git@host:path` is how repositories are addressed, `//user:password@host` how servers are.
     is_repository = text[start : domain.start()] == "git@" and text[domain.end() : domain.end() + 1] == ":"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from mnemic.model.defence import ContentAction
 def mark_of(kind: ContentKind) -> str:
     """What stands in the place of something redacted."""
     return f"[redacted: {kind.label}]"
+
+
+_MARKS = re.compile("|".join(re.escape(mark_of(kind)) for kind in ContentKind))
 
 
 def category_of(kind: ContentKind) -> str:
@@ -69,6 +73,9 @@ class Screen:
 
     def find(self, text: str) -> list[Finding]:
         """What is in a text of the kinds that are not kept as they are; findings may overlap."""
+        # A mark speaks of passwords and numbers and is none, nor does it announce what follows it.
+        if "[redacted: " in text:
+            text = _MARKS.sub(lambda mark: "\0" * len(mark[0]), text)
         found = [item for item in find_secrets(text) if item.kind in self._secrets] if self._secrets else []
         if self._personal:
             found += self._find_personal(text, self._personal, self.phone_regions)
