@@ -1847,7 +1847,7 @@ class AuditEntry(_message.Message):
     sequence: _builtins.int
     """Its number in the tenant's log: from 1, without gaps."""
     principal: _builtins.str
-    """Who: the id of the API key, the subject of the JWT, or `system`."""
+    """Who: the id of the API key, the subject of the JWT, `anonymous`, `system`, `schedule` or `local command`."""
     action: Global___AuditAction.ValueType
     """What kind of thing it did."""
     method: _builtins.str
