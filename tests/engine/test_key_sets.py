@@ -71,18 +71,19 @@ class Issuer:
     """Serves a key set over HTTP on this machine."""
 
     def __init__(self) -> None:
-        self.document = key_set("a")
-        self.status = 200
+        # Both at once: the reader may ask between two assignments.
+        self.answer = (200, key_set("a"))
         self.asked = 0
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked += 1
-                self.send_response(issuer.status)
+                status, document = issuer.answer
+                self.send_response(status)
                 self.send_header("location", "/elsewhere")
                 self.end_headers()
-                self.wfile.write(issuer.document.encode())
+                self.wfile.write(document.encode())
 
             def log_message(self, *_arguments: object) -> None:
                 """Says nothing."""
@@ -144,7 +145,7 @@ def test_an_unknown_key_makes_the_issuer_be_asked_again_but_not_each_time(issuer
     assert is_good(made, "a")
     for _ in range(50):
         assert not is_good(made, "b")
-    issuer.document = key_set("a", "b")
+    issuer.answer = (200, key_set("a", "b"))
     assert becomes_good(made, "b")
     assert is_good(made, "a")
     assert issuer.asked <= 4
@@ -153,7 +154,7 @@ def test_an_unknown_key_makes_the_issuer_be_asked_again_but_not_each_time(issuer
 def test_a_key_that_the_issuer_withdraws_is_worthless(issuer, keep):
     made = keep(key_set=issuer.url)
     assert is_good(made, "a")
-    issuer.document = key_set("b")
+    issuer.answer = (200, key_set("b"))
     assert becomes_good(made, "b")
     assert not is_good(made, "a")
 
@@ -161,22 +162,22 @@ def test_a_key_that_the_issuer_withdraws_is_worthless(issuer, keep):
 def test_an_issuer_that_is_away_costs_nothing_that_was_there(issuer, keep):
     made = keep(key_set=issuer.url)
     for status, document in ((500, "oops"), (200, "no JSON"), (302, key_set("b")), (200, " " * (1 << 21))):
-        asked, issuer.status, issuer.document = issuer.asked, status, document
+        asked, issuer.answer = issuer.asked, (status, document)
         end = time.monotonic() + WAIT_SECONDS
         while issuer.asked == asked and time.monotonic() < end:
             assert not is_good(made, "b")
             time.sleep(0.02)
         assert issuer.asked > asked
         assert is_good(made, "a")
-    issuer.status, issuer.document = 200, key_set("a", "b")
+    issuer.answer = (200, key_set("a", "b"))
     assert becomes_good(made, "b")
 
 
 def test_a_start_does_not_wait_for_an_issuer_that_is_away(issuer, keep):
-    issuer.status = 503
+    issuer.answer = (503, key_set("a"))
     made = keep(key_set=issuer.url)
     assert not is_good(made, "a")
-    issuer.status = 200
+    issuer.answer = (200, key_set("a"))
     assert becomes_good(made, "a")
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from mnemic.v1 import resources_pb2
 
 class Caller:
     tenant, within, deadline = "t", Scope(), NO_DEADLINE
+    caller = SimpleNamespace(subject="anonymous")
 
 
 def test_half_of_the_threads_may_wait(engine, monkeypatch):

@@ -311,6 +311,18 @@ fn a_quick_model_embeds_on_the_thread_of_its_caller_unless_the_text_is_long() {
     assert_eq!(ran, [true, true, false]);
     let counters = embedder.counters();
     assert_eq!((counters.hits, counters.misses), (1, 3));
+
+    let refusal = |deadline| {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        embedder.embed("late", deadline, move |answer| sender.send(answer).unwrap());
+        receiver.try_recv().unwrap().unwrap_err()
+    };
+    assert!(matches!(
+        refusal(Some(std::time::Instant::now())),
+        Error::Deadline(_)
+    ));
+    embedder.close();
+    assert_eq!(refusal(None), Error::Closed);
 }
 
 #[test]

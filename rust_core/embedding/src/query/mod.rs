@@ -136,6 +136,12 @@ impl QueryEmbedder {
         };
         // To wake a thread for it, and one for its vector, would take longer.
         if model.is_quick() && text.len() <= QUICK_BYTES {
+            if shared.flights.lock().closed() {
+                return done(Err(Error::Closed));
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return done(Err(too_late()));
+            }
             shared.cache.count_misses(1);
             return done(shared.run(model, &key, text));
         }
