@@ -39,6 +39,7 @@ KEPT_PER_USER = 9_000
 HOUR = 3600.0
 # Within it the server has looked at what was loaded: it begins after ten seconds.
 TIDYING_SECONDS = 60.0
+SETTLING_SECONDS = 5.0
 ERASURES = 5
 
 
@@ -66,6 +67,8 @@ def refill(client: MnemicClient, vectors: list[bytes]) -> None:
     for start in range(0, PER_USER, 1000):
         batch = [MemoryInput(body=texts[i], vector=vectors[i % len(vectors)]) for i in range(start, start + 1000)]
         client.add(batch, user_id="user 0")
+    # Upkeep compacts what was written at once; that is no part of what comes next.
+    time.sleep(SETTLING_SECONDS)
 
 
 def erase(channel: grpc.Channel, user: str) -> None:
